@@ -1,0 +1,204 @@
+//! What agents and console say to each other on the control stream, after the hello.
+//!
+//! Every message about work carries its [`AttemptId`]. One that is not current changes nothing and is answered
+//! [`ToAgent::Stale`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::Device;
+use crate::failure::Failure;
+use crate::id::{AgentId, AttemptId, RootId};
+use crate::job::{FileStamp, Offer};
+use crate::path::FilePath;
+use crate::progress::Progress;
+use crate::prove::Challenge;
+
+/// How often an agent says that it is alive and what it runs, in seconds. Three lost ones make it suspect.
+pub const HEARTBEAT_S: u64 = 5;
+/// Most attempts named in one hello or heartbeat; far above what the slots of one box can hold.
+pub const ATTEMPTS_MAX: usize = 4096;
+/// Most bytes of ffmpeg's log kept of an attempt in its report, so that a report fits a frame.
+pub const LOG_TAIL_BYTES_MAX: usize = 64 * 1024;
+/// Most commands listed in a report.
+pub const COMMANDS_MAX: usize = 32;
+
+/// The agent's first message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentHello {
+    /// Random for each start of the process: tells a restart from a network change.
+    pub instance: u64,
+    /// Host name, for people.
+    pub host: String,
+    /// Version of the program.
+    pub version: String,
+    /// First line of `ffmpeg -version`.
+    pub ffmpeg: String,
+    /// What it offers.
+    pub devices: Vec<Device>,
+    /// Attempts that it still runs or has finished and not had acknowledged.
+    pub inventory: Vec<Held>,
+}
+
+/// An attempt that the agent still holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Held {
+    /// It runs, or waits for a slot.
+    Running(AttemptId, Progress),
+    /// Its result is proven and waits for the right to commit.
+    Proven(AttemptId, Proven),
+    /// It ended, and the report was not acknowledged.
+    Ended(Box<Report>),
+}
+
+impl Held {
+    /// Which attempt.
+    pub fn attempt(&self) -> AttemptId {
+        match self {
+            Self::Running(a, _) | Self::Proven(a, _) => *a,
+            Self::Ended(report) => report.attempt,
+        }
+    }
+}
+
+/// A proven, flushed part file, ready to take its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proven {
+    /// Name of the part file in the root's temporary folder.
+    pub part: FilePath,
+    /// BLAKE3 of its content.
+    pub hash: [u8; 32],
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The output is in place, flushed, under the granted hash.
+    Committed(Proven),
+    /// Nothing needed doing: the output was there already; the text says which.
+    Skipped(String),
+    /// The source is another than the offer says, now like this; nothing was committed.
+    SourceChanged(FileStamp),
+    /// It did not work.
+    Failed(Failure),
+    /// It was told to stop, and did; its files are gone.
+    Stopped,
+}
+
+/// What a command line was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandPhase {
+    /// Looking at the source.
+    Probe,
+    /// Making the output.
+    Encode,
+    /// Proving the output.
+    Verify,
+}
+
+/// A command that was run, as it can be run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// What it was for.
+    pub phase: CommandPhase,
+    /// Program and arguments as bytes.
+    pub argv: Vec<FilePath>,
+}
+
+/// The end of an attempt. Repeated until acknowledged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The encoder that ran last, empty if none did.
+    pub encoder: String,
+    /// Every command that was started.
+    pub commands: Vec<Command>,
+    /// What could not be kept, and other things worth a look.
+    pub warnings: Vec<String>,
+    /// Last lines of ffmpeg's log, at most [`LOG_TAIL_BYTES_MAX`].
+    pub log: String,
+    /// Wall milliseconds from the start of its first command to its end.
+    pub wall_ms: u64,
+    /// Length of the source in milliseconds, 0 if unknown.
+    pub media_ms: u64,
+    /// Source bytes.
+    pub bytes_in: u64,
+    /// Output bytes, 0 unless committed.
+    pub bytes_out: u64,
+}
+
+/// From an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromAgent {
+    /// First message of a session.
+    Hello(Box<AgentHello>),
+    /// Alive, and holding these attempts: renews their leases.
+    Heartbeat(Vec<AttemptId>),
+    /// How far things are. Renews nothing; may be merged or lost.
+    Progress(Vec<(AttemptId, Progress)>),
+    /// May this proven result take its place?
+    AskCommit(AttemptId, Proven),
+    /// An attempt ended.
+    Report(Box<Report>),
+    /// Answer to [`ToAgent::Prove`]: the proof, or why there is none.
+    Proof(RootId, Result<[u8; 32], String>),
+    /// Answer to [`ToAgent::WantLog`].
+    Log(AttemptId, LiveLog),
+    /// The agent is going down: no more work; what it holds comes back as reports.
+    Draining,
+}
+
+/// What a running attempt has printed and run so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LiveLog {
+    /// Commands started so far.
+    pub commands: Vec<Command>,
+    /// Last lines, at most [`LOG_TAIL_BYTES_MAX`].
+    pub log: String,
+}
+
+/// What becomes of an attempt that the agent held when it connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Disposition {
+    /// Go on.
+    Continue,
+    /// The right to commit is yours: go on with the rename.
+    Commit,
+    /// Known and final: forget it.
+    Done,
+    /// Kill it, delete its files, forget it.
+    Abandon,
+}
+
+/// To an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToAgent {
+    /// Answer to the hello.
+    Welcome {
+        /// The id that the certificate carries.
+        agent: AgentId,
+        /// Its name in the farm.
+        name: String,
+        /// What to do with each attempt of the inventory, in its order.
+        inventory: Vec<(AttemptId, Disposition)>,
+    },
+    /// Run this.
+    Offer(Box<Offer>),
+    /// End this attempt within two seconds, delete its files, report [`Outcome::Stopped`].
+    Cancel(AttemptId),
+    /// The right to commit is granted.
+    Granted(AttemptId),
+    /// The report is on disk: forget the attempt.
+    Done(AttemptId),
+    /// That attempt is not current: kill it, delete its files, forget it.
+    Stale(AttemptId),
+    /// Prove that you see this folder.
+    Prove(Box<Challenge>),
+    /// Send [`FromAgent::Log`] of this attempt.
+    WantLog(AttemptId),
+}

@@ -1,0 +1,90 @@
+//! Values to bytes and back, and the frames around them. The only user of bincode outside the store's rows.
+//!
+//! A frame is a length (4 bytes, little endian) and a body. The length is checked before memory is taken, and a body
+//! must be used up to its last byte.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Largest frame on control streams and the operator socket, in bytes: a full page of jobs fits.
+pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+
+/// Why bytes are not a value.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// A length over the limit.
+    #[error("frame of {0} bytes is over the limit of {FRAME_BYTES_MAX}")]
+    TooLong(usize),
+    /// The body is not such a value.
+    #[error("decode a frame")]
+    Decode(#[source] bincode::error::DecodeError),
+    /// The value cannot be written.
+    #[error("encode a frame")]
+    Encode(#[source] bincode::error::EncodeError),
+    /// Bytes were left over: a longer, newer value.
+    #[error("{0} bytes were left over")]
+    Trailing(usize),
+}
+
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<FRAME_BYTES_MAX>()
+}
+
+/// A value as bytes, without a length in front.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = bincode::serde::encode_to_vec(value, config()).map_err(CodecError::Encode)?;
+    if bytes.len() > FRAME_BYTES_MAX { Err(CodecError::TooLong(bytes.len())) } else { Ok(bytes) }
+}
+
+/// The value that exactly these bytes are.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    if bytes.len() > FRAME_BYTES_MAX {
+        return Err(CodecError::TooLong(bytes.len()));
+    }
+    let (value, used) = bincode::serde::decode_from_slice(bytes, config()).map_err(CodecError::Decode)?;
+    if used == bytes.len() { Ok(value) } else { Err(CodecError::Trailing(bytes.len() - used)) }
+}
+
+/// A value with its length in front, ready to be sent.
+pub fn frame<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let body = encode(value)?;
+    let mut bytes = Vec::with_capacity(4 + body.len());
+    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+/// The checked body length that a frame's first four bytes announce.
+pub fn frame_len(head: [u8; 4]) -> Result<usize, CodecError> {
+    let len = u32::from_le_bytes(head) as usize;
+    if len > FRAME_BYTES_MAX { Err(CodecError::TooLong(len)) } else { Ok(len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_survives_and_nothing_longer_is_read() {
+        let value = (7_u64, "name".to_owned(), vec![1_u8, 2, 3]);
+        let mut bytes = encode(&value).unwrap();
+        assert_eq!(decode::<(u64, String, Vec<u8>)>(&bytes).unwrap(), value);
+        bytes.push(0);
+        assert!(matches!(decode::<(u64, String, Vec<u8>)>(&bytes), Err(CodecError::Trailing(1))));
+    }
+
+    #[test]
+    fn a_claimed_length_takes_no_memory() {
+        let claims_64_gib = [253, 0, 0, 0, 0, 16, 0, 0, 0];
+        assert!(matches!(decode::<String>(&claims_64_gib), Err(CodecError::Decode(_))));
+        assert!(matches!(frame_len([0xff; 4]), Err(CodecError::TooLong(_))));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = decode::<crate::agent::FromAgent>(&bytes);
+            let _ = decode::<crate::agent::ToAgent>(&bytes);
+            let _ = decode::<crate::operator::Request>(&bytes);
+        }
+    }
+}

@@ -1,1 +1,3 @@
-//! Stub.
+//! The agent: runs attempts on this box's devices and proves their results before they are committed.
+
+pub mod task;

@@ -1,1 +1,1 @@
-//! Stub.
+//! The console: finds videos, keeps every job, hands work to agents, and shows the farm.

@@ -1,0 +1,3 @@
+//! The engine: the one loop that drives the farm core.
+
+pub mod input;

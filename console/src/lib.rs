@@ -1,1 +1,5 @@
 //! The console: finds videos, keeps every job, hands work to agents, and shows the farm.
+
+pub mod intake;
+pub mod operator;
+pub mod profiles;

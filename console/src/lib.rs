@@ -1,1 +1,4 @@
 //! The console: finds videos, keeps every job, hands work to agents, and shows the farm.
+
+pub mod engine;
+pub mod store;

@@ -4,11 +4,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use vc_farm::event::Settlement;
 use vc_protocol::agent::{AgentHello, FromAgent, ToAgent};
 use vc_protocol::close::Close;
-use vc_protocol::id::{AgentId, SessionNo};
+use vc_protocol::id::{AgentId, AttemptId, SessionNo};
+
+use super::handle::Call;
+use super::prove::Challenged;
 
 /// Way into the engine. When it is full the sender waits, and with it the stream of that one peer.
 pub type EngineSender = mpsc::Sender<Input>;
@@ -22,6 +27,12 @@ pub enum Input {
     FromAgent(AgentId, SessionNo, FromAgent),
     /// The session ended.
     Closed(AgentId, SessionNo),
+    /// An operator asks for something; see [`super::handle::Handle`].
+    Call(Call),
+    /// A challenge for an agent is ready, or cannot be made.
+    Challenged(Challenged),
+    /// The engine's own disk work found this of a granted output.
+    Settled(AttemptId, Settlement),
 }
 
 /// A new session. It replaces an older one of the same agent at once.
@@ -45,13 +56,19 @@ pub struct Opened {
 #[derive(Clone)]
 pub struct SessionLink {
     queue: mpsc::Sender<ToAgent>,
-    connection: quinn::Connection,
+    /// None where a test or bench plays the agent.
+    connection: Option<quinn::Connection>,
 }
 
 impl SessionLink {
     /// A link whose messages are taken from the other end of `queue`.
     pub fn new(queue: mpsc::Sender<ToAgent>, connection: quinn::Connection) -> Self {
-        SessionLink { queue, connection }
+        SessionLink { queue, connection: Some(connection) }
+    }
+
+    /// A link to an agent inside this process, for tests and benches.
+    pub fn from_channel(queue: mpsc::Sender<ToAgent>) -> Self {
+        SessionLink { queue, connection: None }
     }
 
     /// Queues a message. An agent that does not read fast enough loses its session, never the engine's time.
@@ -63,22 +80,25 @@ impl SessionLink {
 
     /// Ends the session; what is still queued is dropped.
     pub fn close(&self, why: Close) {
-        self.connection.close((why as u32).into(), why.words().as_bytes());
+        if let Some(connection) = &self.connection {
+            connection.close((why as u32).into(), why.words().as_bytes());
+        }
     }
 
     /// Round trip to the agent in microseconds, as the transport measures it.
     pub fn rtt_us(&self) -> u64 {
-        self.connection.rtt().as_micros().try_into().unwrap_or(u64::MAX)
+        let rtt = self.connection.as_ref().map_or(Duration::ZERO, quinn::Connection::rtt);
+        rtt.as_micros().try_into().unwrap_or(u64::MAX)
     }
 
     /// Where the agent is; changes when it moves to another network.
-    pub fn address(&self) -> SocketAddr {
-        self.connection.remote_address()
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.connection.as_ref().map(quinn::Connection::remote_address)
     }
 }
 
 impl fmt::Debug for SessionLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SessionLink({})", self.connection.remote_address())
+        write!(f, "SessionLink({:?})", self.address())
     }
 }

@@ -7,9 +7,11 @@ mod ask;
 mod convert;
 pub mod exit;
 mod json;
+mod screen;
 mod serve;
 mod size;
 mod text;
+mod watch;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,8 @@ pub fn ask(socket: &Path) -> Result<Status, StatusError> {
 }
 
 /// Answers until `stop`. A socket that cannot be made costs the status, never the work.
-pub(crate) async fn serve(socket: &Path, calls: mpsc::Sender<Call>, stop: CancellationToken) {
+pub(crate) async fn serve(socket: PathBuf, calls: mpsc::Sender<Call>, stop: CancellationToken) {
+    let socket = socket.as_path();
     // Left by a process that was killed; the lock of the folder says that nobody else answers there.
     let _ = std::fs::remove_file(socket);
     let listener = match UnixListener::bind(socket) {

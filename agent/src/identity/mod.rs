@@ -7,17 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::timeout;
 use vc_certs::ended::Ended;
-use vc_certs::proof::{Binding, MacKey};
-use vc_certs::wire::{self, Channel, WireError};
-use vc_certs::{AgentKey, CertsError, Identity, JoinLine};
-use vc_protocol::close::Close;
-use vc_protocol::join::{HOST_BYTES_MAX, JOIN_BYTES_MAX, JoinAnswer, JoinRefusal, JoinRequest, Joined};
+use vc_certs::wire::WireError;
+use vc_certs::{AgentKey, CertsError, Identity, JoinLine, join as exchange};
+use vc_protocol::join::{HOST_BYTES_MAX, JoinRefusal};
 
 use crate::session::dial;
 use crate::state_dir::{StateDir, StateDirError};
 
-/// Longest wait for the console's answer: it writes the new agent down first.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A difference of the clocks that is worth a word; certificates allow for an hour.
 const CLOCK_OFF_MS: i64 = 60_000;
 /// How long the console gets to hear our close.
@@ -78,41 +74,29 @@ pub async fn join(line: &JoinLine, state_dir: &Path, replace: Replace) -> Result
         Ended::Lost(words) => JoinError::Unreachable(words),
     })?;
     let (endpoint, connection, address) = dialled;
-    let answer = ask(&connection, line, &key).await;
-    wire::close(&connection, Close::Done, "");
+    let host = host_name();
+    let answer = exchange::ask(&connection, line, &key, &host, env!("CARGO_PKG_VERSION")).await;
     // What is lost by leaving early is only the courtesy of a close frame.
+    drop(connection);
     let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
-    let joined = answer?;
-    warn_of_clock(joined.clock_ms);
-    let identity = Identity::new(&key, &joined, &best_first(&line.addresses, &address))?;
+    let (mut identity, console_ms) = answer.map_err(JoinError::from)?;
+    warn_of_clock(console_ms);
+    identity.consoles = best_first(&line.addresses, &address);
     identity.store(dir.path())?;
     Ok(identity)
 }
 
-async fn ask(connection: &quinn::Connection, line: &JoinLine, key: &AgentKey) -> Result<Joined, JoinError> {
-    let csr = key.request()?;
-    let binding = Binding::of(connection).ok_or_else(|| JoinError::Broken("the handshake is not done".into()))?;
-    let mac = MacKey::derive(&line.secret, line.token).prove(&binding, line.token, &csr);
-    let request = JoinRequest { token: line.token, csr, mac, host: host_name() };
-    let channel: Channel<JoinAnswer> =
-        wire::open(connection, env!("CARGO_PKG_VERSION")).await.map_err(broken)?;
-    let Channel { reader, mut writer, .. } = channel;
-    let mut reader = reader.limit(JOIN_BYTES_MAX);
-    writer.send(&request).await.map_err(broken)?;
-    writer.finish();
-    match timeout(ANSWER_TIMEOUT, reader.next()).await {
-        Ok(Ok(Some(JoinAnswer::Joined(joined)))) => Ok(*joined),
-        Ok(Ok(Some(JoinAnswer::Refused(why)))) => Err(JoinError::Refused(why)),
-        Ok(Ok(None)) => Err(JoinError::Broken("it gave no answer".into())),
-        Ok(Err(error)) => Err(broken(error)),
-        Err(_) => Err(JoinError::Broken("it did not answer in time".into())),
-    }
-}
-
-fn broken(error: WireError) -> JoinError {
-    match error {
-        WireError::Ended(Ended::Refused(words)) => JoinError::Untrusted(words),
-        other => JoinError::Broken(dial::with_sources(&other)),
+impl From<exchange::JoinError> for JoinError {
+    fn from(error: exchange::JoinError) -> Self {
+        match error {
+            exchange::JoinError::Refused(why) => Self::Refused(why),
+            exchange::JoinError::Certs(error) => Self::Certs(error),
+            exchange::JoinError::Wire(WireError::Ended(Ended::Refused(words))) => Self::Untrusted(words),
+            exchange::JoinError::Wire(WireError::Hello(hello)) => Self::Untrusted(hello.to_string()),
+            other @ (exchange::JoinError::Wire(_) | exchange::JoinError::Binding) => {
+                Self::Broken(dial::with_sources(&other))
+            }
+        }
     }
 }
 
@@ -126,8 +110,10 @@ fn warn_of_clock(console_ms: i64) {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
     let off_ms = now_ms.saturating_sub(console_ms);
     if off_ms.abs() > CLOCK_OFF_MS {
-        tracing::warn!("the clock of this box is {} s off the console's: set it, or certificates will not be valid",
-            off_ms / 1000);
+        tracing::warn!(
+            "the clock of this box is {} s off the console's: set it, or certificates will not be valid",
+            off_ms / 1000
+        );
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use quinn::{Connection, Endpoint};
 use tokio::time::timeout;
-use vc_certs::endpoint::{self, DialError};
-use vc_certs::ended::Ended;
-use vc_certs::line::CaPin;
 use vc_certs::Identity;
+use vc_certs::ended::Ended;
+use vc_certs::endpoint::{self, DialError};
+use vc_certs::line::CaPin;
 
 /// Longest wait for a name server.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -71,7 +71,9 @@ impl Session {
             // The same news every half minute would bury everything else.
             if told != ended.words() {
                 match &ended {
-                    Ended::Refused(words) => tracing::error!("refused by the console: {words}; trying on, slowly"),
+                    Ended::Refused(words) => {
+                        tracing::error!("refused by the console: {words}; trying on, slowly")
+                    }
                     Ended::Lost(words) => tracing::warn!("no connection to the console: {words}; trying on"),
                 }
                 ended.words().clone_into(&mut told);
@@ -79,7 +81,7 @@ impl Session {
             if self.calls.send(Call::Down(ended.words().to_owned())).await.is_err() {
                 return;
             }
-            let wait = backoff::wait(last, crate::random());
+            let wait = backoff::wait(last, crate::run::random());
             // Both arms are cancel-safe.
             tokio::select! {
                 () = self.closing.cancelled() => return,

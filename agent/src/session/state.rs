@@ -165,11 +165,6 @@ impl Holdings {
         })
     }
 
-    /// Whether the console has welcomed this agent and was not lost since.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.session == Session::Up
-    }
-
     /// What the hello of a new session lists, cut to what one frame holds.
     pub(crate) fn inventory(&self) -> Vec<Held> {
         let mut held: Vec<Held> = self.entries.iter().filter_map(|(id, e)| held(*id, &e.stage)).collect();

@@ -16,7 +16,7 @@ use crate::session::state::Input;
 
 /// An attempt's line to the agent.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     offer: Box<Offer>,
     progress: watch::Sender<Progress>,
     live: LiveShared,
@@ -65,17 +65,17 @@ impl Link {
     }
 
     /// Of which attempt.
-    pub fn attempt(&self) -> AttemptId {
+    pub(crate) fn attempt(&self) -> AttemptId {
         self.offer.attempt
     }
 
     /// How far it is; only the newest is told, twice a second at most.
-    pub fn progress(&self, progress: Progress) {
+    pub(crate) fn progress(&self, progress: Progress) {
         self.progress.send_replace(progress);
     }
 
     /// A command is started.
-    pub fn command(&self, command: Command) {
+    pub(crate) fn command(&self, command: Command) {
         let mut live = self.live.lock();
         if live.commands.len() < COMMANDS_MAX {
             live.commands.push(command);
@@ -83,7 +83,7 @@ impl Link {
     }
 
     /// ffmpeg printed this. The last part is kept for people who look at the running job.
-    pub fn printed(&self, text: &str) {
+    pub(crate) fn printed(&self, text: &str) {
         let mut live = self.live.lock();
         live.log.push_str(text);
         // Cut at twice the limit, so that not every line moves the whole tail.
@@ -96,7 +96,7 @@ impl Link {
     /// Asks for the right to put a proven, flushed result in place, and returns once it is granted: at once, after the
     /// console is back, or never. Wait beside the stop token. `draft` is what will be reported if all goes well: with
     /// it in the journal the result is finished even by another process of this agent.
-    pub async fn ask_commit(&self, proven: Proven, draft: &Report) {
+    pub(crate) async fn ask_commit(&self, proven: Proven, draft: &Report) {
         let mut draft = Box::new(draft.clone());
         fit::report(&mut draft);
         let record = Record::Proven { offer: self.offer.clone(), draft, proven: proven.clone() };

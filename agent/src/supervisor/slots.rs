@@ -14,12 +14,12 @@ const CORES_PER_SLOT: usize = 4;
 const SLOTS_DEFAULT_MAX: usize = 8;
 
 /// Slots of the processor when nothing is said: one for each four cores, one at least, eight at most.
-pub fn default_slots(cores: usize) -> u16 {
+pub(crate) fn default_slots(cores: usize) -> u16 {
     (cores / CORES_PER_SLOT).clamp(1, SLOTS_DEFAULT_MAX) as u16
 }
 
 /// The processor as a device.
-pub fn cpu_device(slots: Option<u16>, codecs: Vec<VideoCodec>) -> Device {
+pub(crate) fn cpu_device(slots: Option<u16>, codecs: Vec<VideoCodec>) -> Device {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = slots.unwrap_or_else(|| default_slots(cores)).clamp(1, SLOTS_MAX);
     let unit = if cores == 1 { "core" } else { "cores" };
@@ -28,11 +28,11 @@ pub fn cpu_device(slots: Option<u16>, codecs: Vec<VideoCodec>) -> Device {
 
 /// The right to take one slot of a device, once. A permit that is dropped frees the slot.
 #[derive(Debug, Clone)]
-pub struct Slot(Arc<Semaphore>);
+pub(crate) struct Slot(Arc<Semaphore>);
 
 impl Slot {
     /// Waits in line for a slot. `None` only when the agent ends.
-    pub async fn take(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn take(&self) -> Option<OwnedSemaphorePermit> {
         self.0.clone().acquire_owned().await.ok()
     }
 }

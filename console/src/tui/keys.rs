@@ -157,7 +157,6 @@ pub(crate) const KEYS: &[Binding] = table! {
     SCROLL [Key::PageDown] PageDown Move "" "PgDn" "page down";
     SCROLL [Key::PageUp] PageUp Move "" "PgUp" "page up";
     ROWS [Key::Enter, Key::Char('d')] Open View "enter open" "enter d" "open";
-    BACK [Key::Esc] Back View "esc back" "esc" "close, clear filter, back";
     TREE [Key::Left, Key::Char('-')] Fold View "" "left -" "fold";
     TREE [Key::Right, Key::Char('+')] Unfold View "" "right +" "unfold";
     DETAIL [Key::Char('['), Key::Left] PrevTab View "" "[" "tab before";
@@ -165,11 +164,12 @@ pub(crate) const KEYS: &[Binding] = table! {
     SCREENS [Key::Char('l')] Log Do "l log" "l" "log";
     SCREENS [Key::Char('x'), Key::F(9)] Cancel Do "x cancel" "x F9" "cancel (asks)";
     SCREENS [Key::Char('r')] Retry Do "r retry" "r" "retry";
-    SCREENS [Key::Char('w')] Why Do "w why" "w" "why does it not run";
     ROWS [Key::Char(' ')] Mark Mark "space mark" "space" "mark or unmark";
+    ROWS [Key::Char('/'), Key::Char('\\'), Key::F(4)] Filter Find "/ filter" "/ \\ F4" "filter jobs";
+    SCREENS [Key::Char('w')] Why Do "w why" "w" "why does it not run";
     TABLE [Key::Char('*')] MarkAll Mark "* all" "*" "mark all in filter";
     ROWS [Key::Char('U')] MarkNone Mark "U none" "U" "unmark all";
-    ROWS [Key::Char('/'), Key::Char('\\'), Key::F(4)] Filter Find "/ filter" "/ \\ F4" "filter jobs";
+    BACK [Key::Esc] Back View "esc back" "esc" "close, back";
     SCREENS [Key::Char('1')] GoOverview View "" "1" "Overview";
     SCREENS [Key::Char('2')] GoJobs View "" "2" "Jobs";
     SCREENS [Key::Tab] NextScreen View "" "tab" "next screen";

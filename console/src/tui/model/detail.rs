@@ -26,7 +26,7 @@ const ATTEMPTS: [Column; 7] = [
     growing("ENCODER", (10, 16), 1, 10),
     fixed("STARTED", Align::Left, 8, 8),
     fixed("LENGTH", Align::Right, 7, 9),
-    growing("ENDED", (9, 14), 0, 18),
+    growing("ENDED", (9, 14), 1, 18),
     growing("CAUSE", (16, 200), 4, 255),
 ];
 
@@ -52,7 +52,10 @@ fn tab_lines(state: &State, open: &Detail, columns: usize, room: usize) -> Vec<L
     let glyphs = state.look.glyphs;
     let Some(data) = &open.data else {
         let text = open.refused.clone().unwrap_or_else(|| "asking the server".into());
-        return vec![Line::default(), Line::new(format!("  {}", cut(&text, columns.saturating_sub(2), glyphs)))];
+        return vec![
+            Line::default(),
+            Line::new(format!("  {}", cut(&text, columns.saturating_sub(2), glyphs))),
+        ];
     };
     match open.tab {
         Tab::Summary => summary(state, data, columns, room),
@@ -102,12 +105,23 @@ fn summary(state: &State, data: &JobDetail, columns: usize, room: usize) -> Vec<
     let fact = |name: &str, text: String| {
         Line::new(format!(" {name:<8}{}", cut(&text, columns.saturating_sub(9), glyphs)))
     };
-    let length = if data.media_ms > 0 { format!("  {}", words::clock_left(data.media_ms / 1000)) } else { String::new() };
-    lines.push(path_fact("source", &data.source, &format!("{length}  {}", words::bytes(row.bytes_in)), columns, glyphs));
+    let length = if data.media_ms > 0 {
+        format!("  {}", words::clock_left(data.media_ms / 1000))
+    } else {
+        String::new()
+    };
+    lines.push(path_fact(
+        "source",
+        &data.source,
+        &format!("{length}  {}", words::bytes(row.bytes_in)),
+        columns,
+        glyphs,
+    ));
     let size = if row.bytes_out > 0 { format!("  {}", words::bytes(row.bytes_out)) } else { String::new() };
     lines.push(path_fact("output", &data.output, &size, columns, glyphs));
     let encoder = if data.encoder.is_empty() { String::new() } else { format!("{} ", data.encoder) };
-    let place = if row.place.is_empty() { "not started".into() } else { format!("{encoder}on {}", row.place) };
+    let place =
+        if row.place.is_empty() { "not started".into() } else { format!("{encoder}on {}", row.place) };
     lines.push(fact("how", format!("{}, {place}", row.profile)));
     let zone = &state.look.zone;
     let now = state.snapshot.as_ref().map_or(row.updated_ms, |s| s.now_ms);
@@ -127,7 +141,8 @@ fn summary(state: &State, data: &JobDetail, columns: usize, room: usize) -> Vec<
 
 /// Bar, phases and figures of a running job.
 fn moving(data: &JobDetail, progress: &Progress, columns: usize, glyphs: Glyphs) -> Vec<Line> {
-    let (word, role) = if data.row.unsure { ("unsure", Role::Odd) } else { super::overview::phase_word(progress.phase) };
+    let (word, role) =
+        if data.row.unsure { ("unsure", Role::Odd) } else { super::overview::phase_word(progress.phase) };
     let eta = progress.eta_s.map_or("-".into(), |s| words::clock_left(u64::from(s)));
     let bar = chart::bar(progress.permille, columns.min(100) * 2 / 5, glyphs);
     let first = Line::new(" ")
@@ -149,7 +164,12 @@ fn moving(data: &JobDetail, progress: &Progress, columns: usize, glyphs: Glyphs)
     if data.row.unsure {
         phases.push(Role::Odd, "   its agent is silent: this may be old");
     }
-    let mut figures = format!(" {} fps   {}   frame {}", words::fps(progress.fps), words::speed(progress.speed), words::count(progress.frames));
+    let mut figures = format!(
+        " {} fps   {}   frame {}",
+        words::fps(progress.fps),
+        words::speed(progress.speed),
+        words::count(progress.frames)
+    );
     figures += &format!("   out {}", words::bytes(progress.out_bytes));
     if let Some(estimate) = estimate(data, progress) {
         let share = (estimate as f64 / data.row.bytes_in.max(1) as f64 * 100.0) as u64;
@@ -223,7 +243,10 @@ fn log(data: &JobDetail, columns: usize, glyphs: Glyphs) -> Vec<Line> {
     let attempt = data.attempts.iter().find(|a| !a.log.trim().is_empty());
     let Some(attempt) = attempt else { return vec![Line::new(" nothing was logged yet")] };
     let lines = attempt.log.lines().map(str::trim_end).filter(|l| !l.is_empty());
-    lines.flat_map(|l| wrap(l, columns.saturating_sub(1), 2, glyphs)).map(|l| Line::new(format!(" {l}"))).collect()
+    lines
+        .flat_map(|l| wrap(l, columns.saturating_sub(1), 2, glyphs))
+        .map(|l| Line::new(format!(" {l}")))
+        .collect()
 }
 
 /// Commands of the newest attempt that ran any, as shell lines.
@@ -254,7 +277,10 @@ fn encode_command(data: &JobDetail, columns: usize, glyphs: Glyphs) -> Vec<Line>
 
 fn shell_lines(argv: &[FilePath], columns: usize, glyphs: Glyphs) -> Vec<Line> {
     let line = argv.iter().map(quoted).collect::<Vec<_>>().join(" ");
-    wrap(&line, columns.saturating_sub(2), 2, glyphs).into_iter().map(|l| Line::new(format!(" {l}"))).collect()
+    wrap(&line, columns.saturating_sub(2), 2, glyphs)
+        .into_iter()
+        .map(|l| Line::new(format!(" {l}")))
+        .collect()
 }
 
 /// An argument as a shell takes it.

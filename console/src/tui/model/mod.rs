@@ -75,7 +75,7 @@ pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
     for line in &mut frame.lines {
         line.fit(columns);
     }
-    frame.dialog = overlay::dialog(state, size, now);
+    frame.dialog = overlay::dialog(state, size);
     frame
 }
 
@@ -132,7 +132,10 @@ fn capacity(snapshot: &Snapshot) -> String {
             busy += agent.devices.iter().map(busy_slots).sum::<usize>();
         }
     }
-    format!("   agents {ok}/{}   devices {devices_ok}/{devices}   slots {busy}/{slots}", snapshot.agents.len())
+    format!(
+        "   agents {ok}/{}   devices {devices_ok}/{devices}   slots {busy}/{slots}",
+        snapshot.agents.len()
+    )
 }
 
 /// Slots of a device that work.
@@ -187,40 +190,32 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
     let glyphs = state.look.glyphs;
     let Some(last) = frame.lines.len().checked_sub(1) else { return };
     if let Some(prompt) = &state.prompt {
+        // Text, caret, message: one line each, so that a long message is read whole.
         let room = columns.saturating_sub(4);
         let value = prompt.input.value();
         let scroll = prompt.input.visual_scroll(room);
-        let skipped = head(value, scroll).len();
-        let shown = head(&clean(&value[skipped..], glyphs), room);
-        frame.lines[last - 1] = Line::role(Role::Strong, format!(" / {shown}"));
-        let at = prompt.input.visual_cursor().saturating_sub(scroll);
-        frame.cursor = Some((u16::try_from(3 + at).unwrap_or(0), u16::try_from(last - 1).unwrap_or(0)));
-        frame.lines[last] = match &prompt.error {
-            None => Line::new("   enter apply  esc leave  ctrl-u clear   words  \"text\"  state:failed,held"),
-            Some(error) => {
-                let before = width(&value[..value.floor_char_boundary(error.at)]).saturating_sub(scroll);
-                let caret = 3 + before;
-                let text = format!("^ {}", clean(&error.message, glyphs));
-                let start = caret.min(columns.saturating_sub(width(&text)).max(3));
-                // A message too long for the right of its caret stands left of it, its caret still in place.
-                let text = if start < caret {
-                    let message = cut(&error.message, caret.saturating_sub(4), glyphs);
-                    format!("{message} ^")
-                } else {
-                    text
-                };
-                let mut line = Line::default();
-                line.pad_to(if start < caret { (caret + 1).saturating_sub(width(&text)) } else { start });
-                line.with(Role::Bad, text)
-            }
-        };
+        let shown = head(&clean(&value[head(value, scroll).len()..], glyphs), room);
+        let column = |before: usize| 3 + before.saturating_sub(scroll);
+        frame.lines[last - 2] = Line::role(Role::Strong, format!(" / {shown}"));
+        let cursor = column(prompt.input.visual_cursor());
+        frame.cursor = Some((u16::try_from(cursor).unwrap_or(0), u16::try_from(last - 2).unwrap_or(0)));
+        let mut caret = Line::default();
+        let mut message =
+            Line::new("   enter apply  esc leave  ctrl-u clear   words  \"text\"  state:failed,held");
+        if let Some(error) = &prompt.error {
+            caret.pad_to(column(width(&value[..value.floor_char_boundary(error.at)]))).push(Role::Bad, "^");
+            message = Line::role(Role::Bad, cut(&format!("   {}", error.message), columns, glyphs));
+        }
+        frame.lines[last - 1] = caret;
+        frame.lines[last] = message;
     } else if let Some(gone) = &state.gone {
         let silent = words::length(now.saturating_sub(gone.since) / 1000);
         let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
         let text = format!(" no word from the server for {silent}, trying again ({}){notice}", gone.reason);
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {
-        frame.lines[last - 1] = Line::role(Role::Strong, format!(" {}", cut(&notice.text, columns - 1, glyphs)));
+        frame.lines[last - 1] =
+            Line::role(Role::Strong, format!(" {}", cut(&notice.text, columns - 1, glyphs)));
     }
 }
 
@@ -229,9 +224,13 @@ fn short_form(state: &State, columns: usize) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let Some(snapshot) = &state.snapshot else { return vec![Line::new("waiting for the server")] };
     let totals = &snapshot.totals;
-    let states = [JobState::Running, JobState::Pending, JobState::Failed, JobState::Completed];
-    let counts: Vec<String> =
-        states.map(|s| format!("{} {}", words::count(state.counted(s)), s.word())).into_iter().collect();
+    let shown = [
+        (JobState::Running, "running"),
+        (JobState::Failed, "failed"),
+        (JobState::Pending, "pending"),
+        (JobState::Completed, "done"),
+    ];
+    let counts = shown.map(|(of, word)| format!("{} {word}", words::count(state.counted(of))));
     let eta = totals.eta_s.map_or("-".into(), |s| format!("~{}", words::length(s)));
     let third = match (&state.gone, snapshot.needs.first()) {
         (Some(_), _) => "no word from the server".to_owned(),
@@ -239,7 +238,7 @@ fn short_form(state: &State, columns: usize) -> Vec<Line> {
         (None, None) => "nothing needs you".to_owned(),
     };
     let speed = format!("speed {}  ETA {eta}", words::speed(totals.speed));
-    let lines = [counts.join(" "), speed, third, format!("make the window {WIDTH_MIN}x{HEIGHT_MIN}")];
+    let lines = [counts.join("  "), speed, third, format!("make the window {WIDTH_MIN}x{HEIGHT_MIN}")];
     lines.map(|text| Line::new(cut(&text, columns, glyphs))).into()
 }
 

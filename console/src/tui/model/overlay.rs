@@ -5,8 +5,8 @@ use vc_protocol::job::JobState;
 
 use super::super::keys::{self, Group, Place};
 use super::super::look::Glyphs;
+use super::super::state::State;
 use super::super::state::overlay::{Confirm, Overlay, Target, Verb};
-use super::super::state::{Millis, State};
 use super::text::{Line, Role, cut, cut_name, width, wrap};
 use super::{Dialog, words};
 use crate::tui::Mode;
@@ -16,7 +16,7 @@ const INNER_MAX: usize = 66;
 /// Jobs that a question names.
 const NAMED: usize = 3;
 
-pub(super) fn dialog(state: &State, size: Size, _now: Millis) -> Option<Dialog> {
+pub(super) fn dialog(state: &State, size: Size) -> Option<Dialog> {
     let (title, lines, scroll) = content(state, size)?;
     let (columns, rows) = (usize::from(size.width), usize::from(size.height));
     let whole = size.width < super::WIDTH_MIN;
@@ -49,17 +49,27 @@ fn content(state: &State, size: Size) -> Option<(String, Vec<Line>, usize)> {
     let columns = usize::from(size.width).saturating_sub(4).min(INNER_MAX);
     match state.overlay.as_ref()? {
         Overlay::Help { scroll } => {
-            let title = "? Help (only keys that work now)".to_owned();
-            Some((title, help(state, columns), *scroll))
+            let lines = help(state, usize::from(size.width).saturating_sub(4));
+            let hidden = lines.len() > usize::from(size.height).saturating_sub(2);
+            let hint = if hidden { ", j k scroll" } else { "" };
+            Some((format!("? Help (only keys that work now{hint})"), lines, *scroll))
         }
-        Overlay::Confirm(confirm) => Some((confirm_title(confirm), confirm_lines(confirm, columns, glyphs), 0)),
+        Overlay::Confirm(confirm) => {
+            Some((confirm_title(confirm), confirm_lines(confirm, columns, glyphs), 0))
+        }
         Overlay::Why { job, answer, scroll } => {
             let mut lines = Vec::new();
             match answer {
                 None => lines.push(Line::new("asking the server")),
-                Some(Err(refused)) => lines.extend(wrap(refused, columns, 0, glyphs).into_iter().map(Line::new)),
+                Some(Err(refused)) => {
+                    lines.extend(wrap(refused, columns, 0, glyphs).into_iter().map(Line::new))
+                }
                 Some(Ok(why)) => {
-                    lines.extend(wrap(&why.answer, columns, 0, glyphs).into_iter().map(|l| Line::role(Role::Strong, l)));
+                    lines.extend(
+                        wrap(&why.answer, columns, 0, glyphs)
+                            .into_iter()
+                            .map(|l| Line::role(Role::Strong, l)),
+                    );
                     lines.push(Line::default());
                     let names = why.devices.iter().map(|(name, _)| width(name)).max().unwrap_or(0).min(20);
                     for (name, reason) in &why.devices {
@@ -92,21 +102,23 @@ fn help(state: &State, columns: usize) -> Vec<Line> {
             lines.push(line);
         }
     }
-    if columns < 40 {
-        return lines;
-    }
     in_two_columns(lines, columns)
 }
 
-fn in_two_columns(mut left: Vec<Line>, columns: usize) -> Vec<Line> {
-    let right = left.split_off(left.len().div_ceil(2));
-    for (at, line) in left.iter_mut().enumerate() {
-        line.fit(columns / 2);
-        if let Some(other) = right.get(at) {
-            line.extend(other.clone());
-        }
+/// Side by side if both halves fit whole.
+fn in_two_columns(lines: Vec<Line>, columns: usize) -> Vec<Line> {
+    let (left, right) = lines.split_at(lines.len().div_ceil(2));
+    let widest = |lines: &[Line]| lines.iter().map(Line::width).max().unwrap_or(0);
+    let gutter = widest(left) + 2;
+    if gutter + widest(right) > columns {
+        return lines;
     }
-    left
+    let mut both = left.to_vec();
+    for (line, other) in both.iter_mut().zip(right) {
+        line.pad_to(gutter);
+        line.extend(other.clone());
+    }
+    both
 }
 
 fn confirm_title(confirm: &Confirm) -> String {
@@ -136,12 +148,13 @@ fn confirm_lines(confirm: &Confirm, columns: usize, glyphs: Glyphs) -> Vec<Line>
             lines.push(Line::new(cut(&format!("All that the filter finds: {what}"), columns, glyphs)));
         }
         Target::Jobs(jobs) => {
-            let name_columns = columns.saturating_sub(30).max(12);
+            let name_columns = columns.saturating_sub(34).max(12);
             for job in jobs.iter().take(NAMED) {
                 let share = job.permille.map_or(String::new(), |p| format!("{}%", p.min(1000) / 10));
-                let mut line = Line::new(format!("#{} {}", job.id, cut_name(&job.name, name_columns, glyphs)));
+                let mut line =
+                    Line::new(format!("#{} {}", job.id, cut_name(&job.name, name_columns, glyphs)));
                 let facts = if share.is_empty() { job.state.word().to_owned() } else { share };
-                line.push(Role::Plain, format!("  {facts}  {}", cut(&job.place, 14, glyphs)));
+                line.push(Role::Plain, format!("  {facts}  {}", cut(&job.place, 18, glyphs)));
                 lines.push(line);
             }
             if jobs.len() > NAMED {
@@ -180,8 +193,12 @@ fn leave(state: &State) -> (String, Vec<Line>, usize) {
         }
     };
     let mut lines = vec![Line::new(text), Line::default()];
-    for binding in keys::bindings(place).filter(|b| !b.footer.is_empty() && state.refusal(b.command).is_none()) {
-        lines.push(Line::role(Role::Strong, format!("  {:<10}", binding.shown)).with(Role::Plain, binding.help));
+    for binding in
+        keys::bindings(place).filter(|b| !b.footer.is_empty() && state.refusal(b.command).is_none())
+    {
+        lines.push(
+            Line::role(Role::Strong, format!("  {:<10}", binding.shown)).with(Role::Plain, binding.help),
+        );
     }
     (title.to_owned(), lines, 0)
 }

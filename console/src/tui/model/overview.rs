@@ -20,21 +20,38 @@ const TALL: usize = 33;
 /// Rows of events kept free on a tall screen, with their title.
 const EVENT_ROWS: usize = 8;
 
+/// States in the order in which they are told.
+const BY_URGENCY: [JobState; 7] = [
+    JobState::Pending,
+    JobState::Running,
+    JobState::Failed,
+    JobState::Completed,
+    JobState::Held,
+    JobState::Skipped,
+    JobState::Cancelled,
+];
+
 const COLUMNS: [Column; 7] = [
-    growing("WHERE / JOB", (18, 60), 3, 255),
-    growing("PROFILE", (10, 14), 0, 1),
+    growing("WHERE / JOB", (18, 60), 4, 255),
+    growing("PROFILE", (10, 14), 1, 1),
     fixed("STATE", Align::Left, 10, 9),
     growing("PROGRESS", (17, 28), 1, 8),
-    fixed("FPS", Align::Right, 7, 2),
-    fixed("SPEED", Align::Right, 7, 7),
-    fixed("ETA", Align::Right, 8, 6),
+    fixed("FPS", Align::Right, 6, 2),
+    fixed("SPEED", Align::Right, 6, 6),
+    fixed("ETA", Align::Right, 8, 7),
 ];
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let Some(snapshot) = &state.snapshot else { return vec![Line::default()] };
     let mut lines = farm(state, snapshot, columns, now);
-    let needs = snapshot.needs.len().min(if rows >= TALL { 4 } else if rows >= 20 { 3 } else { 2 });
+    let needs = snapshot.needs.len().min(if rows >= TALL {
+        4
+    } else if rows >= 20 {
+        3
+    } else {
+        2
+    });
     let reserved = if rows >= TALL { EVENT_ROWS } else { 0 };
     let room = rows.saturating_sub(lines.len() + 2 + needs + 1 + reserved).max(1);
     lines.extend(tree(state, snapshot, columns, room, now));
@@ -50,7 +67,10 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
             let time = words::time(event.at_ms, &state.look.zone);
             let job = event.job.map(|id| format!("#{id}")).filter(|id| !event.text.contains(id.as_str()));
             let job = job.map(|id| id + " ").unwrap_or_default();
-            lines.push(Line::new(format!(" {time}  {}", cut(&(job + &event.text), columns.saturating_sub(11), glyphs))));
+            lines.push(Line::new(format!(
+                " {time}  {}",
+                cut(&(job + &event.text), columns.saturating_sub(11), glyphs)
+            )));
         }
     }
     lines
@@ -63,10 +83,10 @@ fn farm(state: &State, snapshot: &Snapshot, columns: usize, now: Millis) -> Vec<
     if columns < WIDE {
         let halted = if halted.is_empty() { halted } else { format!("halted: {halted}") };
         let mut lines = vec![section("Farm", &halted, columns, glyphs)];
-        lines.push(counts(totals, &JobState::ALL, columns));
+        lines.push(counts(totals, &BY_URGENCY, columns));
         lines.push(share(totals, columns.min(90) * 2 / 5, glyphs));
         lines.push(speeds(totals, columns, glyphs));
-        lines.push(saved(totals, true));
+        lines.push(fitting(&[&saved(totals), &done_hours(totals), &disk(totals)], columns));
         return lines;
     }
     let left_columns = columns * 11 / 20;
@@ -74,16 +94,10 @@ fn farm(state: &State, snapshot: &Snapshot, columns: usize, now: Millis) -> Vec<
     let title = if halted.is_empty() { String::new() } else { format!("halted: {halted}") };
     let mut left = vec![section("Farm", &title, left_columns, glyphs)];
     left.push(share(totals, left_columns * 2 / 3, glyphs));
-    let first = [JobState::Pending, JobState::Running, JobState::Failed];
-    let rest = [JobState::Completed, JobState::Skipped, JobState::Held, JobState::Cancelled];
-    left.push(counts(totals, &first, left_columns));
-    left.push(counts(totals, &rest, left_columns));
-    left.push(saved(totals, false));
-    let mut disk = Line::new(format!(" {}", done_hours(totals)));
-    if let Some(free) = totals.output_free {
-        disk.push(Role::Plain, format!("   output disk {} free", words::bytes(free)));
-    }
-    left.push(disk);
+    left.push(counts(totals, &BY_URGENCY[..3], left_columns));
+    left.push(counts(totals, &BY_URGENCY[3..], left_columns));
+    left.push(fitting(&[&saved(totals)], left_columns));
+    left.push(fitting(&[&done_hours(totals), &disk(totals)], left_columns));
     let right = speed_chart(state, totals, right_columns, now);
     for (line, part) in left.iter_mut().zip(right) {
         line.fit(left_columns).push(Role::Plain, "  ");
@@ -92,32 +106,47 @@ fn farm(state: &State, snapshot: &Snapshot, columns: usize, now: Millis) -> Vec<
     left
 }
 
-/// ` pending 18,208 (4 to retry)  running 23  …`; what is zero and unusual is left out.
+/// ` pending 18,208 (4 to retry)  running 23  …`; what is zero and unusual is left out, and so is what does not fit.
 fn counts(totals: &FarmTotals, states: &[JobState], columns: usize) -> Line {
     let mut line = Line::new(" ");
-    let mut first = true;
     for state in states {
         let n = totals.by_state[*state as usize];
-        let usual = matches!(state, JobState::Pending | JobState::Running | JobState::Failed | JobState::Completed);
+        let usual =
+            matches!(state, JobState::Pending | JobState::Running | JobState::Failed | JobState::Completed);
         if n == 0 && !usual {
             continue;
         }
-        if !std::mem::take(&mut first) {
-            line.push(Role::Plain, "  ");
-        }
         let shown = if *state == JobState::Running { n.saturating_sub(totals.unsure) } else { n };
         let role = if n > 0 { state_role(*state) } else { Role::Plain };
-        line.push(role, state.word()).push(Role::Plain, format!(" {}", words::count(shown)));
+        let mut part = Line::role(role, state.word()).with(Role::Plain, format!(" {}", words::count(shown)));
         if *state == JobState::Pending && totals.to_retry > 0 {
-            line.push(Role::Plain, format!(" ({} to retry)", words::count(totals.to_retry)));
+            part.push(Role::Plain, format!(" ({} to retry)", words::count(totals.to_retry)));
         }
         if *state == JobState::Running && totals.unsure > 0 {
-            line.push(Role::Plain, "  ").push(Role::Odd, "unsure");
-            line.push(Role::Plain, format!(" {}", words::count(totals.unsure)));
+            part.push(Role::Plain, "  ").push(Role::Odd, "unsure");
+            part.push(Role::Plain, format!(" {}", words::count(totals.unsure)));
+        }
+        if line.width() > 1 {
+            part.spans.insert(0, (Role::Plain, "  ".into()));
+        }
+        if line.width() + part.width() <= columns {
+            line.extend(part);
         }
     }
-    line.fit(columns);
     line
+}
+
+/// As many of the parts as fit, in their order.
+fn fitting(parts: &[&str], columns: usize) -> Line {
+    let mut text = String::from(" ");
+    for part in parts.iter().filter(|p| !p.is_empty()) {
+        let gap = if text.len() > 1 { 3 } else { 0 };
+        if width(&text) + gap + width(part) <= columns {
+            text += &" ".repeat(gap);
+            text += part;
+        }
+    }
+    Line::new(text)
 }
 
 /// The farm's bar, its share and the time left.
@@ -145,37 +174,43 @@ fn peak(totals: &FarmTotals) -> String {
 fn done_hours(totals: &FarmTotals) -> String {
     let seconds = totals.media_ms / 1000;
     if seconds < 3600 {
-        format!("{} of video done", words::length(seconds))
+        if seconds == 0 { String::new() } else { format!("{} of video done", words::length(seconds)) }
     } else {
         format!("{} h of video done", words::count(seconds / 3600))
     }
 }
 
-/// What the outputs save over their sources; on one line with the rest where there is no second.
-fn saved(totals: &FarmTotals, all: bool) -> Line {
+/// What the outputs save over their sources.
+fn saved(totals: &FarmTotals) -> String {
     let (before, after) = (totals.bytes_in, totals.bytes_out);
-    let share = |part: u64| if before > 0 { u128::from(part) * 100 / u128::from(before) } else { 0 };
-    let mut text = if after <= before {
-        let less = before - after;
-        format!(" saved {} of {} ({}%)", words::bytes(less), words::bytes(before), share(less))
-    } else {
-        let more = after - before;
-        format!(" outputs are {} larger than their {} ({}%)", words::bytes(more), words::bytes(before), share(more))
-    };
-    if all {
-        text += &format!("   {}", done_hours(totals));
-        if let Some(free) = totals.output_free {
-            text += &format!("   output disk {} free", words::bytes(free));
-        }
+    if before == 0 {
+        return "nothing converted yet".into();
     }
-    Line::new(text)
+    let percent = |part: u64| (part as f64 / before as f64 * 100.0).round();
+    let whole = words::bytes(before);
+    if after > before {
+        let more = after - before;
+        return format!("outputs {} larger than their {whole} ({}%)", words::bytes(more), percent(more));
+    }
+    let less = words::bytes(before - after);
+    // One unit is enough where both have the same.
+    let less = match (less.split_once(' '), whole.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => number.to_owned(),
+        _ => less,
+    };
+    format!("saved {less} of {whole} ({}%)", percent(before - after))
 }
 
-/// Title, four rows of columns, axis and times: as many lines as the farm's counts beside it, and no more.
+fn disk(totals: &FarmTotals) -> String {
+    totals.output_free.map(|free| format!("output disk {} free", words::bytes(free))).unwrap_or_default()
+}
+
+/// Title, three rows of columns, axis and times: as many lines as the farm's counts beside it, and no more.
 fn speed_chart(state: &State, totals: &FarmTotals, columns: usize, now: Millis) -> Vec<Line> {
     const ROWS: usize = 3;
     let glyphs = state.look.glyphs;
-    let mut lines = vec![section("Speed, last 60 min", &words::speed(totals.speed), columns, glyphs)];
+    let speed = format!("{} fps  {}", words::fps(totals.fps), words::speed(totals.speed));
+    let mut lines = vec![section("Speed, last 60 min", &speed, columns, glyphs)];
     let label = peak(totals);
     let margin = width(&label).max(5);
     let inner = columns.saturating_sub(margin + 1);
@@ -261,14 +296,17 @@ fn agent_cells(state: &State, agent: &AgentView, columns: usize, now: Millis) ->
     let busy: usize = agent.devices.iter().map(busy_slots).sum();
     let quiet = matches!(agent.state, AgentState::Offline | AgentState::Suspect);
     let jobs = runs().count() as u64;
-    let silent = agent.silent_ms.map(|ms| ms + if state.active() { now.saturating_sub(state.heard) } else { 0 });
+    let silent =
+        agent.silent_ms.map(|ms| ms + if state.active() { now.saturating_sub(state.heard) } else { 0 });
     let progress = match agent.state {
         AgentState::Ok if !agent.unproven.is_empty() && busy == 0 => {
             words::some(agent.unproven.len() as u64, "folder") + " unproven"
         }
         AgentState::Ok => format!("{busy}/{slots} busy"),
         AgentState::Draining => format!("{} left", words::some(jobs, "job")),
-        AgentState::Suspect | AgentState::Offline if jobs > 0 => format!("{} unsure", words::some(jobs, "job")),
+        AgentState::Suspect | AgentState::Offline if jobs > 0 => {
+            format!("{} unsure", words::some(jobs, "job"))
+        }
         AgentState::Suspect | AgentState::Offline => "no jobs".into(),
     };
     let sum = |of: fn(&Progress) -> f32| if quiet { 0.0 } else { runs().map(|r| of(&r.progress)).sum() };
@@ -286,7 +324,7 @@ fn agent_cells(state: &State, agent: &AgentView, columns: usize, now: Millis) ->
 
 fn device_cells(state: &State, agent: &AgentView, device: &DeviceView, columns: usize) -> [Line; 7] {
     let node = Node::Device(agent.id, device.id);
-    let name = format!("  {} {}", fold_mark(state, node), device.name);
+    let name = format!(" {} {}", fold_mark(state, node), device.name);
     let quiet = matches!(agent.state, AgentState::Offline | AgentState::Suspect);
     let sum = |of: fn(&Progress) -> f32| match quiet {
         true => 0.0,
@@ -305,7 +343,7 @@ fn device_cells(state: &State, agent: &AgentView, device: &DeviceView, columns: 
 
 fn run_cells(run: &RunView, widths: &[usize; 7], glyphs: Glyphs) -> [Line; 7] {
     let progress = run.progress;
-    let head = format!("    {} ", run.attempt.job);
+    let head = format!("  {} ", run.attempt.job);
     let name = FilePath(run.source.file_name().to_vec()).shown();
     let name = cut_name(&name, widths[0].saturating_sub(head.len()), glyphs);
     let (state, role) = if run.unsure { ("unsure", Role::Odd) } else { phase_word(progress.phase) };

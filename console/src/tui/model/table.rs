@@ -30,7 +30,12 @@ pub(crate) const fn fixed(title: &'static str, align: Align, width: usize, keep:
 }
 
 /// A column that grows.
-pub(crate) const fn growing(title: &'static str, (min, max): (usize, usize), grow: usize, keep: u8) -> Column {
+pub(crate) const fn growing(
+    title: &'static str,
+    (min, max): (usize, usize),
+    grow: usize,
+    keep: u8,
+) -> Column {
     Column { title, align: Align::Left, min, grow, max, keep }
 }
 

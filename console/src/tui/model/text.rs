@@ -228,7 +228,7 @@ mod tests {
         check("wedding", 5, "wed..");
         check("a.verylongextension", 10, "a.very..on");
         check("x.mkv", 0, "");
-        assert_eq!(cut_name("日本語の映画.mkv", 11, Glyphs::Unicode), "日本….mkv");
+        assert_eq!(cut_name("日本語の映画.mkv", 11, Glyphs::Unicode), "日本語….mkv");
         assert_eq!(cut_name("日本.mkv", 11, Glyphs::Ascii), "??.mkv");
     }
 

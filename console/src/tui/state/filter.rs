@@ -17,7 +17,7 @@ pub struct FilterError {
 }
 
 /// Longest filter, in bytes: more than a file name can have.
-pub const FILTER_BYTES_MAX: usize = 512;
+pub(crate) const FILTER_BYTES_MAX: usize = 512;
 
 /// Reads a filter.
 pub fn parse(text: &str) -> Result<JobFilter, FilterError> {
@@ -39,7 +39,9 @@ pub fn parse(text: &str) -> Result<JobFilter, FilterError> {
         let term = &rest[..end];
         at = start + end;
         match term.split_once(':') {
-            Some(("state" | "is", value)) => read_states(value, start + term.len() - value.len(), &mut states)?,
+            Some(("state" | "is", value)) => {
+                read_states(value, start + term.len() - value.len(), &mut states)?
+            }
             Some((name @ ("agent" | "device" | "profile" | "cause" | "pri" | "age"), value)) => {
                 let help = format!("{name}: is not known here; write {value} as plain text");
                 return Err(error(start, &help));
@@ -63,8 +65,9 @@ fn read_states(value: &str, at: usize, states: &mut Vec<JobState>) -> Result<(),
             Some(state) => states.push(state),
             None => {
                 let known: Vec<_> = JobState::ALL.iter().map(|s| s.word()).collect();
-                let what = if word.is_empty() { "a state is missing".into() } else { format!("no state {word:?}") };
-                return Err(error(offset, &format!("{what}; one of {}", known.join(" "))));
+                let what =
+                    if word.is_empty() { "a state is missing".into() } else { format!("no state {word:?}") };
+                return Err(error(offset, &format!("{what}: {}", known.join(" "))));
             }
         }
         offset += word.len() + 1;

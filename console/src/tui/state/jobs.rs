@@ -118,8 +118,7 @@ impl Jobs {
         if let Marks::All { .. } = self.marks {
             self.marks = Marks::default();
         }
-        *self =
-            Jobs { filter_text: text, filter, marks: std::mem::take(&mut self.marks), ..Jobs::default() };
+        *self = Jobs { filter_text: text, filter, marks: std::mem::take(&mut self.marks), ..Jobs::default() };
     }
 
     /// Moves the cursor by rows.

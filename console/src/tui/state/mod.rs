@@ -239,24 +239,28 @@ impl State {
             Some(Target::All { .. }) => true,
             Some(Target::Jobs(jobs)) => jobs.iter().any(fits),
         };
-        let fails = match command {
-            Command::Retry | Command::Cancel | Command::Why | Command::StopFarm if self.gone.is_some() => {
-                return Some("no word from the server: nothing can be asked of it now");
-            }
-            Command::Retry => !some_job(|j| retryable(j)),
-            Command::Cancel => !some_job(|j| !j.state.is_final()),
-            Command::Why | Command::Log | Command::Mark => self.selected().is_none(),
-            Command::Open => self.selected().is_none() && self.overview_row().is_none(),
-            Command::MarkNone => self.jobs.marks.count() == 0,
-            Command::MarkAll => self.jobs.count() == 0,
-            _ => false,
-        };
-        fails.then_some(match command {
-            Command::Retry => "nothing to retry here: only failed, cancelled, skipped and held jobs",
-            Command::Cancel => "nothing to cancel here: it has ended",
-            Command::MarkNone => "nothing is marked",
-            _ => "no job is selected",
-        })
+        let asks = matches!(command, Command::Retry | Command::Cancel | Command::Why | Command::StopFarm);
+        if asks && self.gone.is_some() {
+            return Some("no word from the server: nothing can be asked of it now");
+        }
+        let only = |fails: bool, reason| if fails { Some(reason) } else { None };
+        // Commands that are not named here always do something.
+        if command == Command::Retry {
+            let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
+            only(!some_job(retryable), reason)
+        } else if command == Command::Cancel {
+            only(!some_job(|j| !j.state.is_final()), "nothing to cancel here: it has ended")
+        } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
+            only(self.selected().is_none(), "no job is selected")
+        } else if command == Command::Open {
+            only(self.selected().is_none() && self.overview_row().is_none(), "nothing is selected")
+        } else if command == Command::MarkNone {
+            only(self.jobs.marks.count() == 0, "nothing is marked")
+        } else if command == Command::MarkAll {
+            only(self.jobs.count() == 0, "there is no job to mark")
+        } else {
+            None
+        }
     }
 
     /// The selected row of the tree, when it can be folded.

@@ -44,39 +44,34 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
     if let Some(asked) = state.jobs.asked.as_mut().filter(|a| a.tag == tag && a.open) {
         asked.open = false;
         let asked = *asked;
-        match response {
-            Response::Page(page) => {
-                if let Marks::Jobs(marks) = &mut state.jobs.marks {
-                    for row in &page.rows {
-                        marks.entry(row.id).and_modify(|mark| *mark = row_ref(row));
-                    }
+        if let Response::Page(page) = response {
+            if let Marks::Jobs(marks) = &mut state.jobs.marks {
+                for row in &page.rows {
+                    marks.entry(row.id).and_modify(|mark| *mark = row_ref(row));
                 }
-                state.jobs.take(asked.offset, asked.revision, page);
             }
-            other => state.jobs.refused = Some(refusal(other)),
+            state.jobs.take(asked.offset, asked.revision, page);
+        } else {
+            state.jobs.refused = Some(refusal(response));
         }
         state.dirty = true;
     } else if let Some(detail) = state.detail.as_mut().filter(|d| d.asked == Some(tag)) {
         detail.asked = None;
-        match response {
-            Response::Detail(data) => (detail.data, detail.refused) = (Some(*data), None),
-            other => detail.refused = Some(refusal(other)),
+        if let Response::Detail(data) = response {
+            (detail.data, detail.refused) = (Some(*data), None);
+        } else {
+            detail.refused = Some(refusal(response));
         }
         state.dirty = true;
     } else if state.asked_why == Some(tag) {
         state.asked_why = None;
         if let Some(Overlay::Why { answer, .. }) = &mut state.overlay {
-            *answer = Some(match response {
-                Response::Why(why) => Ok(why),
-                other => Err(refusal(other)),
-            });
+            *answer = Some(if let Response::Why(why) = response { Ok(why) } else { Err(refusal(response)) });
         }
         state.dirty = true;
     } else if let Some(verb) = state.acting.remove(&tag) {
-        let text = match response {
-            Response::Acted(acted) => acted_words(verb, &acted),
-            other => refusal(other),
-        };
+        let text =
+            if let Response::Acted(acted) = &response { acted_words(verb, acted) } else { refusal(response) };
         state.say(now, text);
         state.dirty = true;
     }
@@ -84,14 +79,12 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
 
 /// Why an answer is not the one that was asked for.
 fn refusal(response: Response) -> String {
-    match response {
-        Response::Refused { message, .. } => message,
-        other => {
-            let name = format!("{other:?}");
-            let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-            format!("the server answered something else ({name}); are both of one version?")
-        }
+    if let Response::Refused { message, .. } = response {
+        return message;
     }
+    let name = format!("{response:?}");
+    let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    format!("the server answered something else ({name}); are both of one version?")
 }
 
 /// What was done, and how to undo it.

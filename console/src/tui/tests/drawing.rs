@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use vc_protocol::id::JobId;
 use vc_protocol::operator::{Request, Response, Why};
 
-use super::fixture::{self, Board, NARROW, WIDE, busy, broken, empty};
+use super::fixture::{self, Board, NARROW, WIDE, broken, busy, empty};
 use crate::tui::Mode;
 use crate::tui::keys::Key;
 use crate::tui::link::Reply;
@@ -142,7 +142,9 @@ fn a_bad_filter_is_pointed_at() {
 
 #[test]
 fn a_job_is_drawn_with_all_its_tabs() {
-    for (name, keys) in [("summary", "2jjjd"), ("log", "2jjjl"), ("command", "2jjjd]]"), ("attempts", "2jjjd]]]")] {
+    for (name, keys) in
+        [("summary", "2jjjd"), ("log", "2jjjl"), ("command", "2jjjd]]"), ("attempts", "2jjjd]]]")]
+    {
         both_sizes(&format!("detail_{name}"), |size| {
             let mut board = Board::new(size, Glyphs::Ascii, busy());
             board.keys(keys);
@@ -183,7 +185,9 @@ fn dialogs_are_drawn() {
     both_sizes("why", |size| {
         let mut board = Board::new(size, Glyphs::Ascii, busy());
         board.keys("2w");
-        let Some(Action::Send(tag, Request::Why(JobId(41896)))) = board.asked.pop() else { panic!("asks why") };
+        let Some(Action::Send(tag, Request::Why(JobId(41896)))) = board.asked.pop() else {
+            panic!("asks why")
+        };
         let devices = vec![
             ("ada/cpu".to_owned(), "all 3 slots are busy".to_owned()),
             ("dec/cpu".to_owned(), "this job was lost there; other devices go first until 12:09".to_owned()),

@@ -7,8 +7,8 @@ use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    AgentState, AgentView, AttemptView, DeviceView, EventView, FarmTotals, JobDetail, JobRow, Need, Page, Request,
-    Response, RunView, Snapshot,
+    AgentState, AgentView, AttemptView, DeviceView, EventView, FarmTotals, JobDetail, JobRow, Need, Page,
+    Request, Response, RunView, Snapshot,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::progress::{Phase, Progress};
@@ -61,7 +61,12 @@ pub(crate) fn agent(id: u32, name: &str, state: AgentState, slots: u16, runs: Ve
 }
 
 fn need(kind: &str, what: &str, text: &str, jobs: &[u64]) -> Need {
-    Need { kind: kind.into(), what: what.into(), text: text.into(), jobs: jobs.iter().map(|id| JobId(*id)).collect() }
+    Need {
+        kind: kind.into(),
+        what: what.into(),
+        text: text.into(),
+        jobs: jobs.iter().map(|id| JobId(*id)).collect(),
+    }
 }
 
 fn event(seconds_ago: i64, job: Option<u64>, text: &str) -> EventView {
@@ -141,11 +146,21 @@ pub(crate) fn broken() -> Snapshot {
     snapshot.totals.unsure = 1;
     snapshot.halted = Some("job table: no space left on device".into());
     snapshot.needs = vec![
-        need("store", "job table", "no space left on device: nothing is handed out until it can be written", &[]),
+        need(
+            "store",
+            "job table",
+            "no space left on device: nothing is handed out until it can be written",
+            &[],
+        ),
         need("failed", "2 files", "output shorter than source; two encoders agreed", &[41877, 41880]),
         need("failed", "1 file", "input not readable: moov atom not found", &[39120]),
         need("offline", "dec", "1 job goes back to pending in 1:48 unless it returns", &[41899]),
-        need("folder", "fox", "cannot see /srv/films: not there; `--map FROM=TO` when it is mounted elsewhere", &[]),
+        need(
+            "folder",
+            "fox",
+            "cannot see /srv/films: not there; `--map FROM=TO` when it is mounted elsewhere",
+            &[],
+        ),
     ];
     snapshot
 }
@@ -206,11 +221,7 @@ pub(crate) fn detail(state: JobState) -> JobDetail {
     argv.push(FilePath(b"/srv/out/s04/.vc-tmp/ep \x1b[31m'0417.part.mp4".to_vec()));
     let log = "[h264 @ 0x55] Reinit context to 1920x1088\n[libx264 @ 0x56] using SAR=1/1\n\
                [libx264 @ 0x56] profile High, level 4.0\nframe=46211 fps=512 q=24.0 size=793MiB speed=21.3x\n";
-    let ended = match state {
-        JobState::Running => "",
-        JobState::Failed => "source",
-        _ => "completed",
-    };
+    let ended = if state == JobState::Failed { "source" } else { "" };
     let newest = AttemptView {
         task: TaskNo(0),
         no: 2,
@@ -267,7 +278,8 @@ impl Board {
 
     pub(crate) fn of(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
         let state = State::new(mode, look(glyphs), size);
-        let page = if snapshot.agents.is_empty() { Page { total: Some(0), ..Page::default() } } else { page() };
+        let page =
+            if snapshot.agents.is_empty() { Page { total: Some(0), ..Page::default() } } else { page() };
         let mut board = Board { state, now: 1000, asked: vec![], detail: detail(JobState::Running), page };
         board.tell(Reply::Snapshot(Box::new(snapshot)));
         board
@@ -287,13 +299,13 @@ impl Board {
     }
 
     fn answer(&mut self, tag: RequestTag, request: Request) {
-        let response = match &request {
-            Request::Jobs { offset, limit, .. } => {
-                let rows = self.page.rows.iter().skip(*offset as usize).take(*limit as usize).cloned().collect();
-                Response::Page(Page { rows, ..self.page.clone() })
-            }
-            Request::Log(_) => Response::Detail(Box::new(self.detail.clone())),
-            _ => return self.asked.push(Action::Send(tag, request)),
+        let response = if let Request::Jobs { offset, limit, .. } = &request {
+            let rows = self.page.rows.iter().skip(*offset as usize).take(*limit as usize).cloned().collect();
+            Response::Page(Page { rows, ..self.page.clone() })
+        } else if let Request::Log(_) = &request {
+            Response::Detail(Box::new(self.detail.clone()))
+        } else {
+            return self.asked.push(Action::Send(tag, request));
         };
         self.tell(Reply::Response(tag, response));
     }

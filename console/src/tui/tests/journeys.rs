@@ -117,7 +117,8 @@ fn all_of_a_filter_is_asked_again_when_its_count_changed() {
 #[test]
 fn no_single_key_destroys_work() {
     let chars = (' '..='~').map(Key::Char).chain(('a'..='z').map(Key::Ctrl)).chain((1..=12).map(Key::F));
-    let named = [Key::Enter, Key::Esc, Key::Delete, Key::Backspace, Key::Tab, Key::Left, Key::Right, Key::End];
+    let named =
+        [Key::Enter, Key::Esc, Key::Delete, Key::Backspace, Key::Tab, Key::Left, Key::Right, Key::End];
     for key in chars.chain(named) {
         for mode in [Mode::Attach, Mode::Convert] {
             for place in ["jj", "jj  ", "2jjj", "2*", "jjd", "jjl]", "/x"] {

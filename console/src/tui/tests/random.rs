@@ -41,7 +41,8 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     snapshot.totals.fps = real;
     snapshot.totals.bytes_out = n;
     snapshot.totals.eta_s = Some(n);
-    snapshot.totals.speed_minutes = names.iter().map(|name| name.len() as u32 * n as u32 % 9999).collect();
+    snapshot.totals.speed_minutes =
+        names.iter().map(|name| (name.len() as u32).wrapping_mul(n as u32)).collect();
     snapshot.now_ms = n as i64;
     let text = String::from_utf8_lossy(&names[0]).into_owned();
     snapshot.farm = text.clone();

@@ -8,6 +8,7 @@ pub mod config;
 mod host;
 pub mod identity;
 pub mod journal;
+mod parts;
 mod run;
 pub(crate) mod session;
 pub mod state_dir;

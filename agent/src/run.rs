@@ -126,3 +126,6 @@ pub(crate) fn random() -> u64 {
         nanos ^ u64::from(std::process::id()).rotate_left(32)
     })
 }
+
+#[cfg(test)]
+mod tests;

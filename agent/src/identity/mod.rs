@@ -17,7 +17,7 @@ use crate::state_dir::{StateDir, StateDirError};
 /// A difference of the clocks that is worth a word; certificates allow for an hour.
 const CLOCK_OFF_MS: i64 = 60_000;
 /// How long the console gets to hear our close.
-const CLOSE_BOUND: Duration = Duration::from_secs(1);
+const CLOSE_BOUND: Duration = Duration::from_millis(200);
 
 /// Whether an identity that is there may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

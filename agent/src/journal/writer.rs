@@ -144,10 +144,10 @@ fn perform(dir: &Path, changes: BTreeMap<AttemptId, Change>) {
     let flushed = File::open(dir).and_then(|folder| folder.sync_all());
     for (path, answer) in written {
         // io::Error is not Clone; each record gets its own copy of the reason.
-        let result = flushed
-            .as_ref()
-            .map(|()| ())
-            .map_err(|e| JournalError::Write(path, io::Error::new(e.kind(), e.to_string())));
+        let result = match &flushed {
+            Ok(()) => Ok(()),
+            Err(e) => Err(JournalError::Write(path, io::Error::new(e.kind(), e.to_string()))),
+        };
         answer_or_log(answer, result);
     }
 }

@@ -124,3 +124,6 @@ pub(crate) fn host_name() -> String {
     let name = name[..name.floor_char_boundary(HOST_BYTES_MAX)].to_owned();
     if name.is_empty() { "agent".into() } else { name }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,8 @@
 //! The agent: runs attempts on this box's devices and proves their results before they are committed.
 
+pub mod encoder;
+pub mod ffmpeg;
+pub mod plan;
+pub mod probe;
+pub mod process;
 pub mod task;

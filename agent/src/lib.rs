@@ -5,10 +5,15 @@
 
 pub mod cli;
 pub mod config;
+pub mod encoder;
+pub mod ffmpeg;
 mod host;
 pub mod identity;
 pub mod journal;
 mod parts;
+pub mod plan;
+pub mod probe;
+pub mod process;
 mod run;
 pub(crate) mod session;
 pub mod state_dir;

@@ -22,5 +22,5 @@ pub(crate) mod supervisor;
 pub mod task;
 
 pub use config::AgentConfig;
-pub use identity::{JoinError, Replace, join};
+pub use identity::{JoinError, join};
 pub use run::{AgentError, run};

@@ -19,15 +19,6 @@ const CLOCK_OFF_MS: i64 = 60_000;
 /// How long the console gets to hear our close.
 const CLOSE_BOUND: Duration = Duration::from_millis(200);
 
-/// Whether an identity that is there may be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    /// Say so and stop.
-    Never,
-    /// Forget the farm that this box belongs to now.
-    Force,
-}
-
 /// Why this box did not join.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
@@ -60,12 +51,10 @@ pub enum JoinError {
 }
 
 /// Joins the farm of that line and writes the new identity down. Trying again with the same line after a lost answer
-/// uses up nothing.
-pub async fn join(line: &JoinLine, state_dir: &Path, replace: Replace) -> Result<Identity, JoinError> {
+/// uses up nothing. An identity that is there already is replaced only by `force`.
+pub async fn join(line: &JoinLine, state_dir: &Path, force: bool) -> Result<Identity, JoinError> {
     let dir = StateDir::open(state_dir)?;
-    if replace == Replace::Never
-        && let Some(known) = Identity::load(dir.path())?
-    {
+    if !force && let Some(known) = Identity::load(dir.path())? {
         return Err(JoinError::AlreadyJoined { name: known.name.clone(), farm: known.farm.to_string() });
     }
     let key = AgentKey::pending(dir.path())?;

@@ -13,7 +13,7 @@ use vc_certs::{Authority, CaPin, Identity, JoinLine, KeyHash, endpoint};
 use vc_protocol::id::AgentId;
 use vc_protocol::join::{JoinAnswer, JoinRefusal, JoinRequest, Joined, TokenId};
 
-use super::{JoinError, Replace, join};
+use super::{JoinError, join};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -77,10 +77,10 @@ impl Console {
         &self,
         agent: u32,
         refusal: Option<JoinRefusal>,
-        replace: Replace,
+        force: bool,
     ) -> Result<Identity, JoinError> {
         let dir = self.state_dir();
-        let both = async { tokio::join!(self.answer(agent, refusal), join(&self.line, &dir, replace)).1 };
+        let both = async { tokio::join!(self.answer(agent, refusal), join(&self.line, &dir, force)).1 };
         tokio::time::timeout(PATIENCE, both).await.unwrap()
     }
 }
@@ -88,13 +88,13 @@ impl Console {
 #[tokio::test]
 async fn a_box_joins_once_and_again_only_by_force() {
     let console = Console::start();
-    console.join(3, None, Replace::Never).await.unwrap();
+    console.join(3, None, false).await.unwrap();
     let stored = Identity::load(&console.state_dir()).unwrap().unwrap();
     assert_eq!((stored.agent, stored.name.as_str()), (AgentId(3), "ada"));
     assert_eq!(stored.consoles[0], console.line.addresses[1], "the address that answered comes first");
-    let again = join(&console.line, &console.state_dir(), Replace::Never).await;
+    let again = join(&console.line, &console.state_dir(), false).await;
     assert!(matches!(again, Err(JoinError::AlreadyJoined { .. })));
-    console.join(4, None, Replace::Force).await.unwrap();
+    console.join(4, None, true).await.unwrap();
     assert_eq!(Identity::load(&console.state_dir()).unwrap().unwrap().agent, AgentId(4));
 }
 
@@ -102,7 +102,7 @@ async fn a_box_joins_once_and_again_only_by_force() {
 async fn a_refusal_is_told_by_name_and_leaves_nothing() {
     let console = Console::start();
     for why in [JoinRefusal::UsedToken, JoinRefusal::ExpiredToken, JoinRefusal::UnknownToken] {
-        let refused = console.join(3, Some(why), Replace::Never).await;
+        let refused = console.join(3, Some(why), false).await;
         assert!(matches!(refused, Err(JoinError::Refused(told)) if told == why));
     }
     assert!(Identity::load(&console.state_dir()).unwrap().is_none());
@@ -113,7 +113,7 @@ async fn a_console_with_another_pin_is_not_trusted() {
     let console = Console::start();
     let line = JoinLine { pin: CaPin([1; 32]), ..console.line.clone() };
     let dir = console.state_dir();
-    let dialled = join(&line, &dir, Replace::Never);
+    let dialled = join(&line, &dir, false);
     // The handshake fails on both ends; the console has nobody to answer.
     let accepting = async { console.endpoint.accept().await.unwrap().await.map(|_| ()) };
     let (_, refused) =

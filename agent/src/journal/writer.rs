@@ -13,6 +13,8 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use vc_protocol::id::AttemptId;
 
+use crate::session::dial::with_sources;
+
 use super::{ASIDE, JournalError, Record, file_name, load, to_bytes};
 
 type Answer = oneshot::Sender<Result<(), JournalError>>;
@@ -158,8 +160,7 @@ fn answer_or_log(answer: Option<Answer>, result: Result<(), JournalError>) {
         Some(answer) => drop(answer.send(result)),
         None => {
             if let Err(error) = result {
-                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!("journal: {error}: {source}");
+                tracing::warn!("failed to {}", with_sources(&error));
             }
         }
     }

@@ -1,3 +1,20 @@
 //! The agent: runs attempts on this box's devices and proves their results before they are committed.
+//!
+//! [`join`] makes this box a member of a farm, [`run`] works for it until told to stop. Both are what the `vc-agent`
+//! program does, and what `vc-console convert` does within its own process.
 
+pub mod cli;
+pub mod config;
+mod host;
+pub mod identity;
+pub mod journal;
+mod run;
+pub(crate) mod session;
+pub mod state_dir;
+pub mod status;
+pub(crate) mod supervisor;
 pub mod task;
+
+pub use config::AgentConfig;
+pub use identity::{JoinError, Replace, join};
+pub use run::{AgentError, run};

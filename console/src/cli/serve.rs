@@ -24,9 +24,9 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
         // Asked to end in the ordinary way, by the system or by `stop`.
         _ = terminate.recv() => Exit::Done,
         () = server.stop_asked() => Exit::Done,
-        cause = server.died() => {
+        () = server.died() => {
             server.stop().await;
-            return Err(Failed::new(Exit::Unexpected, cause));
+            return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));
         }
     };
     server.stop().await;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
@@ -72,7 +72,8 @@ impl Authority {
             found_farm(dir, now)?;
         }
         let pem = durable::read(&path)?.ok_or_else(|| CertsError::content(&path, "it vanished"))?;
-        let ca = CertificateDer::from_pem_slice(&pem).map_err(|e| CertsError::content(&path, e.to_string()))?;
+        let ca =
+            CertificateDer::from_pem_slice(&pem).map_err(|e| CertsError::content(&path, e.to_string()))?;
         let facts = x509::read(&ca).ok_or_else(|| CertsError::content(&path, "it is not a certificate"))?;
         let farm = facts.common_name.as_deref().and_then(names::parse_authority);
         let farm = farm.ok_or_else(|| CertsError::content(&path, "its name is not that of a farm"))?;
@@ -307,7 +308,9 @@ fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     let name = name.trim().to_ascii_lowercase();
     let label_ok = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     (name.len() <= 253 && name.split('.').all(label_ok)).then_some(name)
 }

@@ -16,7 +16,11 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Makes the folder if it is missing and keeps others out of it.
 pub(crate) fn private_dir(dir: &Path) -> Result<(), CertsError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(CertsError::file("make the folder", dir))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(CertsError::file("make the folder", dir))?;
     fs::set_permissions(dir, Permissions::from_mode(0o700))
         .map_err(CertsError::file("keep others out of the folder", dir))
 }

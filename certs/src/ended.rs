@@ -48,7 +48,9 @@ fn by_close(close: Option<Close>, said: String) -> Ended {
     let words = if said.is_empty() { close.map_or("closed", Close::words).to_owned() } else { said };
     match close {
         Some(Close::Version | Close::NotAllowed | Close::Revoked) => Ended::Refused(words),
-        Some(Close::Done | Close::Shutdown | Close::Protocol | Close::Replaced | Close::TooSlow | Close::Busy)
+        Some(
+            Close::Done | Close::Shutdown | Close::Protocol | Close::Replaced | Close::TooSlow | Close::Busy,
+        )
         | None => Ended::Lost(words),
     }
 }

@@ -36,7 +36,9 @@ const JOIN_SERVER_NAME: &str = "join.vc.internal";
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     /// Somebody else listens there.
-    #[error("listen on UDP port {port}: it is taken; stop the other program or choose another with `--listen`")]
+    #[error(
+        "listen on UDP port {port}: it is taken; stop the other program or choose another with `--listen`"
+    )]
     PortTaken {
         /// Which port.
         port: u16,
@@ -75,7 +77,7 @@ pub fn listen(
         .incoming_buffer_size(INCOMING_BYTES)
         .incoming_buffer_size_total(INCOMING_BYTES_ALL);
     let socket = socket(address)?;
-    Endpoint::new(EndpointConfig::new(keys.reset), Some(server), socket, Arc::new(TokioRuntime))
+    Endpoint::new(keys.config, Some(server), socket, Arc::new(TokioRuntime))
         .map_err(|source| EndpointError::Socket { address, source })
 }
 

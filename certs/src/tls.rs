@@ -7,14 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::{
+    Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name,
+};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    ServerConfig, SignatureScheme,
 };
 use vc_protocol::id::{AgentId, FarmId};
 
@@ -22,8 +24,8 @@ use crate::authority::Authority;
 use crate::error::CertsError;
 use crate::identity::Identity;
 use crate::line::CaPin;
-use crate::x509::{self, KeyHash};
 use crate::names;
+use crate::x509::{self, KeyHash};
 
 /// Agents with a certificate: control connections.
 pub const ALPN_AGENT: &[u8] = b"vc-agent/1";
@@ -58,7 +60,10 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The console's end, for all roles.
-pub(crate) fn server(authority: &Authority, admission: Arc<dyn Admission>) -> Result<ServerConfig, CertsError> {
+pub(crate) fn server(
+    authority: &Authority,
+    admission: Arc<dyn Admission>,
+) -> Result<ServerConfig, CertsError> {
     let roots = Arc::new(roots([authority.certificate()]).map_err(CertsError::Tls)?);
     let chain = WebPkiClientVerifier::builder_with_provider(roots, provider())
         // Newcomers have no certificate. Who lacks one on another protocol is turned away by `peer::who`.
@@ -127,7 +132,9 @@ fn without_memory(mut config: ClientConfig, alpn: &[u8]) -> ClientConfig {
     config
 }
 
-fn roots<'a>(authorities: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Result<RootCertStore, Error> {
+fn roots<'a>(
+    authorities: impl IntoIterator<Item = &'a CertificateDer<'static>>,
+) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
     for der in authorities {
         roots.add(der.clone())?;
@@ -143,7 +150,13 @@ fn check_chain(leaf: &CertificateDer<'_>, ca: &CertificateDer<'_>) -> Result<(),
     let mut roots = RootCertStore::empty();
     roots.add(ca.clone().into_owned())?;
     let algorithms = provider().signature_verification_algorithms.all;
-    verify_server_cert_signed_by_trust_anchor(&ParsedCertificate::try_from(leaf)?, &roots, &[], at, algorithms)
+    verify_server_cert_signed_by_trust_anchor(
+        &ParsedCertificate::try_from(leaf)?,
+        &roots,
+        &[],
+        at,
+        algorithms,
+    )
 }
 
 /// Chain, dates and purpose by webpki; role, farm and key by us.

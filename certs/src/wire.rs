@@ -49,7 +49,9 @@ impl WireError {
         match self {
             Self::TooSlow => Close::TooSlow,
             Self::Hello(HelloError::PeerTooOld { .. } | HelloError::PeerTooNew { .. }) => Close::Version,
-            Self::Hello(HelloError::Malformed) | Self::Frame(_) | Self::TooLong(_) | Self::Cut => Close::Protocol,
+            Self::Hello(HelloError::Malformed) | Self::Frame(_) | Self::TooLong(_) | Self::Cut => {
+                Close::Protocol
+            }
             Self::Ended(_) => Close::Done,
         }
     }
@@ -63,9 +65,12 @@ impl WireError {
             Self::Hello(HelloError::PeerTooNew { min, .. }) => format!(
                 "upgrade the other end: it speaks protocol {VERSION_MAX} at most, this program needs {min}"
             ),
-            Self::TooSlow | Self::Hello(_) | Self::Frame(_) | Self::TooLong(_) | Self::Cut | Self::Ended(_) => {
-                self.close().words().to_owned()
-            }
+            Self::TooSlow
+            | Self::Hello(_)
+            | Self::Frame(_)
+            | Self::TooLong(_)
+            | Self::Cut
+            | Self::Ended(_) => self.close().words().to_owned(),
         }
     }
 }
@@ -262,8 +267,8 @@ fn read_exact_error(error: quinn::ReadExactError) -> WireError {
 fn write_error(error: quinn::WriteError) -> WireError {
     match error {
         quinn::WriteError::ConnectionLost(e) => WireError::Ended(ended(&e)),
-        quinn::WriteError::Stopped(_) | quinn::WriteError::ClosedStream | quinn::WriteError::ZeroRttRejected => {
-            WireError::Cut
-        }
+        quinn::WriteError::Stopped(_)
+        | quinn::WriteError::ClosedStream
+        | quinn::WriteError::ZeroRttRejected => WireError::Cut,
     }
 }

@@ -134,7 +134,11 @@ fn dialler(farm: &Farm) -> Endpoint {
 }
 
 /// A client that the public functions would not build.
-fn rogue(farm: &Farm, certificate: Option<(&str, CertificateDer<'static>)>, alpn: &[u8]) -> quinn::ClientConfig {
+fn rogue(
+    farm: &Farm,
+    certificate: Option<(&str, CertificateDer<'static>)>,
+    alpn: &[u8],
+) -> quinn::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(farm.authority.certificate().clone()).unwrap();
     let builder = rustls::ClientConfig::builder_with_provider(tls::provider())
@@ -274,10 +278,8 @@ async fn one_that_is_revoked_between_two_connections_does_not_come_back() {
 async fn a_newcomer_trusts_the_pinned_authority_alone() {
     let (farm, other) = (Farm::start(), Farm::start());
     let endpoint = dialler(&farm);
-    let (_, dialled) = tokio::join!(
-        farm.meet(),
-        endpoint::dial_join(&endpoint, farm.address(), other.authority.ca_pin())
-    );
+    let (_, dialled) =
+        tokio::join!(farm.meet(), endpoint::dial_join(&endpoint, farm.address(), other.authority.ca_pin()));
     let error = dialled.unwrap_err();
     assert!(error.to_string().contains("not of this farm"), "{error}");
 }
@@ -331,22 +333,39 @@ async fn a_taken_port_and_a_silent_one_are_told() {
 async fn a_restarted_console_is_noticed_at_once() {
     let farm = Farm::start();
     let ada = farm.agent(1);
-    let address = farm.address();
+    let first = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let endpoint = listen_in(&first, &farm);
+    let address = endpoint.local_addr().unwrap();
+    let accepting = endpoint.clone();
+    let accepted = first.spawn(async move { accepting.accept().await.unwrap().await.unwrap() });
     let client = dialler(&farm);
-    let (server_side, connection) = tokio::join!(
-        async { farm.endpoint.accept().await.unwrap().await.unwrap() },
-        endpoint::dial(&client, address, &ada)
-    );
-    let connection = connection.unwrap();
-    // Goes without a word, as a killed process would: its socket is taken away under it.
-    let elsewhere = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    farm.endpoint.rebind(elsewhere).unwrap();
-    let _second = endpoint::listen(address, &farm.authority, Arc::<Registry>::clone(&farm.registry)).unwrap();
+    let connection = endpoint::dial(&client, address, &ada).await.unwrap();
+    let accepted = accepted.await.unwrap();
+    // Goes without a word, as a killed process does: what would say goodbye is stopped first.
+    first.shutdown_background();
+    drop((accepted, endpoint));
+    let restarted = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match endpoint::listen(address, &farm.authority, Arc::<Registry>::clone(&farm.registry)) {
+                Ok(endpoint) => break endpoint,
+                // The old socket goes away with the last task of the stopped runtime.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let _restarted = restarted.await.unwrap();
     let (mut send, _recv) = connection.open_bi().await.unwrap();
     send.write_all(b"anybody there?").await.unwrap();
+    // Far below the idle timeout of 20 s, which would end it as well.
     let reason = tokio::time::timeout(Duration::from_secs(8), connection.closed()).await.unwrap();
     assert!(matches!(reason, quinn::ConnectionError::Reset), "{reason}");
-    drop(server_side);
+}
+
+/// A console of this farm whose tasks all live in another runtime.
+fn listen_in(runtime: &tokio::runtime::Runtime, farm: &Farm) -> Endpoint {
+    let _inside = runtime.enter();
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    endpoint::listen(loopback, &farm.authority, Arc::<Registry>::clone(&farm.registry)).unwrap()
 }
 
 #[test]

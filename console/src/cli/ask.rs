@@ -83,7 +83,7 @@ pub(super) async fn why(state_dir: &Path, job: JobId, as_json: bool) -> Result<E
     Ok(Exit::Done)
 }
 
-pub(super) async fn token(state_dir: &Path, uses: u32, ttl_min: u64, as_json: bool) -> Result<Exit, Failed> {
+pub(super) async fn token(state_dir: &Path, uses: u16, ttl_min: u64, as_json: bool) -> Result<Exit, Failed> {
     let mut client = Client::connect(state_dir).await?;
     match client.request(&Request::TokenCreate { uses, ttl_s: ttl_min * 60 }).await? {
         Response::Token { line, ttl_s } => {

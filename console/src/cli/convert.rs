@@ -15,11 +15,10 @@ use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS
 
 use super::exit::{Exit, Failed};
 use super::watch::{Watch, watch};
-use super::{ConvertArgs, absolute, add, ask, json, serve, text};
+use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::operator::client::Client;
 use crate::profiles::{Profiles, user_folder};
-use crate::tui;
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
 const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
@@ -132,7 +131,7 @@ impl Run<'_> {
             ));
         }
         let ended = if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-            tui::attach(self.state_dir, tui::Mode::Convert).await?
+            screen::convert(self.state_dir).await?
         } else {
             watch(self.state_dir, before.now_ms, !self.args.json, agent).await?
         };

@@ -7,9 +7,11 @@ mod ask;
 mod convert;
 pub mod exit;
 mod json;
+mod screen;
 mod serve;
 mod size;
 mod text;
+mod watch;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -207,8 +209,8 @@ enum TokenCommand {
     /// Print the line to paste on a new agent
     Create {
         /// Agents that it lets in
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        uses: u32,
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        uses: u16,
         /// Minutes that it lives, at most a day
         #[arg(long, default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
         ttl: u64,

@@ -15,11 +15,10 @@ use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS
 
 use super::exit::{Exit, Failed};
 use super::watch::{Watch, watch};
-use super::{ConvertArgs, absolute, add, ask, json, serve, text};
+use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::operator::client::Client;
 use crate::profiles::{Profiles, user_folder};
-use crate::tui;
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
 const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
@@ -43,7 +42,8 @@ fn check(args: &ConvertArgs) -> Result<(), Failed> {
     let profiles = Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?;
     profiles.get(&args.profile).map_err(|e| Failed::usage(e.to_string()))?;
     for source in &args.sources {
-        std::fs::metadata(source).map_err(|e| Failed::usage(format!("cannot read {}: {e}", source.display())))?;
+        std::fs::metadata(source)
+            .map_err(|e| Failed::usage(format!("cannot read {}: {e}", source.display())))?;
     }
     vc_agent::ffmpeg::Tools::find(args.ffmpeg.as_deref(), args.ffprobe.as_deref())
         .map_err(|e| Failed::usage(format!("{:#}", anyhow::Error::from(e))))?;
@@ -93,7 +93,7 @@ async fn start_agent(
     let unexpected = |e: anyhow::Error| Failed::unexpected(&e.context("start the agent"));
     let agent_dir = state_dir.join("agent");
     if !agent_dir.exists() {
-        let line = server.join_line(1, Duration::from_secs(60)).map_err(unexpected)?;
+        let line = server.join_line(1, Duration::from_secs(60)).map_err(|e| unexpected(e.into()))?;
         vc_agent::join(&line, &agent_dir, false).await.map_err(|e| unexpected(e.into()))?;
     }
     let config = vc_agent::AgentConfig {
@@ -132,7 +132,7 @@ impl Run<'_> {
             ));
         }
         let ended = if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-            tui::attach(self.state_dir, tui::Mode::Convert).await?
+            screen::convert(self.state_dir).await?
         } else {
             watch(self.state_dir, before.now_ms, !self.args.json, agent).await?
         };
@@ -215,10 +215,8 @@ impl Totals {
     }
 
     fn json(&self) -> serde_json::Value {
-        let mut value: serde_json::Map<_, _> = JobState::ALL
-            .iter()
-            .map(|state| (state.word().to_owned(), self.count(*state).into()))
-            .collect();
+        let mut value: serde_json::Map<_, _> =
+            JobState::ALL.iter().map(|state| (state.word().to_owned(), self.count(*state).into())).collect();
         value.insert("bytes_in".into(), self.bytes_in.into());
         value.insert("bytes_out".into(), self.bytes_out.into());
         value.insert("media_seconds".into(), self.media_s.into());

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{Exit, Failed};
-use super::{ask, text};
+use super::{ask, screen, text};
 use crate::app::{Server, ServerConfig, StartError};
 use crate::operator::client::Client;
-use crate::tui;
 
 /// Runs the server until it is told to end.
 pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
     log_to_stderr();
-    let unexpected = |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+    let unexpected =
+        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
     let server = Server::start(ServerConfig { state_dir, listen }).await.map_err(start_failed)?;
@@ -25,9 +25,9 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
         // Asked to end in the ordinary way, by the system or by `stop`.
         _ = terminate.recv() => Exit::Done,
         () = server.stop_asked() => Exit::Done,
-        cause = server.died() => {
+        () = server.died() => {
             server.stop().await;
-            return Err(Failed::new(Exit::Unexpected, cause));
+            return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));
         }
     };
     server.stop().await;
@@ -40,9 +40,7 @@ pub(super) async fn attach(state_dir: &Path) -> Result<Exit, Failed> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return ask::status(state_dir, false).await;
     }
-    tui::attach(state_dir, tui::Mode::Attached).await?;
-    text::note("the farm keeps running: `vc-console` to come back, `vc-console stop` to stop it");
-    Ok(Exit::Done)
+    screen::attach(state_dir).await
 }
 
 /// The exit status that fits why a server did not start.

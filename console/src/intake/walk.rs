@@ -11,22 +11,12 @@ use vc_protocol::path::FilePath;
 use vc_protocol::profile::Container;
 
 use super::rules;
+use crate::store::Candidate;
 
 /// Candidates in a chunk: one durable transaction of the engine takes about as many rows.
 pub const CHUNK: usize = 256;
 /// Deepest folder below the one named; a deeper tree is a loop of mounts or links.
 const DEPTH_MAX: usize = 64;
-
-/// A file that could become a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Below the source root.
-    pub path: FilePath,
-    /// Below the output root.
-    pub output: FilePath,
-    /// Size and time of last change.
-    pub stamp: FileStamp,
-}
 
 /// What a walk found since the last one.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::UnixStream;
@@ -12,9 +13,10 @@ use vc_protocol::profile::NamedProfile;
 
 use super::service::{refused, unavailable};
 use super::wire;
-use crate::engine::{AddSession, Handle, Unavailable};
+use crate::engine::handle::{AddWish, CallError, Handle};
 use crate::intake::walk::{Chunk, WalkError, to_file_path, to_path, walk};
 use crate::profiles::{Profiles, user_folder};
+use crate::store::AddSession;
 
 /// Chunks that the walk may be ahead of the engine; when they are full the walk waits.
 const CHUNKS_AHEAD: usize = 4;
@@ -26,12 +28,12 @@ const PROBLEMS_MAX: usize = 100;
 /// Why an add was not done, or not to its end.
 enum Stopped {
     Refused(RefusalCode, String),
-    Engine(Unavailable),
+    Engine(CallError),
     Client(io::Error),
 }
 
-impl From<Unavailable> for Stopped {
-    fn from(error: Unavailable) -> Self {
+impl From<CallError> for Stopped {
+    fn from(error: CallError) -> Self {
         Stopped::Engine(error)
     }
 }
@@ -123,41 +125,47 @@ struct Scan<'a> {
     out: FilePath,
     request: AddRequest,
     /// The engine's numbers for the folder that the walk is in.
-    session: Option<(FilePath, AddSession)>,
+    session: Option<(FilePath, Arc<AddSession>)>,
     counts: ScanCounts,
     problems: Vec<String>,
 }
 
 impl Scan<'_> {
-    async fn take(&mut self, chunk: Chunk) -> Result<(), Stopped> {
+    async fn take(&mut self, mut chunk: Chunk) -> Result<(), Stopped> {
         self.counts.seen += chunk.seen;
         self.counts.ignored += chunk.ignored;
         self.counts.unreadable += chunk.unreadable.len() as u64;
         for problem in chunk.unreadable {
             self.problem(problem);
         }
+        let (root, out) = (chunk.root.clone(), self.out.clone());
+        let onto_itself = chunk
+            .candidates
+            .extract_if(.., |c| root.join(&c.path) == out.join(&c.output))
+            .collect::<Vec<_>>();
+        self.counts.clashed += onto_itself.len() as u64;
+        for candidate in onto_itself {
+            self.problem(format!("{}: its output would be the source itself", candidate.path));
+        }
         if chunk.candidates.is_empty() {
             return Ok(());
         }
         if self.session.as_ref().is_none_or(|(root, _)| *root != chunk.root) {
-            let session = self
-                .engine
-                .begin_add(
-                    chunk.root.clone(),
-                    self.out.clone(),
-                    self.profile.clone(),
-                    self.request.priority,
-                    self.request.dry_run,
-                )
-                .await?;
+            let wish = AddWish {
+                source_root: chunk.root.clone(),
+                output_root: self.out.clone(),
+                profile: self.profile.clone(),
+                priority: self.request.priority,
+            };
+            let session = self.engine.begin_add(wish, self.request.dry_run).await?;
             self.session = Some((chunk.root, session));
         }
         let Some((_, session)) = &self.session else { return Ok(()) };
-        let (counts, problems) = self.engine.add(session, chunk.candidates).await?;
-        self.counts.added += counts.added;
-        self.counts.unchanged += counts.unchanged;
-        self.counts.clashed += counts.clashed;
-        for problem in problems {
+        let report = self.engine.add(session, chunk.candidates).await?;
+        self.counts.added += report.counts.added;
+        self.counts.unchanged += report.counts.unchanged;
+        self.counts.clashed += report.counts.clashed;
+        for problem in report.problems {
             self.problem(problem);
         }
         Ok(())

@@ -1,10 +1,12 @@
 //! The operator service: the local socket on which dashboard and command line talk to the server.
 //!
-//! [`service`] answers requests with the engine, [`client`] asks them, [`wire`] moves frames. Policy is elsewhere: this
+//! [`service`] answers requests with the engine, [`client`] asks them, [`link`] does so
+//! for the dashboard, [`wire`] moves frames. Policy is elsewhere: this
 //! module translates.
 
 mod adding;
 pub mod client;
+pub mod link;
 pub mod service;
 pub mod wire;
 

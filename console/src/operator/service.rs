@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vc_protocol::operator::{JobFilter, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection};
+use vc_protocol::operator::{PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot};
 
 use super::{SOCKET, adding, wire};
-use crate::engine::{Action, Handle};
+use crate::engine::handle::{Action, CallError, Handle, WithLog};
 use crate::profiles::{Profiles, user_folder};
 
 /// Most operators at once; each takes a task and two buffers.
@@ -23,12 +23,14 @@ const CLIENTS_MAX: usize = 64;
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes the line that lets agents in; the text is the reason why it could not.
-pub type MakeToken = dyn Fn(u32, Duration) -> Result<String, String> + Send + Sync;
+pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
 /// What every connection needs.
 pub struct Service {
     /// The engine.
     pub engine: Handle,
+    /// Where agents dial, for screens.
+    pub listen: String,
     /// Makes join lines.
     pub make_token: Box<MakeToken>,
     /// Cancelled when an operator asks for the end.
@@ -93,17 +95,18 @@ async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
         return Ok(());
     }
     while let Some(request) = wire::receive::<Request>(&mut stream).await? {
-        match request {
-            Request::Subscribe => return snapshots(&mut stream, service).await,
-            Request::Add(request) => adding::add(&mut stream, &service.engine, request).await?,
-            request => {
-                let stopping = request == Request::Stop;
-                let response = answer(service, request).await;
-                wire::send(&mut stream, &response).await?;
-                if stopping {
-                    service.stop_asked.cancel();
-                }
-            }
+        if request == Request::Subscribe {
+            return snapshots(&mut stream, service).await;
+        }
+        if let Request::Add(request) = request {
+            adding::add(&mut stream, &service.engine, request).await?;
+            continue;
+        }
+        let stopping = request == Request::Stop;
+        let response = answer(service, request).await;
+        wire::send(&mut stream, &response).await?;
+        if stopping {
+            service.stop_asked.cancel();
         }
     }
     Ok(())
@@ -114,36 +117,43 @@ async fn snapshots(stream: &mut UnixStream, service: &Service) -> io::Result<()>
     let mut snapshots = service.engine.snapshots();
     let mut every = tokio::time::interval(SNAPSHOT_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    wire::send(stream, &Response::Snapshot(Box::new(service.engine.snapshot().await))).await?;
+    wire::send(stream, &snapshot(service).await).await?;
     loop {
         every.tick().await;
         if snapshots.changed().await.is_err() {
             return Ok(());
         }
         let newest = snapshots.borrow_and_update().clone();
-        wire::send(stream, &Response::Snapshot(Box::new((*newest).clone()))).await?;
+        wire::send(stream, &shown(service, &newest)).await?;
     }
+}
+
+async fn snapshot(service: &Service) -> Response {
+    let now = service.engine.snapshot().await;
+    now.map_or_else(unavailable, |snapshot| shown(service, &snapshot))
+}
+
+fn shown(service: &Service, snapshot: &Snapshot) -> Response {
+    Response::Snapshot(Box::new(Snapshot { listen: service.listen.clone(), ..snapshot.clone() }))
 }
 
 async fn answer(service: &Service, request: Request) -> Response {
     let engine = &service.engine;
     let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
     match request {
-        Request::Snapshot => Response::Snapshot(Box::new(engine.snapshot().await)),
+        Request::Snapshot => snapshot(service).await,
         Request::Jobs { filter, offset, limit } => {
-            let limit = limit.min(PAGE_ROWS_MAX as u32);
+            let limit = (limit as usize).min(PAGE_ROWS_MAX);
             engine.page(filter, offset, limit).await.map_or_else(unavailable, Response::Page)
         }
-        Request::Job(id) => match engine.detail(id, false).await {
-            Ok(Some(detail)) => Response::Detail(Box::new(detail)),
-            Ok(None) => no_job(id),
-            Err(error) => unavailable(error),
-        },
-        Request::Log(id) => match engine.detail(id, true).await {
-            Ok(Some(detail)) => Response::Detail(Box::new(detail)),
-            Ok(None) => no_job(id),
-            Err(error) => unavailable(error),
-        },
+        Request::Job(id) | Request::Log(id) => {
+            let with_log = if matches!(request, Request::Log(_)) { WithLog::Yes } else { WithLog::No };
+            match engine.detail(id, with_log).await {
+                Ok(Some(detail)) => Response::Detail(Box::new(detail)),
+                Ok(None) => no_job(id),
+                Err(error) => unavailable(error),
+            }
+        }
         Request::Retry(selection) => act(engine, Action::Retry, selection).await,
         Request::Cancel(selection) => act(engine, Action::Cancel, selection).await,
         Request::Why(id) => match engine.why(id).await {
@@ -169,36 +179,14 @@ async fn answer(service: &Service, request: Request) -> Response {
 }
 
 async fn act(engine: &Handle, action: Action, selection: Selection) -> Response {
-    let ids = match selection {
-        Selection::Ids(ids) => ids,
-        Selection::Filter(filter) => match matching(engine, filter).await {
-            Ok(ids) => ids,
-            Err(error) => return unavailable(error),
-        },
-    };
-    engine.act(action, ids).await.map_or_else(unavailable, Response::Acted)
-}
-
-/// Every job that the filter finds now; what changes state meanwhile is left alone by the engine.
-async fn matching(
-    engine: &Handle,
-    filter: JobFilter,
-) -> Result<Vec<vc_protocol::id::JobId>, crate::engine::Unavailable> {
-    let mut ids = Vec::new();
-    loop {
-        let page = engine.page(filter.clone(), ids.len() as u64, PAGE_ROWS_MAX as u32).await?;
-        let is_last = !page.more || page.rows.is_empty();
-        ids.extend(page.rows.iter().map(|row| row.id));
-        if is_last {
-            return Ok(ids);
-        }
-    }
+    let acted = async { engine.act(action, engine.select(selection).await?).await };
+    acted.await.map_or_else(unavailable, Response::Acted)
 }
 
 pub(super) fn refused(code: RefusalCode, message: String) -> Response {
     Response::Refused { code, message }
 }
 
-pub(super) fn unavailable(error: crate::engine::Unavailable) -> Response {
-    refused(RefusalCode::Unavailable, error.to_string())
+pub(super) fn unavailable(error: CallError) -> Response {
+    refused(RefusalCode::Unavailable, format!("{:#}", anyhow::Error::from(error)))
 }

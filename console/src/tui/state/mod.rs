@@ -104,6 +104,8 @@ pub(crate) struct State {
     /// The question behind the why dialog.
     asked_why: Option<RequestTag>,
     next_tag: u64,
+    /// The dialog was not drawn yet: keys pressed by now were meant for what lies under it.
+    unseen: bool,
     /// The picture is no longer what this says.
     pub(crate) dirty: bool,
 }
@@ -127,8 +129,15 @@ impl State {
             acting: BTreeMap::new(),
             asked_why: None,
             next_tag: 0,
+            unseen: false,
             dirty: true,
         }
+    }
+
+    /// What this says is on the screen.
+    pub(crate) fn drawn(&mut self) {
+        self.dirty = false;
+        self.unseen = false;
     }
 
     /// Who has the keys.

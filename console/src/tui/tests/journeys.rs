@@ -50,6 +50,17 @@ fn a_cancel_asks_and_takes_yes_only_after_a_moment() {
 }
 
 #[test]
+fn keys_pressed_before_a_dialog_was_drawn_do_not_answer_it() {
+    let mut board = board();
+    board.message(Msg::Key(Key::Char('q')));
+    board.message(Msg::Key(Key::Char('s')));
+    assert!(board.asked.is_empty() && board.state.overlay.is_some());
+    board.state.drawn();
+    board.message(Msg::Key(Key::Char('s')));
+    assert_eq!(left(&board), Some(Leave::StopFarm));
+}
+
+#[test]
 fn enter_and_every_other_key_mean_no() {
     for no in ["\n", "\x1b", "n", "q", "^c"] {
         let mut board = board();

@@ -245,6 +245,17 @@ fn a_server_that_is_gone_keeps_the_picture_and_refuses_actions() {
 }
 
 #[test]
+fn a_quiet_server_that_is_back_is_noticed() {
+    let mut board = Board::new(NARROW, Glyphs::Ascii, empty());
+    board.tell(Reply::Gone("connection reset".into()));
+    board.wait(1000).wait(1000);
+    let Some(Action::Send(tag, Request::Snapshot)) = board.asked.pop() else { panic!("asks") };
+    assert!(board.asked.is_empty(), "one question at a time");
+    board.tell(Reply::Response(tag, Response::Snapshot(Box::new(empty()))));
+    assert!(board.state.gone.is_none());
+}
+
+#[test]
 fn what_was_done_is_said_and_goes_away() {
     let mut board = board();
     board.keys("2jr");

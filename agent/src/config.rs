@@ -1,16 +1,19 @@
 //! What can be set of an agent, and how a mapping of folders is written.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use vc_protocol::path::FilePath;
 
 /// Settings of [`crate::run`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AgentConfig {
     /// Folder of its identity, journal and records; its own alone.
     pub state_dir: PathBuf,
+    /// Where the console is, instead of where it was when this box joined.
+    pub console: Option<SocketAddr>,
     /// Encodes at once; by default one for each four cores, one at least and eight at most.
     pub slots: Option<u16>,
     /// Folders of the console and where they are found here; the longest that fits wins.
@@ -19,6 +22,13 @@ pub struct AgentConfig {
     pub ffmpeg: Option<PathBuf>,
     /// ffprobe, if not the one on the `PATH`.
     pub ffprobe: Option<PathBuf>,
+}
+
+impl AgentConfig {
+    /// With everything else as it is by default.
+    pub fn new(state_dir: PathBuf) -> Self {
+        AgentConfig { state_dir, console: None, slots: None, maps: Vec::new(), ffmpeg: None, ffprobe: None }
+    }
 }
 
 /// Why a text is not a mapping.

@@ -5,9 +5,15 @@
 
 pub mod cli;
 pub mod config;
+pub mod encoder;
+pub mod ffmpeg;
 mod host;
 pub mod identity;
 pub mod journal;
+mod parts;
+pub mod plan;
+pub mod probe;
+pub mod process;
 mod run;
 pub(crate) mod session;
 pub mod state_dir;
@@ -16,5 +22,5 @@ pub(crate) mod supervisor;
 pub mod task;
 
 pub use config::AgentConfig;
-pub use identity::{JoinError, Replace, join};
+pub use identity::{JoinError, join};
 pub use run::{AgentError, run};

@@ -77,7 +77,10 @@ impl Start<Host> {
     fn new(config: AgentConfig) -> Result<Self, AgentError> {
         let dir = StateDir::open(&config.state_dir)?;
         let identity = Identity::load(dir.path())?;
-        let identity = identity.ok_or_else(|| AgentError::NotJoined(dir.path().to_owned()))?;
+        let mut identity = identity.ok_or_else(|| AgentError::NotJoined(dir.path().to_owned()))?;
+        if let Some(console) = config.console {
+            identity.consoles = vec![console.to_string()];
+        }
         let (journal, left) = Journal::open(&dir.spool())?;
         let host = Host::new(&config, &dir, &left)?;
         let devices = vec![cpu_device(config.slots, host.codecs())];
@@ -126,3 +129,6 @@ pub(crate) fn random() -> u64 {
         nanos ^ u64::from(std::process::id()).rotate_left(32)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ pub enum StateDirError {
     #[error("use the state folder {}", .0.display())]
     Unusable(PathBuf, #[source] io::Error),
     /// Another agent has it.
-    #[error("the state folder {} is in use by another vc-agent (process {pid})", .dir.display())]
+    #[error("use the state folder {}: another vc-agent has it (process {pid}); stop that one first", .dir.display())]
     InUse {
         /// The folder.
         dir: PathBuf,

@@ -61,7 +61,8 @@ impl Failed {
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
-        let (message, hint) = self.message.split_once("; ").unwrap_or((&self.message, ""));
+        let text = self.to_string();
+        let (message, hint) = text.split_once("; ").unwrap_or((&text, ""));
         json!({"v": 1, "error": {"code": self.code as u8, "message": message, "hint": hint}})
     }
 }

@@ -14,12 +14,13 @@ use clap::{Args, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use vc_certs::JoinLine;
+use vc_certs::line::LineError;
 use vc_protocol::device::SLOTS_MAX;
 use vc_protocol::path::FilePath;
 
 use crate::config::{self, AgentConfig};
 use crate::state_dir::StateDir;
-use crate::{Replace, status, task};
+use crate::{status, task};
 use exit::{Code, Failed};
 
 /// Longest join line read from stdin: eight full addresses and the rest are under 3 KiB.
@@ -120,8 +121,7 @@ fn dispatch(cli: Cli) -> Result<Code, Failed> {
         }
         Command::Join { line, force } => {
             log_to_stderr(&log)?;
-            let replace = if force { Replace::Force } else { Replace::Never };
-            join(&line, &state_dir()?, replace)
+            join(&line, &state_dir()?, force)
         }
         Command::Run(run) => {
             log_to_stderr(&log)?;
@@ -140,16 +140,16 @@ impl Run {
         };
         let given = |path: Option<PathBuf>| path.filter(|p| !p.as_os_str().is_empty());
         Ok(AgentConfig {
-            state_dir,
             slots: self.slots,
             maps,
             ffmpeg: given(self.ffmpeg),
             ffprobe: given(self.ffprobe),
+            ..AgentConfig::new(state_dir)
         })
     }
 }
 
-fn join(line: &str, state_dir: &Path, replace: Replace) -> Result<Code, Failed> {
+fn join(line: &str, state_dir: &Path, force: bool) -> Result<Code, Failed> {
     let mut text = String::new();
     if line == "-" {
         let read = io::stdin().lock().take(LINE_BYTES_MAX).read_to_string(&mut text);
@@ -157,8 +157,9 @@ fn join(line: &str, state_dir: &Path, replace: Replace) -> Result<Code, Failed> 
     } else {
         line.clone_into(&mut text);
     }
-    let line: JoinLine = text.parse().map_err(|e: vc_certs::line::LineError| Failed::usage(e.to_string()))?;
-    let identity = runtime()?.block_on(crate::join(&line, state_dir, replace))?;
+    let line: JoinLine =
+        text.parse().map_err(|e: LineError| Failed::usage(format!("read the join line: {e}")))?;
+    let identity = runtime()?.block_on(crate::join(&line, state_dir, force))?;
     show::line(&format!(
         "joined farm {} as {} (agent {}); next: vc-agent run",
         identity.farm, identity.name, identity.agent

@@ -17,16 +17,7 @@ use crate::state_dir::{StateDir, StateDirError};
 /// A difference of the clocks that is worth a word; certificates allow for an hour.
 const CLOCK_OFF_MS: i64 = 60_000;
 /// How long the console gets to hear our close.
-const CLOSE_BOUND: Duration = Duration::from_secs(1);
-
-/// Whether an identity that is there may be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    /// Say so and stop.
-    Never,
-    /// Forget the farm that this box belongs to now.
-    Force,
-}
+const CLOSE_BOUND: Duration = Duration::from_millis(200);
 
 /// Why this box did not join.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +51,10 @@ pub enum JoinError {
 }
 
 /// Joins the farm of that line and writes the new identity down. Trying again with the same line after a lost answer
-/// uses up nothing.
-pub async fn join(line: &JoinLine, state_dir: &Path, replace: Replace) -> Result<Identity, JoinError> {
+/// uses up nothing. An identity that is there already is replaced only by `force`.
+pub async fn join(line: &JoinLine, state_dir: &Path, force: bool) -> Result<Identity, JoinError> {
     let dir = StateDir::open(state_dir)?;
-    if replace == Replace::Never
-        && let Some(known) = Identity::load(dir.path())?
-    {
+    if !force && let Some(known) = Identity::load(dir.path())? {
         return Err(JoinError::AlreadyJoined { name: known.name.clone(), farm: known.farm.to_string() });
     }
     let key = AgentKey::pending(dir.path())?;
@@ -124,3 +113,6 @@ pub(crate) fn host_name() -> String {
     let name = name[..name.floor_char_boundary(HOST_BYTES_MAX)].to_owned();
     if name.is_empty() { "agent".into() } else { name }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use vc_protocol::id::AttemptId;
 
+use crate::session::dial::with_sources;
+
 use super::{ASIDE, JournalError, Record, file_name, load, to_bytes};
 
 type Answer = oneshot::Sender<Result<(), JournalError>>;
@@ -144,10 +146,10 @@ fn perform(dir: &Path, changes: BTreeMap<AttemptId, Change>) {
     let flushed = File::open(dir).and_then(|folder| folder.sync_all());
     for (path, answer) in written {
         // io::Error is not Clone; each record gets its own copy of the reason.
-        let result = flushed
-            .as_ref()
-            .map(|()| ())
-            .map_err(|e| JournalError::Write(path, io::Error::new(e.kind(), e.to_string())));
+        let result = match &flushed {
+            Ok(()) => Ok(()),
+            Err(e) => Err(JournalError::Write(path, io::Error::new(e.kind(), e.to_string()))),
+        };
         answer_or_log(answer, result);
     }
 }
@@ -158,8 +160,7 @@ fn answer_or_log(answer: Option<Answer>, result: Result<(), JournalError>) {
         Some(answer) => drop(answer.send(result)),
         None => {
             if let Err(error) = result {
-                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!("journal: {error}: {source}");
+                tracing::warn!("failed to {}", with_sources(&error));
             }
         }
     }

@@ -88,7 +88,10 @@ impl Problems {
             DialError::Ended { address, ended: Ended::Refused(words) } => {
                 self.refused = Some(format!("{address}: {words}"));
             }
-            other => self.lost.push(with_sources(&other)),
+            DialError::Ended { .. }
+            | DialError::NoAnswer(_)
+            | DialError::Setup { .. }
+            | DialError::Certs(_) => self.lost.push(with_sources(&error)),
         }
     }
 

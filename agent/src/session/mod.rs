@@ -31,6 +31,8 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 /// A session that lasted this long was a good one: the next wait is short again. Shorter ones count as failures, so
 /// that two boxes with one identity do not take turns at full speed.
 const GOOD_SESSION: Duration = Duration::from_secs(30);
+/// How long the console gets to take the last messages and to close.
+const GOODBYE_BOUND: Duration = Duration::from_millis(500);
 /// How long the console gets to hear our close before the process ends.
 const CLOSE_BOUND: Duration = Duration::from_secs(1);
 
@@ -113,8 +115,10 @@ impl Session {
                 }
             }
         };
-        // What is lost by leaving early is only the courtesy of a close frame.
-        let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
+        if self.closing.is_cancelled() {
+            // The process may end after this. What is lost by leaving early is only the courtesy of a close frame.
+            let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
+        }
         ended
     }
 
@@ -177,6 +181,8 @@ impl Session {
                 }
             }
             writer.finish();
+            // A close overtakes what was sent. Who receives last closes: that is the console.
+            let _ = timeout(GOODBYE_BOUND, connection.closed()).await;
             Ok::<_, WireError>(())
         };
         // The arm that loses is dropped for good, with everything that it held.

@@ -11,6 +11,7 @@ use vc_protocol::job::Offer;
 use vc_protocol::progress::{Phase, Progress};
 
 use crate::journal::{Journal, Record};
+use crate::session::dial::with_sources;
 use crate::session::fit;
 use crate::session::state::Input;
 
@@ -100,13 +101,14 @@ impl Link {
         let mut draft = Box::new(draft.clone());
         fit::report(&mut draft);
         let record = Record::Proven { offer: self.offer.clone(), draft, proven: proven.clone() };
-        if let Err(error) = self.journal.keep(record).await {
-            // The result is safe as long as this process lives; after that the console settles the grant.
-            let why = std::error::Error::source(&error).map(|e| format!(": {e}")).unwrap_or_default();
-            tracing::warn!(attempt = %self.attempt(), "failed to {error}{why}");
-        }
         let mut granted = self.granted.clone();
-        let asked = self.inputs.send(Input::Proven(self.attempt(), proven)).await;
+        // At once: a console that grants before the journal has it is no danger, since it can finish what it granted.
+        let (kept, asked) =
+            tokio::join!(self.journal.keep(record), self.inputs.send(Input::Proven(self.attempt(), proven)),);
+        if let Err(error) = kept {
+            // The result is safe as long as this process lives; after that the console settles the grant.
+            tracing::warn!(attempt = %self.attempt(), "failed to {}", with_sources(&error));
+        }
         if asked.is_err() || granted.wait_for(|yes| *yes).await.is_err() {
             // The agent around it is gone: there will be no grant, and the caller's stop token says the rest.
             std::future::pending::<()>().await;

@@ -8,6 +8,8 @@ pub(crate) mod slots;
 pub(crate) mod work;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

@@ -3,62 +3,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use vc_protocol::agent::{Disposition, FromAgent, Held, Outcome, Proven, Report, ToAgent};
+use vc_protocol::agent::{Disposition, FromAgent, Held, Outcome, ToAgent};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId};
-use vc_protocol::job::Offer;
 use vc_protocol::profile::VideoCodec;
-use vc_protocol::prove::Challenge;
 
-use super::link::Link;
-use super::slots::{Slot, Slots, cpu_device};
-use super::work::Work;
+use super::slots::{Slots, cpu_device};
+use super::testing::Fake;
 use super::{Call, Supervisor};
 use crate::journal::{Journal, Record};
 use crate::session::state::blank_report;
 use crate::session::state::testing::{attempt, ended, offer, proven};
 use crate::task;
-
-/// Work whose way is told by the source's name.
-struct Fake;
-
-impl Work for Fake {
-    async fn run(
-        self: Arc<Self>,
-        offer: Box<Offer>,
-        slot: Slot,
-        link: Link,
-        stop: CancellationToken,
-    ) -> Report {
-        let id = offer.attempt;
-        let _permit = slot.take().await;
-        match offer.source.0.as_slice() {
-            b"panic" => panic!("as asked"),
-            b"hang" => {
-                link.printed("hanging\n");
-                stop.cancelled().await;
-                blank_report(id, Outcome::Stopped)
-            }
-            _ => {
-                let done = ended(id);
-                tokio::select! {
-                    () = link.ask_commit(proven(id.job.0), &done) => done,
-                    () = stop.cancelled() => blank_report(id, Outcome::Stopped),
-                }
-            }
-        }
-    }
-
-    async fn finish(self: Arc<Self>, _: Box<Offer>, _: Proven, draft: Report) -> Report {
-        draft
-    }
-
-    async fn discard(self: Arc<Self>, _: Box<Offer>, _: Proven) {}
-
-    async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {
-        Ok(challenge.key)
-    }
-}
 
 struct Bench {
     calls: mpsc::Sender<Call>,

@@ -33,6 +33,8 @@ pub enum Input {
     Challenged(Challenged),
     /// The engine's own disk work found this of a granted output.
     Settled(AttemptId, Settlement),
+    /// Free bytes where outputs go, the smallest.
+    Free(Option<u64>),
 }
 
 /// A new session. It replaces an older one of the same agent at once.

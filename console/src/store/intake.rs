@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use redb::{ReadableTable, WriteTransaction};
 use vc_farm::event::NewJob;
-use vc_farm::record::Group;
+use vc_farm::record::{Group, JobRecord};
 use vc_protocol::id::{BatchId, JobId, ProfileId, RootId};
 use vc_protocol::job::{FileStamp, JobSpec, JobState, Priority};
 use vc_protocol::operator::ScanCounts;
@@ -193,6 +193,9 @@ impl Turn<'_> {
             }
         }
         drop(jobs);
+        for job in &added.new {
+            self.changes.entry(job.id).or_default().record = Some(JobRecord::fresh(job, now_ms));
+        }
         if !added.new.is_empty() {
             let row = BatchRow { created_ms: now_ms, source_root: session.source_root }.to_bytes()?;
             txn.open_table(tables::BATCHES)?.insert(session.batch.0, row.as_slice())?;
@@ -200,7 +203,7 @@ impl Turn<'_> {
         for (job, stamp) in &restamps {
             restamp_spec(txn, *job, *stamp)?;
         }
-        self.written += added.new.len() + restamps.len();
+        self.written += restamps.len();
         Ok(added)
     }
 }

@@ -178,6 +178,14 @@ impl Store {
         Ok(())
     }
 
+    /// Writes what is there already, to see whether it can be written.
+    pub fn try_write(&self) -> Result<(), StoreError> {
+        let txn = begin_write(&*self.db()?)?;
+        let counters = self.memory().counters.to_bytes()?;
+        txn.open_table(tables::META)?.insert(META_COUNTERS, counters.as_slice())?;
+        Ok(txn.commit()?)
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.shared.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

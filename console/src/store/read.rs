@@ -1,6 +1,7 @@
 //! One snapshot of the table, and what is asked of it.
 
 use redb::ReadableTable;
+use vc_farm::RETRIES_MAX;
 use vc_farm::record::{AttemptEnd, AttemptRecord, JobRecord, Lease};
 use vc_protocol::agent::Report;
 use vc_protocol::id::{JobId, RootId};
@@ -14,8 +15,6 @@ use super::shape::{EventRow, Run, StoredJob, index_job};
 use super::tables::Tables;
 use super::{Store, StoreError};
 
-/// Retries that a job may use; the farm core's own budget, shown beside those used.
-const RETRIES_MAX: u8 = 3;
 /// Sources looked at to find some that are not done; more would make a proof slow on a large, finished folder.
 const SOURCES_LOOKED_AT: usize = 2_000;
 
@@ -175,7 +174,13 @@ impl<'s> Reader<'s> {
             priority: record.priority,
             source: spec.source.clone(),
             profile: self.store.profile(spec.profile)?.name.clone(),
-            place: running_lease(record).or(last).map(|lease| self.store.place(lease)).unwrap_or_default(),
+            place: record
+                .tasks
+                .iter()
+                .find_map(|task| task.lease())
+                .or(last)
+                .map(|lease| self.store.place(lease))
+                .unwrap_or_default(),
             retries: record.tasks.iter().map(|task| task.retries).max().unwrap_or(0),
             retries_max: RETRIES_MAX,
             updated_ms: record.updated_ms,
@@ -209,15 +214,6 @@ impl<'s> Reader<'s> {
             log: report.map(|r| r.log.clone()).unwrap_or_default(),
         }
     }
-}
-
-/// The lease under which a task of this job is out, if one is.
-pub(crate) fn running_lease(record: &JobRecord) -> Option<Lease> {
-    use vc_farm::record::TaskState;
-    record.tasks.iter().find_map(|task| match &task.state {
-        TaskState::Leased(lease) | TaskState::Running(lease) | TaskState::Granted(lease, _) => Some(*lease),
-        TaskState::Open | TaskState::Done => None,
-    })
 }
 
 impl Store {

@@ -83,6 +83,11 @@ impl<'s> Turn<'s> {
         }
     }
 
+    /// The row that this turn will write of a job.
+    pub fn changed(&self, job: JobId) -> Option<&JobRecord> {
+        self.changes.get(&job)?.record.as_ref()
+    }
+
     /// Rows that a commit would write, as a measure of how long it takes.
     pub fn rows(&self) -> usize {
         self.changes.len() + self.events.len() + self.seen.len() + self.written

@@ -3,7 +3,9 @@
 //! [`join`] makes this box a member of a farm, [`run`] works for it until told to stop. Both are what the `vc-agent`
 //! program does, and what `vc-console convert` does within its own process.
 
+pub mod check;
 pub mod cli;
+pub mod commit;
 pub mod config;
 pub mod encoder;
 pub mod ffmpeg;
@@ -18,8 +20,10 @@ mod run;
 pub(crate) mod session;
 pub mod state_dir;
 pub mod status;
+pub mod storage;
 pub(crate) mod supervisor;
 pub mod task;
+pub mod work;
 
 pub use config::AgentConfig;
 pub use identity::{JoinError, join};

@@ -3,21 +3,22 @@
 //! Decides nothing: the engine drives the farm, `net` talks to agents, `operator` to people.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vc_certs::endpoint::EndpointError;
 use vc_certs::{Authority, CertsError, JoinLine};
 
 use crate::engine::handle::Handle;
 use crate::engine::{Engine, EngineConfig};
-use crate::net::{Net, NetConfig, NetError};
+use crate::net::{self, Net, NetConfig};
 use crate::operator::service::{self, Service};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError, TokenWish};
 use crate::store::{Store, StoreError};
 
 /// How long operators' connections get to end.
@@ -53,9 +54,12 @@ pub enum StartError {
     /// Agents and tokens.
     #[error("read the registry of agents")]
     Registry(#[from] RegistryError),
+    /// The engine.
+    #[error("start the engine")]
+    Engine(#[from] crate::engine::StartError),
     /// The port.
     #[error("listen for agents")]
-    Net(#[from] NetError),
+    Net(#[from] EndpointError),
     /// The local socket.
     #[error("listen for operators in {}", path.display())]
     Socket {
@@ -75,10 +79,11 @@ impl StartError {
     pub fn is_taken(&self) -> bool {
         match self {
             Self::Store(error) => matches!(error, StoreError::InUse { .. }),
-            Self::Net(error) => error.is_taken(),
+            Self::Net(error) => matches!(error, EndpointError::PortTaken { .. }),
             Self::StateDir { .. }
             | Self::Certs(_)
             | Self::Registry(_)
+            | Self::Engine(_)
             | Self::Socket { .. }
             | Self::BrokeOff => false,
         }
@@ -87,11 +92,11 @@ impl StartError {
 
 /// A running server.
 pub struct Server {
-    listen: SocketAddr,
     registry: Arc<Registry>,
     authority: Arc<Authority>,
     net: Net,
-    engine: Engine,
+    handle: Handle,
+    engine_ended: CancellationToken,
     operators: TaskTracker,
     stop: CancellationToken,
     stop_asked: CancellationToken,
@@ -104,31 +109,36 @@ impl Server {
         // Disk work, and a repair after a crash may take seconds.
         let opened = tokio::task::spawn_blocking(move || open(&dir)).await;
         let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
-        let engine = Engine::start(EngineConfig {
-            store,
-            farm: authority.farm(),
-            agents: registry.agents(),
-        })?;
+        let registered = registry.agents().into_iter().map(|agent| (agent.id, agent.name)).collect();
+        let farm = authority.farm().to_string();
+        let engine = Engine::start(EngineConfig { farm, registered }, store)?;
+        let (handle, engine_ended) = (engine.handle, CancellationToken::new());
+        let watched = engine_ended.clone().drop_guard();
+        let thread = engine.thread;
+        tokio::task::spawn_blocking(move || {
+            let _ended = watched;
+            thread.join()
+        });
         let net = Net::start(NetConfig {
             listen: config.listen,
             authority: authority.clone(),
             registry: registry.clone(),
-            engine: engine.sender(),
-            state_dir: config.state_dir.clone(),
+            engine: engine.sender,
         });
-        let net = match net.await {
+        let net = match net {
             Ok(net) => net,
             Err(error) => {
-                engine.stop().await;
+                handle.stop().await;
+                engine_ended.cancelled().await;
                 return Err(error.into());
             }
         };
         let server = Server {
-            listen: net.listen(),
             registry,
             authority,
             net,
-            engine,
+            handle,
+            engine_ended,
             operators: TaskTracker::new(),
             stop: CancellationToken::new(),
             stop_asked: CancellationToken::new(),
@@ -143,11 +153,13 @@ impl Server {
     }
 
     fn listen_for_operators(&self, state_dir: &Path) -> io::Result<()> {
-        let (registry, authority, listen) = (self.registry.clone(), self.authority.clone(), self.listen);
+        let (registry, authority, listen) = (self.registry.clone(), self.authority.clone(), self.listen());
         let service = Service {
-            engine: self.handle(),
+            engine: self.handle.clone(),
+            listen: listen.to_string(),
             make_token: Box::new(move |uses, ttl| {
-                join_line(&registry, &authority, listen, uses, ttl).map_err(|e| format!("{e:#}"))
+                let line = join_line(&registry, &authority, listen, uses, ttl);
+                line.map(|line| line.to_string()).map_err(|e| format!("{:#}", anyhow::Error::from(e)))
             }),
             stop_asked: self.stop_asked.clone(),
         };
@@ -156,18 +168,12 @@ impl Server {
 
     /// Where agents dial, with the port that was taken.
     pub fn listen(&self) -> SocketAddr {
-        self.listen
-    }
-
-    /// The engine.
-    pub fn handle(&self) -> Handle {
-        self.engine.handle()
+        self.net.address()
     }
 
     /// A line that lets agents in.
-    pub fn join_line(&self, uses: u32, ttl: Duration) -> anyhow::Result<JoinLine> {
-        let line = join_line(&self.registry, &self.authority, self.listen, uses, ttl)?;
-        Ok(line.parse()?)
+    pub fn join_line(&self, uses: u16, ttl: Duration) -> Result<JoinLine, RegistryError> {
+        join_line(&self.registry, &self.authority, self.listen(), uses, ttl)
     }
 
     /// Waits until an operator asks for the end.
@@ -175,9 +181,9 @@ impl Server {
         self.stop_asked.cancelled().await;
     }
 
-    /// Waits until the engine ends by itself, which it should not; the text says why.
-    pub async fn died(&self) -> String {
-        self.engine.died().await
+    /// Waits until the engine ends by itself: a check of its own failed, and it does not limp on.
+    pub async fn died(&self) {
+        self.engine_ended.cancelled().await;
     }
 
     /// Ends every part: operators first, so that nothing is promised any more; then agents are told; then the engine
@@ -186,8 +192,9 @@ impl Server {
         self.stop.cancel();
         self.operators.close();
         let _ = tokio::time::timeout(OPERATORS_STOP_MAX, self.operators.wait()).await;
-        self.net.stop().await;
-        self.engine.stop().await;
+        self.net.shutdown().await;
+        self.handle.stop().await;
+        self.engine_ended.cancelled().await;
     }
 }
 
@@ -201,7 +208,7 @@ fn open(state_dir: &Path) -> Result<Opened, StartError> {
         .map_err(|source| StartError::StateDir { path: state_dir.to_owned(), source })?;
     let store = Store::open(state_dir)?;
     let authority = Arc::new(Authority::open_or_create(&state_dir.join("identity"))?);
-    let registry = Arc::new(Registry::open(store.db()?)?);
+    let registry = Arc::new(Registry::open(store.clone())?);
     Ok((store, authority, registry))
 }
 
@@ -209,39 +216,10 @@ fn join_line(
     registry: &Registry,
     authority: &Authority,
     listen: SocketAddr,
-    uses: u32,
+    uses: u16,
     ttl: Duration,
-) -> anyhow::Result<String> {
-    let addresses = reachable_at(listen).iter().map(SocketAddr::to_string).collect();
-    let line = registry.create_token(authority, addresses, uses, ttl)?;
-    Ok(line.to_string())
-}
-
-/// Where agents can dial a server that listens there: this machine's own addresses when it listens on all of them.
-fn reachable_at(listen: SocketAddr) -> Vec<SocketAddr> {
-    if !listen.ip().is_unspecified() {
-        return vec![listen];
-    }
-    let is_useful = |ip: &IpAddr| match ip {
-        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
-        IpAddr::V6(v6) => listen.is_ipv6() && !v6.is_loopback() && !v6.is_unicast_link_local(),
-    };
-    let mut found: Vec<SocketAddr> = nix::ifaddrs::getifaddrs()
-        .into_iter()
-        .flatten()
-        .filter_map(|interface| {
-            let address = interface.address?;
-            let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
-            v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
-        })
-        .filter(is_useful)
-        .map(|ip| SocketAddr::new(ip, listen.port()))
-        .collect();
-    found.sort();
-    found.dedup();
-    found.truncate(vc_certs::ADDRESSES_MAX);
-    if found.is_empty() {
-        found.push(SocketAddr::from(([127, 0, 0, 1], listen.port())));
-    }
-    found
+) -> Result<JoinLine, RegistryError> {
+    let wish = TokenWish { uses, ttl, addresses: net::reachable(listen), pin: authority.ca_pin() };
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    registry.create_token(wish, i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }

@@ -224,6 +224,6 @@ mod tests {
         assert_eq!((killed.class, killed.by_signal), (Job, true));
         assert_eq!(killed.cause, "killed by SIGKILL (memory?)");
         let stalled = Ended { stopped: Some(StopReason::Stalled), ..ended(Exit::Code(0), "") };
-        assert_eq!(classify(&stalled, &[]).by_signal, false);
+        assert!(!classify(&stalled, &[]).by_signal);
     }
 }

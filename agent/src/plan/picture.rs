@@ -78,10 +78,7 @@ fn depth(format: &str) -> u32 {
     }
     // `yuv420p10`, `gbrap12`, `gray16`: digits behind the last `p` or `gray`.
     let digits = name.rsplit_once('p').map(|(_, d)| d).or_else(|| name.strip_prefix("gray"));
-    match digits.and_then(|d| d.parse().ok()) {
-        Some(bits @ 9..=16) => bits,
-        _ => 8,
-    }
+    digits.and_then(|d| d.parse().ok()).filter(|bits| (9..=16).contains(bits)).unwrap_or(8)
 }
 
 struct Fit {

@@ -67,7 +67,7 @@ pub(super) fn plan(
             ));
             target
         }
-        wanted => wanted,
+        AudioCodec::Aac | AudioCodec::Opus => wish.codec,
     };
     let mut sound = match target {
         AudioCodec::Opus => {

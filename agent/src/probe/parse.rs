@@ -39,6 +39,7 @@ struct RawFrame {
 struct RawFormat {
     format_name: String,
     duration: Option<String>,
+    start_time: Option<String>,
     size: Option<String>,
 }
 
@@ -77,13 +78,22 @@ pub fn parse(json: &[u8]) -> Result<Described, serde_json::Error> {
         *frames.entry(index).or_default() += 1;
     }
     let media = Media {
+        duration_ms: duration(&document.format),
         container: document.format.format_name,
-        duration_ms: document.format.duration.as_deref().and_then(seconds_as_ms),
         size: document.format.size.and_then(|size| size.parse().ok()).unwrap_or(0),
         streams: document.streams.into_iter().map(stream).collect(),
         chapters: u32::try_from(document.chapters.len()).unwrap_or(u32::MAX),
     };
     Ok(Described { media, frames })
+}
+
+/// Length of the file. Matroska counts from zero and not from the first frame, which may come late.
+fn duration(format: &RawFormat) -> Option<u64> {
+    let length = format.duration.as_deref().and_then(seconds_as_ms)?;
+    let counts_from_zero = format.format_name.starts_with("matroska");
+    let start =
+        format.start_time.as_deref().filter(|_| counts_from_zero).and_then(seconds_as_ms).unwrap_or(0);
+    Some(length.saturating_sub(start)).filter(|ms| *ms > 0)
 }
 
 fn stream(raw: RawStream) -> Stream {

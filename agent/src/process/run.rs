@@ -55,11 +55,11 @@ pub enum Stdout<'a> {
 }
 
 /// Where a child's output goes.
-pub struct Sinks<'a> {
+pub struct Sinks<'o, 'e> {
     /// Standard output.
-    pub stdout: Stdout<'a>,
+    pub stdout: Stdout<'o>,
     /// Bytes of standard error as they come; they are also kept in [`Ended::stderr`].
-    pub stderr: &'a mut (dyn FnMut(&[u8]) + Send),
+    pub stderr: &'e mut (dyn FnMut(&[u8]) + Send),
 }
 
 /// How a process ended.
@@ -106,7 +106,7 @@ impl Spawner {
         &self,
         call: &Invocation,
         limits: Limits,
-        sinks: Sinks<'_>,
+        sinks: Sinks<'_, '_>,
         stop: &StopToken,
     ) -> Result<Ended, ProcessError> {
         let mut group = self.spawn(call).await?;
@@ -180,7 +180,7 @@ struct Ending {
 }
 
 impl Ending {
-    fn deadline(&self, reader: &Reader<'_>) -> Option<Instant> {
+    fn deadline(&self, reader: &Reader<'_, '_>) -> Option<Instant> {
         match self.stage {
             Stage::Running => reader.deadline(),
             Stage::Terminating(kill_at) => Some(kill_at),
@@ -201,7 +201,7 @@ impl Ending {
     }
 
     /// The deadline of this stage has come.
-    fn lapse(&mut self, reader: &mut Reader<'_>, group: &Group) {
+    fn lapse(&mut self, reader: &mut Reader<'_, '_>, group: &Group) {
         match self.stage {
             Stage::Running => {
                 if let Some(reason) = reader.overdue() {
@@ -218,8 +218,8 @@ impl Ending {
 }
 
 /// Takes in what the child prints, and watches whether it advances.
-struct Reader<'a> {
-    sinks: Sinks<'a>,
+struct Reader<'o, 'e> {
+    sinks: Sinks<'o, 'e>,
     parser: ProgressParser,
     watchdog: Option<Watchdog>,
     end_at: Option<Instant>,
@@ -229,8 +229,8 @@ struct Reader<'a> {
     is_cut: bool,
 }
 
-impl<'a> Reader<'a> {
-    fn new(limits: &Limits, sinks: Sinks<'a>) -> Reader<'a> {
+impl<'o, 'e> Reader<'o, 'e> {
+    fn new(limits: &Limits, sinks: Sinks<'o, 'e>) -> Reader<'o, 'e> {
         let now = Instant::now();
         Reader {
             sinks,

@@ -10,6 +10,7 @@
 //!                      │               Parked            Ended ──► (none)    acknowledged: DONE
 //!                      └───────────────────────────────────▲
 //!   any with a task ──► Leaving ──► (none)      STALE or ABANDON: killed, deleted, never reported
+//!   Proven ──► Left                             the agent ends first: the next process finds it Parked
 //! ```
 //!
 //! Knows nothing of sockets, clocks, files and tasks: it is told what happened and answers with [`Action`]s, which are
@@ -26,21 +27,11 @@ use vc_protocol::progress::{Phase, Progress};
 use vc_protocol::prove::Challenge;
 
 use super::fit;
+use crate::process::StopReason;
 
 /// Most attempts held at once, so that an inventory of them always fits one frame. Twice the slots that a console
 /// accepts of one device.
 pub(crate) const HELD_MAX: usize = 512;
-
-/// Why an attempt is stopped, for the log: what becomes of its end is decided by its stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StopReason {
-    /// It is not current: nobody wants to hear of it.
-    Superseded,
-    /// A person cancelled the job.
-    Cancelled,
-    /// The agent ends.
-    Drain,
-}
 
 /// Something that happened on this box.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +46,8 @@ pub(crate) enum Input {
     Proven(AttemptId, Proven),
     /// The task of this attempt ended.
     Ended(Box<Report>),
+    /// The task of this attempt ended for the agent's sake and left its proven result to the next process.
+    Left(AttemptId, Proven),
     /// The answer to a challenge.
     Proof(RootId, Result<[u8; 32], String>),
     /// It is time to say what is held.
@@ -101,6 +94,8 @@ pub(crate) enum Stage {
     Granted(Proven),
     /// No task: an earlier process proved it; waits for the console's word.
     Parked(Box<Report>, Proven),
+    /// No task: this process ends, and the next one finds it in the journal.
+    Left(Proven),
     /// Over; the report waits to be acknowledged.
     Ended(Box<Report>),
     /// Superseded; its task is ending.
@@ -157,11 +152,10 @@ impl Holdings {
 
     /// Whether the agent may end: no task runs, and whatever the console does not know is in the journal.
     pub(crate) fn may_leave(&self) -> bool {
-        let away = self.session == Session::Down;
         self.entries.values().all(|e| match e.stage {
-            Stage::Parked(..) => true,
-            Stage::Ended(_) | Stage::Proven(_) => away,
-            Stage::Running(_) | Stage::Granted(_) | Stage::Leaving => false,
+            Stage::Parked(..) | Stage::Left(_) => true,
+            Stage::Ended(_) => self.session == Session::Down,
+            Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_) | Stage::Leaving => false,
         })
     }
 
@@ -180,6 +174,7 @@ impl Holdings {
             Input::Progress(progress) => self.on_progress(progress, out),
             Input::Proven(id, proven) => self.on_proven(id, proven, out),
             Input::Ended(report) => self.on_ended(report, out),
+            Input::Left(id, proven) => self.on_left(id, proven, out),
             Input::Proof(root, answer) => self.send(FromAgent::Proof(root, answer), out),
             Input::Beat => self.send(FromAgent::Heartbeat(self.live()), out),
             Input::Drain => self.on_drain(out),
@@ -217,7 +212,7 @@ impl Holdings {
                     out.push(Action::Send(FromAgent::AskCommit(*id, proven.clone())));
                 }
                 Stage::Ended(report) => out.push(Action::Send(FromAgent::Report(report.clone()))),
-                Stage::Running(_) | Stage::Granted(_) | Stage::Leaving => {}
+                Stage::Running(_) | Stage::Granted(_) | Stage::Left(_) | Stage::Leaving => {}
             }
         }
         if self.draining {
@@ -266,6 +261,12 @@ impl Holdings {
                 let report = Box::new(Report { outcome: Outcome::Stopped, ..(**draft).clone() });
                 self.on_ended(report, out);
             }
+            Stage::Left(proven) => {
+                if let Some(offer) = &entry.offer {
+                    out.push(Action::Discard(offer.clone(), proven.clone()));
+                }
+                self.on_ended(Box::new(blank_report(id, Outcome::Stopped)), out);
+            }
             Stage::Ended(_) | Stage::Leaving => {}
         }
     }
@@ -281,7 +282,8 @@ impl Holdings {
                 out.push(Action::Finish(offer.clone(), draft.clone(), proven.clone()));
                 entry.stage = Stage::Granted(proven.clone());
             }
-            // A second copy of the grant, or one for an attempt that is over: the report says all.
+            // A second copy of the grant, or one for an attempt that is over, which its report tells, or that was left
+            // to the next process, which asks again.
             _ => {}
         }
     }
@@ -289,9 +291,9 @@ impl Holdings {
     fn on_done(&mut self, id: AttemptId, out: &mut Vec<Action>) {
         match self.entries.get(&id).map(|e| &e.stage) {
             // The console knows the end of an attempt of which we have not heard the end ourselves: it settled it.
-            Some(Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_) | Stage::Parked(..)) => {
-                self.drop_attempt(id, out);
-            }
+            Some(
+                Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_) | Stage::Parked(..) | Stage::Left(_),
+            ) => self.drop_attempt(id, out),
             Some(Stage::Ended(_)) => self.forget(id, out),
             Some(Stage::Leaving) | None => {}
         }
@@ -303,14 +305,14 @@ impl Holdings {
         match (&entry.stage, &entry.offer) {
             (Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_), _) => {
                 entry.stage = Stage::Leaving;
-                out.push(Action::Stop(id, StopReason::Superseded));
+                out.push(Action::Stop(id, StopReason::Stale));
             }
-            (Stage::Parked(_, proven), Some(offer)) => {
+            (Stage::Parked(_, proven) | Stage::Left(proven), Some(offer)) => {
                 out.push(Action::Discard(offer.clone(), proven.clone()));
                 self.forget(id, out);
             }
             (Stage::Leaving, _) => {}
-            (Stage::Parked(..) | Stage::Ended(_), _) => self.forget(id, out),
+            (Stage::Parked(..) | Stage::Left(_) | Stage::Ended(_), _) => self.forget(id, out),
         }
     }
 
@@ -331,7 +333,8 @@ impl Holdings {
 
     fn on_proven(&mut self, id: AttemptId, proven: Proven, out: &mut Vec<Action>) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        if matches!(entry.stage, Stage::Running(_) | Stage::Proven(_)) {
+        // From granted it comes back when the grant has become too old to be used.
+        if matches!(entry.stage, Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_)) {
             entry.stage = Stage::Proven(proven.clone());
             self.send(FromAgent::AskCommit(id, proven), out);
         }
@@ -349,7 +352,20 @@ impl Holdings {
         out.push(Action::Keep(report));
     }
 
-    /// Results that are proven already wait a little for their grant; everything before that stops now.
+    fn on_left(&mut self, id: AttemptId, proven: Proven, out: &mut Vec<Action>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        match (&entry.stage, &entry.offer) {
+            // It was superseded while it was being left.
+            (Stage::Leaving, Some(offer)) => {
+                out.push(Action::Discard(offer.clone(), proven));
+                self.forget(id, out);
+            }
+            _ => entry.stage = Stage::Left(proven),
+        }
+    }
+
+    /// Results that are proven already wait a little for their grant, if there is a console to give it; everything
+    /// else stops now.
     fn on_drain(&mut self, out: &mut Vec<Action>) {
         if self.draining {
             return;
@@ -358,20 +374,19 @@ impl Holdings {
         self.send(FromAgent::Draining, out);
         for (id, entry) in &self.entries {
             if matches!(entry.stage, Stage::Running(_)) {
-                out.push(Action::Stop(*id, StopReason::Drain));
+                out.push(Action::Stop(*id, StopReason::Shutdown));
             }
+        }
+        if self.session == Session::Down {
+            self.on_hurry(out);
         }
     }
 
-    /// A console that is there and does not grant gets its jobs back. While it is away, proven results stay as they
-    /// are: the journal holds them, and the next process of this agent asks again.
+    /// What is proven and not granted is left to the next process of this agent: the journal holds it.
     fn on_hurry(&self, out: &mut Vec<Action>) {
-        if self.session == Session::Down {
-            return;
-        }
         for (id, entry) in &self.entries {
             if matches!(entry.stage, Stage::Proven(_)) {
-                out.push(Action::Stop(*id, StopReason::Drain));
+                out.push(Action::Stop(*id, StopReason::Shutdown));
             }
         }
     }
@@ -397,7 +412,7 @@ impl Holdings {
 fn held(id: AttemptId, stage: &Stage) -> Option<Held> {
     Some(match stage {
         Stage::Running(progress) => Held::Running(id, *progress),
-        Stage::Proven(proven) | Stage::Granted(proven) | Stage::Parked(_, proven) => {
+        Stage::Proven(proven) | Stage::Granted(proven) | Stage::Parked(_, proven) | Stage::Left(proven) => {
             Held::Proven(id, proven.clone())
         }
         Stage::Ended(report) => Held::Ended(report.clone()),

@@ -29,7 +29,12 @@ use crate::profiles;
 const LISTEN: &str = "0.0.0.0:4433";
 
 #[derive(Parser)]
-#[command(name = "vc-console", version, about = "The console of a video conversion farm", max_term_width = 100)]
+#[command(
+    name = "vc-console",
+    version,
+    about = "The console of a video conversion farm",
+    max_term_width = 100
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -209,8 +214,8 @@ enum TokenCommand {
     /// Print the line to paste on a new agent
     Create {
         /// Agents that it lets in
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        uses: u32,
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        uses: u16,
         /// Minutes that it lives, at most a day
         #[arg(long, default_value_t = 15, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
         ttl: u64,
@@ -315,7 +320,6 @@ fn state_dir(named: Option<&std::path::Path>) -> Result<PathBuf, Failed> {
 
 /// An absolute path, without asking whether it exists.
 fn absolute(path: &std::path::Path) -> Result<FilePath, Failed> {
-    let path = std::path::absolute(path)
-        .map_err(|e| Failed::usage(format!("{}: {e}", path.display())))?;
+    let path = std::path::absolute(path).map_err(|e| Failed::usage(format!("{}: {e}", path.display())))?;
     Ok(crate::intake::walk::to_file_path(&path))
 }

@@ -40,7 +40,7 @@ pub(super) async fn attach(state_dir: &Path) -> Result<Exit, Failed> {
 }
 
 async fn show(mode: Mode, link: tui::Link) -> Result<Leave, Failed> {
-    let options = Options { mode, look: Look::of_terminal() };
+    let options = Options { mode, look: Look::detect() };
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
 }
 

@@ -14,7 +14,8 @@ use crate::operator::client::Client;
 /// Runs the server until it is told to end.
 pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
     log_to_stderr();
-    let unexpected = |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+    let unexpected =
+        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
     let server = Server::start(ServerConfig { state_dir, listen }).await.map_err(start_failed)?;
@@ -24,9 +25,9 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
         // Asked to end in the ordinary way, by the system or by `stop`.
         _ = terminate.recv() => Exit::Done,
         () = server.stop_asked() => Exit::Done,
-        cause = server.died() => {
+        () = server.died() => {
             server.stop().await;
-            return Err(Failed::new(Exit::Unexpected, cause));
+            return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));
         }
     };
     server.stop().await;

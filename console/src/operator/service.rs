@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vc_protocol::operator::{PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection};
+use vc_protocol::operator::{PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot};
 
 use super::{SOCKET, adding, wire};
 use crate::engine::handle::{Action, CallError, Handle, WithLog};
@@ -23,12 +23,14 @@ const CLIENTS_MAX: usize = 64;
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 
 /// Makes the line that lets agents in; the text is the reason why it could not.
-pub type MakeToken = dyn Fn(u32, Duration) -> Result<String, String> + Send + Sync;
+pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
 /// What every connection needs.
 pub struct Service {
     /// The engine.
     pub engine: Handle,
+    /// Where agents dial, for screens.
+    pub listen: String,
     /// Makes join lines.
     pub make_token: Box<MakeToken>,
     /// Cancelled when an operator asks for the end.
@@ -93,17 +95,18 @@ async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
         return Ok(());
     }
     while let Some(request) = wire::receive::<Request>(&mut stream).await? {
-        match request {
-            Request::Subscribe => return snapshots(&mut stream, service).await,
-            Request::Add(request) => adding::add(&mut stream, &service.engine, request).await?,
-            request => {
-                let stopping = request == Request::Stop;
-                let response = answer(service, request).await;
-                wire::send(&mut stream, &response).await?;
-                if stopping {
-                    service.stop_asked.cancel();
-                }
-            }
+        if request == Request::Subscribe {
+            return snapshots(&mut stream, service).await;
+        }
+        if let Request::Add(request) = request {
+            adding::add(&mut stream, &service.engine, request).await?;
+            continue;
+        }
+        let stopping = request == Request::Stop;
+        let response = answer(service, request).await;
+        wire::send(&mut stream, &response).await?;
+        if stopping {
+            service.stop_asked.cancel();
         }
     }
     Ok(())
@@ -121,13 +124,17 @@ async fn snapshots(stream: &mut UnixStream, service: &Service) -> io::Result<()>
             return Ok(());
         }
         let newest = snapshots.borrow_and_update().clone();
-        wire::send(stream, &Response::Snapshot(Box::new((*newest).clone()))).await?;
+        wire::send(stream, &shown(service, &newest)).await?;
     }
 }
 
 async fn snapshot(service: &Service) -> Response {
     let now = service.engine.snapshot().await;
-    now.map_or_else(unavailable, |snapshot| Response::Snapshot(Box::new((*snapshot).clone())))
+    now.map_or_else(unavailable, |snapshot| shown(service, &snapshot))
+}
+
+fn shown(service: &Service, snapshot: &Snapshot) -> Response {
+    Response::Snapshot(Box::new(Snapshot { listen: service.listen.clone(), ..snapshot.clone() }))
 }
 
 async fn answer(service: &Service, request: Request) -> Response {

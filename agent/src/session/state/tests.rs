@@ -3,7 +3,8 @@ use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::progress::{Phase, Progress};
 
 use super::testing::{attempt, ended, offer, proven};
-use super::{Action, HELD_MAX, Holdings, Input, StopReason, blank_report};
+use super::{Action, HELD_MAX, Holdings, Input, blank_report};
+use crate::process::StopReason;
 
 fn welcome(inventory: Vec<(AttemptId, Disposition)>) -> Input {
     Input::Console(ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory })
@@ -107,7 +108,7 @@ fn a_cancel_of_an_offer_that_never_arrived_frees_the_job() {
 fn a_stale_attempt_is_killed_and_never_reported() {
     let mut desk = Desk::with([offered(1)]);
     let stale = || Input::Console(ToAgent::Stale(attempt(1)));
-    desk.expect(stale(), [Action::Stop(attempt(1), StopReason::Superseded)]);
+    desk.expect(stale(), [Action::Stop(attempt(1), StopReason::Stale)]);
     desk.expect(stale(), []);
     desk.expect(Input::Proven(attempt(1), proven(1)), []);
     assert_eq!(desk.0.inventory(), vec![]);
@@ -142,7 +143,7 @@ fn what_ended_between_hello_and_welcome_is_told_after_it() {
 #[test]
 fn each_disposition_of_each_stage_has_its_answer() {
     let id = attempt(1);
-    let stop = || Action::Stop(id, StopReason::Superseded);
+    let stop = || Action::Stop(id, StopReason::Stale);
     let proven_in = || Input::Proven(id, proven(1));
     let report = Box::new(ended(id));
 
@@ -202,21 +203,35 @@ fn a_report_of_an_earlier_process_is_repeated_until_done() {
 fn draining_stops_what_runs_lets_proven_results_be_granted_and_takes_nothing_new() {
     let (running, waiting) = (attempt(1), attempt(2));
     let mut desk = Desk::with([offered(1), offered(2), Input::Proven(waiting, proven(2))]);
-    desk.expect(Input::Drain, [send(FromAgent::Draining), Action::Stop(running, StopReason::Drain)]);
+    desk.expect(Input::Drain, [send(FromAgent::Draining), Action::Stop(running, StopReason::Shutdown)]);
     desk.expect(Input::Drain, []);
     desk.expect(offered(3), [send(FromAgent::Report(ended_with(3, Outcome::Stopped)))]);
     desk.0.apply(Input::Ended(ended_with(1, Outcome::Stopped)), &mut Vec::new());
     desk.expect(Input::Console(ToAgent::Done(running)), [Action::Forget(running)]);
     assert!(!desk.0.may_leave(), "a grant may still come");
-    desk.expect(Input::Hurry, [Action::Stop(waiting, StopReason::Drain)]);
+    desk.expect(Input::Hurry, [Action::Stop(waiting, StopReason::Shutdown)]);
+    desk.expect(Input::Left(waiting, proven(2)), []);
+    assert!(desk.0.may_leave());
 }
 
 #[test]
-fn draining_without_a_console_keeps_proven_results_for_the_next_process() {
-    let mut desk = Desk::with([offered(1), Input::Proven(attempt(1), proven(1)), Input::Lost]);
-    desk.expect(Input::Drain, []);
-    desk.expect(Input::Hurry, []);
+fn draining_without_a_console_leaves_proven_results_to_the_next_process() {
+    let id = attempt(1);
+    let mut desk = Desk::with([offered(1), Input::Proven(id, proven(1)), Input::Lost]);
+    desk.expect(Input::Drain, [Action::Stop(id, StopReason::Shutdown)]);
+    desk.expect(Input::Left(id, proven(1)), []);
     assert!(desk.0.may_leave());
+    assert_eq!(desk.0.inventory(), [Held::Proven(id, proven(1))]);
+    desk.expect(welcome(vec![(id, Disposition::Commit)]), [send(FromAgent::Draining)]);
+    desk.expect(Input::Console(ToAgent::Stale(id)), [Action::Discard(offer(1), proven(1)), Action::Forget(id)]);
+}
+
+#[test]
+fn a_grant_that_became_too_old_is_asked_for_again() {
+    let id = attempt(1);
+    let mut desk = Desk::with([offered(1), Input::Proven(id, proven(1)), Input::Console(ToAgent::Granted(id))]);
+    desk.expect(Input::Proven(id, proven(1)), [send(FromAgent::AskCommit(id, proven(1)))]);
+    desk.expect(Input::Console(ToAgent::Granted(id)), [Action::Grant(id)]);
 }
 
 #[test]

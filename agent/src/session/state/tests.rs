@@ -223,13 +223,17 @@ fn draining_without_a_console_leaves_proven_results_to_the_next_process() {
     assert!(desk.0.may_leave());
     assert_eq!(desk.0.inventory(), [Held::Proven(id, proven(1))]);
     desk.expect(welcome(vec![(id, Disposition::Commit)]), [send(FromAgent::Draining)]);
-    desk.expect(Input::Console(ToAgent::Stale(id)), [Action::Discard(offer(1), proven(1)), Action::Forget(id)]);
+    desk.expect(
+        Input::Console(ToAgent::Stale(id)),
+        [Action::Discard(offer(1), proven(1)), Action::Forget(id)],
+    );
 }
 
 #[test]
 fn a_grant_that_became_too_old_is_asked_for_again() {
     let id = attempt(1);
-    let mut desk = Desk::with([offered(1), Input::Proven(id, proven(1)), Input::Console(ToAgent::Granted(id))]);
+    let mut desk =
+        Desk::with([offered(1), Input::Proven(id, proven(1)), Input::Console(ToAgent::Granted(id))]);
     desk.expect(Input::Proven(id, proven(1)), [send(FromAgent::AskCommit(id, proven(1)))]);
     desk.expect(Input::Console(ToAgent::Granted(id)), [Action::Grant(id)]);
 }

@@ -88,7 +88,7 @@ impl AttemptStatus {
         let source = entry.offer.as_ref().map(|o| o.source.shown()).unwrap_or_default();
         let (phase, progress) = match &entry.stage {
             Stage::Running(progress) => (progress.phase.word(), Some(*progress)),
-            Stage::Proven(_) | Stage::Parked(..) => ("waiting for the grant", None),
+            Stage::Proven(_) | Stage::Parked(..) | Stage::Left(_) => ("waiting for the grant", None),
             Stage::Granted(_) => ("committing", None),
             Stage::Ended(_) => ("ended, not acknowledged", None),
             Stage::Leaving => ("stopping", None),

@@ -3,8 +3,9 @@
 mod exit;
 mod show;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -16,10 +17,10 @@ use tracing_subscriber::EnvFilter;
 use vc_certs::JoinLine;
 use vc_certs::line::LineError;
 use vc_protocol::device::SLOTS_MAX;
-use vc_protocol::path::FilePath;
 
-use crate::config::{self, AgentConfig};
+use crate::config::AgentConfig;
 use crate::state_dir::StateDir;
+use crate::storage::{MapError, PathMaps};
 use crate::{status, task};
 use exit::{Code, Failed};
 
@@ -75,8 +76,8 @@ struct Run {
     #[arg(long, value_name = "N", env = "VC_SLOTS", value_parser = clap::value_parser!(u16).range(1..=i64::from(SLOTS_MAX)))]
     slots: Option<u16>,
     /// Where a folder of the console is found on this box; may be given several times [env: VC_MAP=FROM=TO[:FROM=TO]]
-    #[arg(long, value_name = "FROM=TO", value_parser = OsStringValueParser::new().try_map(|text: OsString| config::parse_map(&text)))]
-    map: Vec<(FilePath, FilePath)>,
+    #[arg(long, value_name = "FROM=TO", value_parser = OsStringValueParser::new().try_map(checked_map))]
+    map: Vec<OsString>,
     /// ffmpeg, if not the one on the PATH
     #[arg(long, value_name = "PATH", env = "VC_FFMPEG")]
     ffmpeg: Option<PathBuf>,
@@ -133,11 +134,10 @@ fn dispatch(cli: Cli) -> Result<Code, Failed> {
 impl Run {
     fn into_config(self, state_dir: PathBuf) -> Result<AgentConfig, Failed> {
         let maps = match std::env::var_os("VC_MAP") {
-            Some(text) if self.map.is_empty() => {
-                config::parse_maps(&text).map_err(|e| Failed::usage(format!("understand VC_MAP: {e}")))?
-            }
+            Some(text) if self.map.is_empty() => split_maps(&text),
             Some(_) | None => self.map,
         };
+        let maps = PathMaps::parse(&maps).map_err(|e| Failed::usage(format!("understand VC_MAP: {e}")))?;
         let given = |path: Option<PathBuf>| path.filter(|p| !p.as_os_str().is_empty());
         Ok(AgentConfig {
             slots: self.slots,
@@ -147,6 +147,16 @@ impl Run {
             ..AgentConfig::new(state_dir)
         })
     }
+}
+
+fn checked_map(text: OsString) -> Result<OsString, MapError> {
+    PathMaps::parse(std::slice::from_ref(&text)).map(|_| text)
+}
+
+/// Several mappings as one variable holds them: with `:` between, as in `PATH`.
+fn split_maps(text: &OsStr) -> Vec<OsString> {
+    let parts = text.as_bytes().split(|b| *b == b':').filter(|part| !part.is_empty());
+    parts.map(|part| OsStr::from_bytes(part).to_owned()).collect()
 }
 
 fn join(line: &str, state_dir: &Path, force: bool) -> Result<Code, Failed> {
@@ -176,9 +186,8 @@ fn work(config: AgentConfig) -> Result<Code, Failed> {
         crate::run(config, stop).await?;
         Ok(asked.get().copied().unwrap_or(Code::Done))
     });
-    // Dropping the runtime would drop tasks that wait for a grant, and with them their proven results: those are to
-    // stay on disk as they are.
-    std::mem::forget(runtime);
+    // What still runs now did not end in time, and is not waited for.
+    runtime.shutdown_background();
     ended
 }
 

@@ -20,6 +20,7 @@ use vc_certs::wire::{self, Channel, FrameReader, FrameWriter, WireError};
 use vc_protocol::agent::{AgentHello, FromAgent, ToAgent};
 use vc_protocol::close::Close;
 
+use crate::commit::failpoint;
 use crate::supervisor::Call;
 use backoff::LastTry;
 
@@ -174,7 +175,18 @@ impl Session {
         };
         let write = async {
             while let Some(message) = messages.recv().await {
-                match writer.send(&message).await {
+                let sent = writer.send(&message).await;
+                match &message {
+                    FromAgent::AskCommit(..) => failpoint("grant-asked"),
+                    FromAgent::Report(_) => failpoint("reported"),
+                    FromAgent::Hello(_)
+                    | FromAgent::Heartbeat(_)
+                    | FromAgent::Progress(_)
+                    | FromAgent::Proof(..)
+                    | FromAgent::Log(..)
+                    | FromAgent::Draining => {}
+                }
+                match sent {
                     // What cannot be put into a frame is no fault of the session.
                     Err(WireError::Frame(error)) => tracing::error!("a message was left out: {error}"),
                     sent => sent?,

@@ -71,8 +71,8 @@ pub(crate) enum Action {
     Grant(AttemptId),
     /// Start a task that puts the journalled result of an earlier process in place.
     Finish(Box<Offer>, Box<Report>, Proven),
-    /// Delete the journalled part file of an earlier process.
-    Discard(Box<Offer>, Proven),
+    /// Delete every file of an attempt that has no task.
+    Discard(Box<Offer>),
     /// Keep this report in the journal until it is acknowledged.
     Keep(Box<Report>),
     /// Forget the attempt in the journal.
@@ -170,7 +170,7 @@ impl Holdings {
     pub(crate) fn apply(&mut self, input: Input, out: &mut Vec<Action>) {
         match input {
             Input::Console(message) => self.on_console(message, out),
-            Input::Lost => self.session = Session::Down,
+            Input::Lost => self.on_lost(out),
             Input::Progress(progress) => self.on_progress(progress, out),
             Input::Proven(id, proven) => self.on_proven(id, proven, out),
             Input::Ended(report) => self.on_ended(report, out),
@@ -179,6 +179,13 @@ impl Holdings {
             Input::Beat => self.send(FromAgent::Heartbeat(self.live()), out),
             Input::Drain => self.on_drain(out),
             Input::Hurry => self.on_hurry(out),
+        }
+    }
+
+    fn on_lost(&mut self, out: &mut Vec<Action>) {
+        self.session = Session::Down;
+        if self.draining {
+            self.on_hurry(out);
         }
     }
 
@@ -254,16 +261,16 @@ impl Holdings {
             Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_) => {
                 out.push(Action::Stop(id, StopReason::Cancelled));
             }
-            Stage::Parked(draft, proven) => {
+            Stage::Parked(draft, _) => {
                 if let Some(offer) = &entry.offer {
-                    out.push(Action::Discard(offer.clone(), proven.clone()));
+                    out.push(Action::Discard(offer.clone()));
                 }
                 let report = Box::new(Report { outcome: Outcome::Stopped, ..(**draft).clone() });
                 self.on_ended(report, out);
             }
-            Stage::Left(proven) => {
+            Stage::Left(_) => {
                 if let Some(offer) = &entry.offer {
-                    out.push(Action::Discard(offer.clone(), proven.clone()));
+                    out.push(Action::Discard(offer.clone()));
                 }
                 self.on_ended(Box::new(blank_report(id, Outcome::Stopped)), out);
             }
@@ -307,8 +314,8 @@ impl Holdings {
                 entry.stage = Stage::Leaving;
                 out.push(Action::Stop(id, StopReason::Stale));
             }
-            (Stage::Parked(_, proven) | Stage::Left(proven), Some(offer)) => {
-                out.push(Action::Discard(offer.clone(), proven.clone()));
+            (Stage::Parked(..) | Stage::Left(_), Some(offer)) => {
+                out.push(Action::Discard(offer.clone()));
                 self.forget(id, out);
             }
             (Stage::Leaving, _) => {}
@@ -357,7 +364,7 @@ impl Holdings {
         match (&entry.stage, &entry.offer) {
             // It was superseded while it was being left.
             (Stage::Leaving, Some(offer)) => {
-                out.push(Action::Discard(offer.clone(), proven));
+                out.push(Action::Discard(offer.clone()));
                 self.forget(id, out);
             }
             _ => entry.stage = Stage::Left(proven),

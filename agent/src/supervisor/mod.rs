@@ -27,9 +27,12 @@ use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
 use crate::journal::{Journal, Record};
-use crate::session::state::{Action, Holdings, Input, StopReason, blank_report};
+use crate::process::{StopReason, Stopper};
+use crate::session::fit;
+use crate::session::state::{Action, Holdings, Input, blank_report};
 use crate::status::{AttemptStatus, ConsoleStatus, DeviceStatus, Status};
 use crate::task;
+use crate::work::{End, Grant, LiveView};
 use link::{Link, LinkEnd};
 use slots::Slots;
 use work::Work;
@@ -85,7 +88,8 @@ pub(crate) struct Supervisor<W> {
 /// An attempt with a task.
 struct Line {
     end: LinkEnd,
-    stop: CancellationToken,
+    view: LiveView,
+    stopper: Stopper,
 }
 
 impl<W: Work> Supervisor<W> {
@@ -176,8 +180,17 @@ impl<W: Work> Supervisor<W> {
     }
 
     fn on(&mut self, input: Input) {
-        if let Input::Ended(report) = &input {
-            self.lines.remove(&report.attempt);
+        match &input {
+            Input::Ended(report) => drop(self.lines.remove(&report.attempt)),
+            Input::Left(id, _) => drop(self.lines.remove(id)),
+            Input::Console(_)
+            | Input::Lost
+            | Input::Progress(_)
+            | Input::Proven(..)
+            | Input::Proof(..)
+            | Input::Beat
+            | Input::Drain
+            | Input::Hurry => {}
         }
         let mut actions = Vec::new();
         self.holdings.apply(input, &mut actions);
@@ -194,24 +207,28 @@ impl<W: Work> Supervisor<W> {
                 tracing::info!(attempt = %offer.attempt, "putting a result of an earlier run in place");
                 let id = offer.attempt;
                 let work = self.work.clone();
-                self.supervise(id, async move { work.finish(offer, proven, *draft).await });
+                self.supervise(
+                    id,
+                    async move { End::Report(Box::new(work.finish(offer, proven, *draft).await)) },
+                );
             }
             Action::Stop(id, reason) => self.stop(id, reason),
             Action::Grant(id) => {
                 if let Some(line) = self.lines.get(&id) {
-                    line.end.granted.send_replace(true);
+                    line.end.answer.send_replace(Some(Grant::Granted));
                 }
             }
-            Action::Discard(offer, proven) => {
+            Action::Discard(offer) => {
                 let work = self.work.clone();
-                task::spawn("discard", work.discard(offer, proven));
+                task::spawn("discard", work.discard(offer));
             }
             Action::Keep(report) => self.journal.keep_soon(Record::Ended(report)),
             Action::Forget(id) => self.journal.forget(id),
             Action::Prove(challenge) => self.prove(*challenge),
             Action::TellLog(id) => {
                 if let Some(line) = self.lines.get(&id) {
-                    let live = line.end.live.read();
+                    let mut live = line.view.snapshot();
+                    fit::live(&mut live);
                     self.send(FromAgent::Log(id, live));
                 }
             }
@@ -220,38 +237,46 @@ impl<W: Work> Supervisor<W> {
 
     fn start(&mut self, offer: Box<Offer>) {
         let id = offer.attempt;
-        let Some(slot) = self.slots.of(offer.device) else {
+        let Some(slots) = self.slots.of(offer.device) else {
             return; // Refused before it came here.
         };
         tracing::info!(attempt = %id, device = %offer.device, source = %offer.source, "attempt taken");
         let (link, end) = Link::new(offer.clone(), self.inputs.0.clone(), self.journal.clone());
-        let stop = CancellationToken::new();
-        self.lines.insert(id, Line { end, stop: stop.clone() });
+        let (stopper, stop) = Stopper::new();
+        let view = LiveView::new();
+        self.lines.insert(id, Line { end, view: view.clone(), stopper });
         let work = self.work.clone();
-        self.supervise(id, async move { work.run(offer, slot, link, stop).await });
+        self.supervise(id, async move { work.run(offer, slots, link, view, stop).await });
     }
 
     /// Starts an attempt's task; whatever happens in it, its end is told.
-    fn supervise(&self, id: AttemptId, work: impl Future<Output = Report> + Send + 'static) {
+    fn supervise(&self, id: AttemptId, work: impl Future<Output = End> + Send + 'static) {
         let inputs = self.inputs.0.clone();
         let inner = task::spawn("attempt", work);
         task::spawn("attempt end", async move {
-            let mut report = inner.await.unwrap_or_else(|error| {
-                tracing::error!(attempt = %id, "internal error: {error}");
-                let cause = "internal error in the agent; its log has the details";
-                blank_report(id, Outcome::Failed(Failure::new(FailureClass::Job, cause)))
-            });
-            report.attempt = id;
-            tracing::info!(attempt = %id, outcome = outcome_word(&report.outcome), "attempt ended");
+            let input = match inner.await {
+                Ok(End::Report(report)) => Input::Ended(Box::new(Report { attempt: id, ..*report })),
+                Ok(End::Parked(proven)) => Input::Left(id, proven),
+                Err(error) => {
+                    tracing::error!(attempt = %id, "internal error: {error}");
+                    let cause = "internal error in the agent; its log has the details";
+                    let outcome = Outcome::Failed(Failure::new(FailureClass::Job, cause));
+                    Input::Ended(Box::new(blank_report(id, outcome)))
+                }
+            };
+            tracing::info!(attempt = %id, end = end_word(&input), "attempt ended");
             // Fails only when the supervisor has ended, and then nobody waits for it.
-            let _ = inputs.send(Input::Ended(Box::new(report))).await;
+            let _ = inputs.send(input).await;
         });
     }
 
     fn stop(&self, id: AttemptId, reason: StopReason) {
         tracing::info!(attempt = %id, ?reason, "stopping");
         if let Some(line) = self.lines.get(&id) {
-            line.stop.cancel();
+            line.stopper.stop(reason);
+            if reason == StopReason::Stale {
+                line.end.answer.send_replace(Some(Grant::Stale));
+            }
         }
     }
 
@@ -317,8 +342,9 @@ impl<W: Work> Supervisor<W> {
 }
 
 /// One word for the log.
-fn outcome_word(outcome: &Outcome) -> &'static str {
-    match outcome {
+fn end_word(input: &Input) -> &'static str {
+    let Input::Ended(report) = input else { return "left to the next run" };
+    match &report.outcome {
         Outcome::Committed(_) => "committed",
         Outcome::Skipped(_) => "skipped",
         Outcome::SourceChanged(_) => "source changed",

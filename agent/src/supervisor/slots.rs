@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use vc_protocol::device::{Device, DeviceKind, SLOTS_MAX};
 use vc_protocol::id::DeviceId;
 use vc_protocol::profile::VideoCodec;
@@ -26,28 +26,16 @@ pub(crate) fn cpu_device(slots: Option<u16>, codecs: Vec<VideoCodec>) -> Device 
     Device { id: DeviceId(0), kind: DeviceKind::Cpu, name: format!("CPU, {cores} {unit}"), slots, codecs }
 }
 
-/// The right to take one slot of a device, once. A permit that is dropped frees the slot.
-#[derive(Debug, Clone)]
-pub(crate) struct Slot(Arc<Semaphore>);
-
-impl Slot {
-    /// Waits in line for a slot. `None` only when the agent ends.
-    pub(crate) async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.clone().acquire_owned().await.ok()
-    }
-}
-
 /// The slots of every device.
 #[derive(Debug)]
 pub(crate) struct Slots {
     devices: Vec<Device>,
-    free: BTreeMap<DeviceId, Slot>,
+    free: BTreeMap<DeviceId, Arc<Semaphore>>,
 }
 
 impl Slots {
     pub(crate) fn new(devices: Vec<Device>) -> Self {
-        let slot = |d: &Device| Slot(Arc::new(Semaphore::new(usize::from(d.slots))));
-        let free = devices.iter().map(|d| (d.id, slot(d))).collect();
+        let free = devices.iter().map(|d| (d.id, Arc::new(Semaphore::new(usize::from(d.slots))))).collect();
         Slots { devices, free }
     }
 
@@ -55,14 +43,14 @@ impl Slots {
         &self.devices
     }
 
-    /// A place in the line of that device.
-    pub(crate) fn of(&self, device: DeviceId) -> Option<Slot> {
+    /// The slots of that device; who waits first is served first.
+    pub(crate) fn of(&self, device: DeviceId) -> Option<Arc<Semaphore>> {
         self.free.get(&device).cloned()
     }
 
     /// How many of a device's slots are taken.
     pub(crate) fn taken(&self, device: &Device) -> usize {
-        let free = self.free.get(&device.id).map_or(0, |slot| slot.0.available_permits());
+        let free = self.free.get(&device.id).map_or(0, |slots| slots.available_permits());
         usize::from(device.slots).saturating_sub(free)
     }
 }

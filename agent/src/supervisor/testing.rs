@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
 use super::link::Link;
-use super::slots::Slot;
 use super::work::Work;
+use crate::process::{StopReason, StopToken};
 use crate::session::state::blank_report;
 use crate::session::state::testing::{ended, proven};
+use crate::work::{AttemptLink, End, LiveView};
 
 /// Work whose way is told by the source's name.
 pub(crate) struct Fake;
@@ -20,24 +21,28 @@ impl Work for Fake {
     async fn run(
         self: Arc<Self>,
         offer: Box<Offer>,
-        slot: Slot,
+        slots: Arc<Semaphore>,
         link: Link,
-        stop: CancellationToken,
-    ) -> Report {
+        _view: LiveView,
+        mut stop: StopToken,
+    ) -> End {
         let id = offer.attempt;
-        let _permit = slot.take().await;
+        let _slot = slots.acquire().await;
+        let stopped = || End::Report(Box::new(blank_report(id, Outcome::Stopped)));
         match offer.source.0.as_slice() {
             b"panic" => panic!("as asked"),
             b"hang" => {
-                link.printed("hanging\n");
-                stop.cancelled().await;
-                blank_report(id, Outcome::Stopped)
+                stop.stopped().await;
+                stopped()
             }
             _ => {
-                let done = ended(id);
+                link.draft(ended(id));
+                let proven = proven(id.job.0);
                 tokio::select! {
-                    () = link.ask_commit(proven(id.job.0), &done) => done,
-                    () = stop.cancelled() => blank_report(id, Outcome::Stopped),
+                    _ = link.ask_commit(&proven) => End::Report(Box::new(ended(id))),
+                    reason = stop.stopped() => {
+                        if reason == StopReason::Shutdown { End::Parked(proven) } else { stopped() }
+                    }
                 }
             }
         }
@@ -47,7 +52,7 @@ impl Work for Fake {
         draft
     }
 
-    async fn discard(self: Arc<Self>, _: Box<Offer>, _: Proven) {}
+    async fn discard(self: Arc<Self>, _: Box<Offer>) {}
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {
         Ok(challenge.key)

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use vc_protocol::agent::{Disposition, FromAgent, Held, Outcome, ToAgent};
+use vc_protocol::agent::{Disposition, FromAgent, Held, LiveLog, Outcome, ToAgent};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId};
 use vc_protocol::profile::VideoCodec;
@@ -138,20 +138,26 @@ async fn a_running_attempt_shows_its_log_and_ends_by_cancel() {
     let bench = Bench::start();
     let mut sent = bench.connect(vec![]).await;
     bench.offer(1, "hang").await;
-    // The log is empty until the attempt's task has run; ask until it is there.
-    let log = async {
-        loop {
-            bench.say(ToAgent::WantLog(attempt(1))).await;
-            let FromAgent::Log(_, live) = next(&mut sent).await else { panic!("no log") };
-            if !live.log.is_empty() {
-                return live.log;
-            }
-        }
-    };
-    assert_eq!(tokio::time::timeout(Duration::from_secs(5), log).await.unwrap(), "hanging\n");
+    bench.say(ToAgent::WantLog(attempt(1))).await;
+    assert_eq!(next(&mut sent).await, FromAgent::Log(attempt(1), LiveLog::default()));
     bench.say(ToAgent::Cancel(attempt(1))).await;
     let stopped = FromAgent::Report(Box::new(blank_report(attempt(1), Outcome::Stopped)));
     assert_eq!(next(&mut sent).await, stopped);
+}
+
+#[tokio::test]
+async fn stopping_without_a_console_leaves_a_proven_result_to_the_next_process() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "a.mkv").await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+    bench.calls.send(Call::Down("cut".into())).await.unwrap();
+    bench.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
+    bench.journal.close();
+    let (_, left) = Journal::open(bench.dir.path()).unwrap();
+    let draft = Box::new(ended(attempt(1)));
+    assert_eq!(left, vec![Record::Proven { offer: offer(1), draft, proven: proven(1) }]);
 }
 
 #[tokio::test]

@@ -3,24 +3,26 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 use vc_protocol::agent::{Proven, Report};
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
 use super::link::Link;
-use super::slots::Slot;
+use crate::process::StopToken;
+use crate::work::{End, LiveView};
 
 /// Everything that is done for an attempt.
 pub(crate) trait Work: Send + Sync + 'static {
-    /// Runs one attempt to its end, whatever that is. Within two seconds of the token no process of it is left.
+    /// Runs one attempt to its end, whatever that is. Within two seconds of a stop no process of it is left.
     fn run(
         self: Arc<Self>,
         offer: Box<Offer>,
-        slot: Slot,
+        slots: Arc<Semaphore>,
         link: Link,
-        stop: CancellationToken,
-    ) -> impl Future<Output = Report> + Send;
+        view: LiveView,
+        stop: StopToken,
+    ) -> impl Future<Output = End> + Send;
 
     /// Puts the granted result of an earlier process in place; the draft is the report if that works.
     fn finish(
@@ -30,8 +32,8 @@ pub(crate) trait Work: Send + Sync + 'static {
         draft: Report,
     ) -> impl Future<Output = Report> + Send;
 
-    /// Deletes the part file of an earlier process.
-    fn discard(self: Arc<Self>, offer: Box<Offer>, proven: Proven) -> impl Future<Output = ()> + Send;
+    /// Deletes every file of an attempt of an earlier process.
+    fn discard(self: Arc<Self>, offer: Box<Offer>) -> impl Future<Output = ()> + Send;
 
     /// Answers a challenge, or says why it cannot.
     fn prove(self: Arc<Self>, challenge: Challenge) -> impl Future<Output = Result<[u8; 32], String>> + Send;

@@ -171,7 +171,7 @@ fn a_result_of_an_earlier_process_is_finished_or_discarded() {
         Desk(holdings)
     };
     let finish = || Action::Finish(offer(1), draft.clone(), proven(1));
-    let discard = || Action::Discard(offer(1), proven(1));
+    let discard = || Action::Discard(offer(1));
 
     parked().reconnect(1, Disposition::Commit, [finish()]);
     parked().reconnect(1, Disposition::Abandon, [discard(), Action::Forget(id)]);
@@ -223,10 +223,13 @@ fn draining_without_a_console_leaves_proven_results_to_the_next_process() {
     assert!(desk.0.may_leave());
     assert_eq!(desk.0.inventory(), [Held::Proven(id, proven(1))]);
     desk.expect(welcome(vec![(id, Disposition::Commit)]), [send(FromAgent::Draining)]);
-    desk.expect(
-        Input::Console(ToAgent::Stale(id)),
-        [Action::Discard(offer(1), proven(1)), Action::Forget(id)],
-    );
+    desk.expect(Input::Console(ToAgent::Stale(id)), [Action::Discard(offer(1)), Action::Forget(id)]);
+}
+
+#[test]
+fn a_console_lost_while_draining_is_not_waited_for() {
+    let mut desk = Desk::with([offered(1), Input::Proven(attempt(1), proven(1)), Input::Drain]);
+    desk.expect(Input::Lost, [Action::Stop(attempt(1), StopReason::Shutdown)]);
 }
 
 #[test]

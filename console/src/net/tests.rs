@@ -365,3 +365,24 @@ async fn a_taken_port_is_a_sentence() {
     assert!(error.contains("is taken; stop the other program or choose another with `--listen`"), "{error}");
     assert!(world.dir.path().exists());
 }
+
+#[tokio::test]
+async fn a_crowd_proves_its_addresses_and_one_address_is_no_crowd() {
+    let world = start();
+    let (to, pin) = (world.net.address(), world.authority.ca_pin());
+    // Strangers that say nothing hold their places; from the 17th on each must answer a Retry first.
+    let knock = async |host: u8| {
+        let endpoint = quinn::Endpoint::client((Ipv4Addr::new(127, 0, 0, host), 0).into()).unwrap();
+        endpoint::dial_join(&endpoint, to, pin).await
+    };
+    let mut held = Vec::new();
+    for host in 1..=24 {
+        held.push(knock(host).await.unwrap());
+    }
+    for _ in 0..8 {
+        held.push(knock(100).await.unwrap());
+    }
+    let error = knock(100).await.unwrap_err().to_string();
+    assert!(error.contains("no room for another handshake"), "{error}");
+    assert!(knock(101).await.is_ok());
+}

@@ -110,7 +110,7 @@ impl Server {
         let opened = tokio::task::spawn_blocking(move || open(&dir)).await;
         let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
         let registered = registry.agents().into_iter().map(|agent| (agent.id, agent.name)).collect();
-        let farm = authority.farm().to_string();
+        let farm = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
         let engine = Engine::start(EngineConfig { farm, registered }, store)?;
         let (handle, engine_ended) = (engine.handle, CancellationToken::new());
         let watched = engine_ended.clone().drop_guard();

@@ -28,6 +28,7 @@ use crate::storage::{Destination, Storage, class, words};
 
 pub use boot::BootTime;
 pub use failpoint::failpoint;
+pub(crate) use scratch::remove_all;
 pub use scratch::{Scratch, discard, random_name};
 
 /// A grant older than this at the rename is asked for again: the console may have withdrawn it meanwhile.

@@ -37,6 +37,11 @@ impl Scratch {
         Ok(Scratch { temp: to.temp.clone(), stem, extension, is_part_kept: false })
     }
 
+    /// What the paths of all its files begin with.
+    pub fn stem(&self) -> PathBuf {
+        self.temp.join(&self.stem)
+    }
+
     /// The part file.
     pub fn part(&self) -> PathBuf {
         self.temp.join(format!("{}.part.{}", self.stem, self.extension))
@@ -68,7 +73,8 @@ pub async fn discard(storage: &dyn Storage, offer: &Offer) -> Result<(), Storage
     removed.await.map_err(|_| StorageError::Task)
 }
 
-fn remove_all(temp: &Path, prefix: &str, but: Option<&Path>) {
+/// Removes the files of a folder whose names begin like this, but for one.
+pub(crate) fn remove_all(temp: &Path, prefix: &str, but: Option<&Path>) {
     let Ok(entries) = fs::read_dir(temp) else { return };
     for entry in entries.flatten() {
         let path = entry.path();

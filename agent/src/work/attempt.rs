@@ -80,7 +80,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The report of its end.
-    pub(super) fn report(self, outcome: Outcome) -> Report {
+    pub(super) fn report(&self, outcome: Outcome) -> Report {
         let seen = self.view.snapshot();
         let bytes_out = match &outcome {
             Outcome::Committed(proven) => proven.size,
@@ -92,7 +92,7 @@ impl<'a> Attempt<'a> {
             outcome,
             encoder: self.encoder.to_owned(),
             commands: seen.commands,
-            warnings: self.warnings,
+            warnings: self.warnings.clone(),
             log: seen.log,
             wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
             media_ms: self.media_ms,
@@ -185,6 +185,7 @@ impl<'a> Attempt<'a> {
             Scratch::new(&prepared.to, self.offer.attempt, plan.container.extension()).map_err(|error| {
                 Failure::new(FailureClass::Infrastructure, format!("name the part file: {error}"))
             })?;
+        self.link.making(&scratch.stem());
         let files = Files {
             source: prepared.source.path.clone(),
             part: scratch.part(),

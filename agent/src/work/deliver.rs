@@ -1,6 +1,6 @@
 //! The last phase: a verified part file becomes the output, if the console says so.
 
-use vc_protocol::agent::Proven;
+use vc_protocol::agent::{Outcome, Proven};
 use vc_protocol::progress::{Phase, Progress};
 
 use super::attempt::Attempt;
@@ -13,6 +13,7 @@ impl Attempt<'_> {
     pub(super) async fn deliver(&mut self, to: &Destination, scratch: Scratch) -> Result<Proven, Halt> {
         self.link.progress(Progress::start(Phase::Committing));
         let proven = commit::seal(scratch.part()).await.map_err(|error| error.failure())?;
+        self.link.draft(self.report(Outcome::Committed(proven.clone())));
         loop {
             let answer = tokio::select! {
                 biased;

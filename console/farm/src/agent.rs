@@ -1,0 +1,155 @@
+//! An agent as the farm sees it: its session, its devices, what it holds and which folders it has proved.
+//!
+//! Knows nothing of jobs beyond the numbers of their attempts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vc_protocol::device::{DEVICES_MAX, Device, SLOTS_MAX};
+use vc_protocol::id::{AttemptId, DeviceId, RootId, SessionNo};
+use vc_protocol::profile::VideoCodec;
+
+use crate::event::Millis;
+use crate::ready::LaneKey;
+
+/// Jobs on a device beyond its slots, for each slot: the next one's source is read while the present one encodes. One
+/// is enough to hide that, and each more would sit there while another device might be free for it.
+const PREFETCH_PER_SLOT: usize = 1;
+
+/// How long it has been silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Quiet {
+    Heard,
+    /// No new work.
+    Suspect,
+    /// And what it runs may not be true any more.
+    Unsure,
+}
+
+/// Whether it has proved that it sees a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RootState {
+    /// Asked; asked again then.
+    Asked {
+        again: Millis,
+    },
+    Proven,
+    /// It does not; asked again then.
+    Failed {
+        reason: String,
+        again: Millis,
+    },
+}
+
+/// What room a device has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Room {
+    /// A free slot: work would start at once.
+    Slot,
+    /// All slots busy, but the next job may wait there already.
+    Spare,
+    /// None.
+    Full,
+}
+
+/// A device and the attempts that fill it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seats {
+    /// None if the agent no longer offers it, or has not said so since the console started.
+    pub(crate) device: Option<Device>,
+    pub(crate) held: BTreeSet<AttemptId>,
+    /// How it is listed among the devices with room.
+    pub(crate) listed: Option<(Room, usize)>,
+}
+
+impl Seats {
+    pub(crate) fn room(&self) -> Room {
+        let slots = self.device.as_ref().map_or(0, |d| usize::from(d.slots));
+        match self.held.len() {
+            n if n < slots => Room::Slot,
+            n if n < slots * (1 + PREFETCH_PER_SLOT) => Room::Spare,
+            _ => Room::Full,
+        }
+    }
+
+    pub(crate) fn offers(&self, codec: VideoCodec) -> bool {
+        self.device.as_ref().is_some_and(|d| d.slots > 0 && d.codecs.contains(&codec))
+    }
+}
+
+/// An agent.
+#[derive(Debug, Clone)]
+pub(crate) struct Agent {
+    pub(crate) session: Option<SessionNo>,
+    /// Highest session ever seen; older ones are not heard.
+    pub(crate) newest: Option<SessionNo>,
+    /// None until it connected since the console started.
+    pub(crate) instance: Option<u64>,
+    /// Its last word, on the clock of listening.
+    pub(crate) heard: Millis,
+    pub(crate) quiet: Quiet,
+    /// When the timer of its silence rings, on the monotonic clock.
+    pub(crate) armed: Option<Millis>,
+    pub(crate) draining: bool,
+    pub(crate) devices: BTreeMap<DeviceId, Seats>,
+    /// Of this session.
+    pub(crate) roots: BTreeMap<RootId, RootState>,
+    /// Lanes that it could serve now.
+    pub(crate) able: BTreeSet<LaneKey>,
+}
+
+impl Agent {
+    pub(crate) fn unheard(listened: Millis) -> Self {
+        Agent {
+            session: None,
+            newest: None,
+            instance: None,
+            heard: listened,
+            quiet: Quiet::Heard,
+            armed: None,
+            draining: false,
+            devices: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            able: BTreeSet::new(),
+        }
+    }
+
+    /// Whether it may get new work at all.
+    pub(crate) fn takes_work(&self) -> bool {
+        self.session.is_some() && self.quiet == Quiet::Heard && !self.draining
+    }
+
+    pub(crate) fn offers(&self, codec: VideoCodec) -> bool {
+        self.devices.values().any(|seats| seats.offers(codec))
+    }
+
+    fn proved(&self, root: RootId) -> bool {
+        self.roots.get(&root) == Some(&RootState::Proven)
+    }
+
+    pub(crate) fn can_serve(&self, lane: LaneKey) -> bool {
+        self.takes_work()
+            && self.offers(lane.codec)
+            && self.proved(lane.source_root)
+            && self.proved(lane.output_root)
+    }
+
+    /// Takes over what it offers now; attempts stay on the device that they are on, offered or not.
+    pub(crate) fn offer(&mut self, devices: Vec<Device>) {
+        for seats in self.devices.values_mut() {
+            seats.device = None;
+        }
+        for mut device in devices.into_iter().take(DEVICES_MAX) {
+            device.slots = device.slots.min(SLOTS_MAX);
+            let seats = self.devices.entry(device.id).or_default();
+            if seats.device.is_none() {
+                seats.device = Some(device);
+            }
+        }
+        self.forget_empty_devices();
+    }
+
+    /// Drops devices that are neither offered nor filled.
+    pub(crate) fn forget_empty_devices(&mut self) {
+        self.devices.retain(|_, s| s.device.is_some() || !s.held.is_empty() || s.listed.is_some());
+    }
+}

@@ -1,0 +1,194 @@
+//! How the farm stands, for those who show it. Changes nothing.
+
+use vc_protocol::device::Device;
+use vc_protocol::id::{AgentId, AttemptId, DeviceId, JobId, RootId, SessionNo};
+use vc_protocol::job::JobState;
+use vc_protocol::operator::AgentState;
+use vc_protocol::progress::Progress;
+
+use crate::agent::{Agent, Quiet, RootState};
+use crate::farm::Farm;
+use crate::lease::{Run, Seat, Standing};
+use crate::record::{JobRecord, TaskRecord};
+
+/// Counts over all jobs that are not final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Jobs by state, in the order of [`JobState::ALL`]; those of final states are always 0 here.
+    pub by_state: [u64; 7],
+    /// Pending jobs that wait for a retry.
+    pub to_retry: u64,
+    /// Running jobs whose agent is silent.
+    pub unsure: u64,
+    /// Expected work of pending and running jobs.
+    pub cost_left: u64,
+}
+
+/// An attempt on a device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeldView {
+    /// Which.
+    pub attempt: AttemptId,
+    /// What its agent last said of it.
+    pub progress: Option<Progress>,
+    /// Its agent is silent: this may be old.
+    pub unsure: bool,
+    /// Fenced off and told to stop; it only fills its place still.
+    pub stopping: bool,
+}
+
+/// A device and what it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceView<'a> {
+    /// Its number.
+    pub id: DeviceId,
+    /// What the agent said of it; none if it does not offer it now.
+    pub device: Option<&'a Device>,
+    /// Attempts there, lowest job first.
+    pub held: Vec<HeldView>,
+}
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentView<'a> {
+    /// Its number.
+    pub id: AgentId,
+    /// How it is.
+    pub state: AgentState,
+    /// Its session, while it is connected.
+    pub session: Option<SessionNo>,
+    /// How long it has been silent, not counting time in which the console stood still.
+    pub silent_ms: u64,
+    /// It connected at least once since the console started; else it is known only by what it was given before.
+    pub seen: bool,
+    /// What it runs is shown as unsure.
+    pub unsure: bool,
+    /// Its devices.
+    pub devices: Vec<DeviceView<'a>>,
+    /// Folders that it could not prove to see, each with the reason.
+    pub unproven: Vec<(RootId, &'a str)>,
+}
+
+/// A job that is not final.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobView {
+    /// Its state.
+    pub state: JobState,
+    /// Its tasks.
+    pub tasks: Vec<TaskRecord>,
+    /// Progress of the first running task that said anything.
+    pub progress: Option<Progress>,
+    /// Its agent is silent.
+    pub unsure: bool,
+    /// Who runs it.
+    pub place: Option<(AgentId, DeviceId)>,
+}
+
+impl Agent {
+    pub(crate) fn state(&self) -> AgentState {
+        match self {
+            Agent { session: None, .. } => AgentState::Offline,
+            Agent { quiet: Quiet::Suspect | Quiet::Unsure, .. } => AgentState::Suspect,
+            Agent { draining: true, .. } => AgentState::Draining,
+            Agent { .. } => AgentState::Ok,
+        }
+    }
+}
+
+impl Farm {
+    /// Counts over all jobs that are not final.
+    pub fn totals(&self) -> Totals {
+        let tally = self.jobs.tally();
+        let mut unsure: Vec<JobId> =
+            self.runs.iter().filter(|(_, run)| self.is_unsure(run)).map(|(attempt, _)| attempt.job).collect();
+        unsure.dedup();
+        Totals {
+            by_state: tally.by_state,
+            to_retry: tally.to_retry,
+            unsure: unsure.len() as u64,
+            cost_left: u64::try_from(tally.cost_left).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Every agent that connected or holds something, by number.
+    pub fn agents(&self) -> impl Iterator<Item = AgentView<'_>> {
+        self.agents.iter().map(|(id, agent)| AgentView {
+            id: *id,
+            state: agent.state(),
+            session: agent.session,
+            silent_ms: self.clock.listened().since(agent.heard),
+            seen: agent.newest.is_some(),
+            unsure: agent.quiet == Quiet::Unsure,
+            devices: agent
+                .devices
+                .iter()
+                .map(|(id, seats)| DeviceView {
+                    id: *id,
+                    device: seats.device.as_ref(),
+                    held: seats.held.iter().filter_map(|attempt| self.held_view(*attempt)).collect(),
+                })
+                .collect(),
+            unproven: agent
+                .roots
+                .iter()
+                .filter_map(|(root, state)| match state {
+                    RootState::Failed { reason, .. } => Some((*root, reason.as_str())),
+                    RootState::Asked { .. } | RootState::Proven => None,
+                })
+                .collect(),
+        })
+    }
+
+    /// A job that is not final.
+    pub fn job(&self, id: JobId) -> Option<JobView> {
+        let record = self.record(id)?;
+        let live = record.live_attempts();
+        let runs: Vec<&Run> = live.iter().filter_map(|attempt| self.runs.get(attempt)).collect();
+        Some(JobView {
+            state: record.state,
+            progress: runs.iter().find_map(|run| run.progress),
+            unsure: runs.iter().any(|run| self.is_unsure(run)),
+            place: runs.first().map(|run| (run.lease.agent, run.lease.device)),
+            tasks: record.tasks,
+        })
+    }
+
+    /// The row of a job that is not final. Of one that was never touched the time of change reads 0; the store has it.
+    pub fn record(&self, id: JobId) -> Option<JobRecord> {
+        self.jobs.record(id)
+    }
+
+    /// Agents that hold something since before the console started and have not been heard since.
+    pub fn unreported_agents(&self) -> usize {
+        let unseen =
+            |agent: &&Agent| agent.newest.is_none() && agent.devices.values().any(|s| !s.held.is_empty());
+        self.agents.values().filter(unseen).count()
+    }
+
+    /// Jobs that wait for nothing but a device.
+    pub fn ready_len(&self) -> u64 {
+        self.ready.lanes.values().map(|lane| lane.ready).sum()
+    }
+
+    /// Whether nothing but a person could change any job: none is pending or running.
+    pub fn is_idle(&self) -> bool {
+        let by_state = &self.jobs.tally().by_state;
+        by_state[JobState::Pending as usize] + by_state[JobState::Running as usize] == 0
+    }
+
+    fn held_view(&self, attempt: AttemptId) -> Option<HeldView> {
+        let run = self.runs.get(&attempt)?;
+        Some(HeldView {
+            attempt,
+            progress: run.progress,
+            unsure: self.is_unsure(run),
+            stopping: run.standing == Standing::Zombie,
+        })
+    }
+
+    /// Whether what is shown of a running attempt may not be so.
+    fn is_unsure(&self, run: &Run) -> bool {
+        let silent = self.agents.get(&run.lease.agent).is_none_or(|agent| agent.quiet == Quiet::Unsure);
+        run.standing == Standing::Live && (silent || run.seat == Seat::Left)
+    }
+}

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     clippy::print_stderr,
     reason = "tests fail by panics, and say aloud what they skip"
 )]

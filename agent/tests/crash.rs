@@ -1,10 +1,6 @@
 //! The agent dies at each step of a commit; the next one finds either the old state or the new file, never half of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests fail by panics, and say aloud what they skip"
-)]
+#![allow(clippy::unwrap_used, reason = "tests fail by panics, and say aloud what they skip")]
 
 mod support;
 

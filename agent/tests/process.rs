@@ -1,10 +1,6 @@
 //! Real children: stopping, stalling, flooding, forking.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests fail by panics, and say aloud what they skip"
-)]
+#![allow(clippy::unwrap_used, reason = "tests fail by panics, and say aloud what they skip")]
 
 use std::ffi::OsString;
 use std::path::Path;

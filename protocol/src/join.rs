@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Message;
 use crate::id::{AgentId, FarmId};
 
 /// Longest frame heard from a newcomer: nothing about it is known yet, and a request is under 1 KiB.
@@ -109,6 +110,14 @@ pub enum JoinRefusal {
     /// The console could not write it down.
     #[error("the console could not write the new agent down: see its log")]
     NotStored,
+}
+
+impl Message for JoinRequest {
+    const KINDS: u32 = u32::MAX;
+}
+
+impl Message for JoinAnswer {
+    const KINDS: u32 = 2;
 }
 
 #[cfg(test)]

@@ -49,8 +49,6 @@ const INBOX: usize = 4_096;
 pub struct EngineConfig {
     /// Name of the farm, for screens.
     pub farm: String,
-    /// Address that agents dial, for screens.
-    pub listen: String,
     /// Agents that the registry knows, with their names.
     pub registered: BTreeMap<AgentId, String>,
 }

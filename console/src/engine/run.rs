@@ -362,7 +362,13 @@ impl Loop {
                         "{}",
                         note.text
                     );
-                    turn.note(now.wall_ms, note.text, note.job);
+                    let name = note.agent.map(|id| self.agent_name(id));
+                    let text = match (name, note.job) {
+                        (Some(name), None) => format!("{name} {}", note.text),
+                        (Some(name), Some(_)) => format!("{} on {name}", note.text),
+                        (None, _) => note.text,
+                    };
+                    turn.note(now.wall_ms, text, note.job);
                 }
                 Effect::Offer { .. }
                 | Effect::Tell(..)

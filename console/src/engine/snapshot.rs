@@ -130,7 +130,8 @@ impl Loop {
         });
         Ok(Snapshot {
             farm: self.config.farm.clone(),
-            listen: self.config.listen.clone(),
+            // The engine runs before anyone listens; the operator service fills it in.
+            listen: String::new(),
             up_ms: u64::try_from(self.painter.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             now_ms: self.clock.now().wall_ms,
             revision,

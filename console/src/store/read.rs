@@ -221,7 +221,7 @@ impl Store {
         let agent = seen.map_or_else(|| format!("agent {}", lease.agent), |seen| seen.name.clone());
         let device = seen.and_then(|seen| seen.devices.iter().find(|device| device.id == lease.device));
         match device {
-            Some(device) => format!("{agent}/{}", device.name),
+            Some(device) => format!("{agent}/{}", device.short_name()),
             None => agent,
         }
     }

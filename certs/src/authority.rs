@@ -129,16 +129,13 @@ impl Authority {
         self.sign_agent_at(csr, agent, OffsetDateTime::now_utc())
     }
 
+    /// What the registry would know the key of this request by.
+    pub fn request_key(csr: &[u8]) -> Result<KeyHash, CertsError> {
+        Ok(x509::key_hash(&public_key(csr)?.subject_public_key_info()))
+    }
+
     fn sign_agent_at(&self, csr: &[u8], agent: AgentId, now: OffsetDateTime) -> Result<Signed, CertsError> {
-        if csr.len() > CSR_BYTES_MAX {
-            return Err(CertsError::Request("it is too long".into()));
-        }
-        let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(csr))
-            .map_err(|e| CertsError::Request(e.to_string()))?;
-        let key = request.public_key;
-        if key.algorithm() != &rcgen::PKCS_ECDSA_P256_SHA256 || key.der_bytes().len() != P256_POINT_BYTES {
-            return Err(CertsError::Request("its key is not on P-256".into()));
-        }
+        let key = public_key(csr)?;
         let mut params = leaf_params(now, AGENT_LIFE, ExtendedKeyUsagePurpose::ClientAuth)?;
         params.distinguished_name.push(DnType::CommonName, format!("vc agent {agent}"));
         params.subject_alt_names = vec![SanType::URI(ia5(names::agent(self.farm, agent))?)];
@@ -249,6 +246,20 @@ fn leaf_from_pem(pem: &[u8], farm: FarmId, ca: &CertificateDer<'static>) -> Resu
     let key = CertifiedKey::from_der(vec![certificate, ca.clone()], key, &tls::provider())
         .map_err(CertsError::Tls)?;
     Ok(Leaf { key: Arc::new(key), remake_at })
+}
+
+/// The public key of a request whose signature proves that its sender has the private one.
+fn public_key(csr: &[u8]) -> Result<rcgen::PublicKey, CertsError> {
+    if csr.len() > CSR_BYTES_MAX {
+        return Err(CertsError::Request("it is too long".into()));
+    }
+    let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(csr))
+        .map_err(|e| CertsError::Request(e.to_string()))?;
+    let key = request.public_key;
+    if key.algorithm() != &rcgen::PKCS_ECDSA_P256_SHA256 || key.der_bytes().len() != P256_POINT_BYTES {
+        return Err(CertsError::Request("its key is not on P-256".into()));
+    }
+    Ok(key)
 }
 
 /// Everything that leaves of this farm have in common.

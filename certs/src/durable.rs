@@ -22,7 +22,9 @@ pub(crate) fn private_dir(dir: &Path) -> Result<(), CertsError> {
         .create(dir)
         .map_err(CertsError::file("make the folder", dir))?;
     fs::set_permissions(dir, Permissions::from_mode(0o700))
-        .map_err(CertsError::file("keep others out of the folder", dir))
+        .map_err(CertsError::file("keep others out of the folder", dir))?;
+    // A farm's keys must not vanish with their folder at a power cut, after agents were signed with them.
+    sync_dir(dir)
 }
 
 /// Puts a new file in place; fails if one of that name is there.
@@ -84,7 +86,7 @@ fn write_aside(path: &Path, bytes: &[u8]) -> Result<PathBuf, CertsError> {
 }
 
 fn sync_dir(path: &Path) -> Result<(), CertsError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(CertsError::file("flush the folder", dir))
 }
 

@@ -8,6 +8,8 @@ use vc_protocol::close::Close;
 
 /// QUIC's number of "TLS alert 0".
 const CRYPTO_ERROR: u64 = 0x100;
+/// QUIC's number of "no room for another connection".
+const CONNECTION_REFUSED: u64 = 0x02;
 
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,9 @@ fn by_close(close: Option<Close>, said: String) -> Ended {
 
 /// The peer's TLS refused us. The numbers are those that rustls sends (RFC 8446, section 6).
 fn by_alert(code: u64) -> Ended {
+    if code == CONNECTION_REFUSED {
+        return Ended::Lost("the console has no room for another handshake now".into());
+    }
     let words = match code.wrapping_sub(CRYPTO_ERROR) {
         42 | 48 | 51 => "this certificate is of another farm: join this one",
         43 => "this certificate is for another purpose: join again",
@@ -68,6 +73,23 @@ fn by_alert(code: u64) -> Ended {
         _ => return Ended::Lost(format!("the other end closed the connection (code {code:#x})")),
     };
     Ended::Refused(words.into())
+}
+
+/// Why a handshake failed, as the console says it in its log.
+pub fn not_let_in(error: &ConnectionError) -> String {
+    let ConnectionError::TransportError(e) = error else {
+        return format!("the peer gave up its handshake ({error})");
+    };
+    let words = match u64::from(e.code).wrapping_sub(CRYPTO_ERROR) {
+        42 | 48 | 51 => "its certificate is of another farm",
+        43 => "its certificate is for another purpose",
+        44 => "the agent was revoked",
+        45 => "its certificate has expired",
+        49 => "the registry does not know this agent and key",
+        120 => "it speaks none of this farm's protocols",
+        _ => return format!("its handshake failed ({e})"),
+    };
+    words.into()
 }
 
 /// Our TLS refused the peer.

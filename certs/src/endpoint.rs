@@ -127,7 +127,16 @@ pub async fn dial(endpoint: &Endpoint, to: SocketAddr, identity: &Identity) -> R
 
 /// Dials a console as a newcomer that knows the farm by its pin.
 pub async fn dial_join(endpoint: &Endpoint, to: SocketAddr, pin: CaPin) -> Result<Connection, DialError> {
-    connect(endpoint, to, tls::join(pin)?, JOIN_SERVER_NAME, ALPN_JOIN).await
+    let (config, shown) = tls::join(pin)?;
+    let dialled = connect(endpoint, to, config, JOIN_SERVER_NAME, ALPN_JOIN).await;
+    match (dialled, shown.get()) {
+        (Err(DialError::Ended { address, .. }), Some(other)) => {
+            let words =
+                format!("the console there is of another farm: its pin is {other}, the join line's is {pin}");
+            Err(DialError::Ended { address, ended: Ended::Refused(words) })
+        }
+        (dialled, _) => dialled,
+    }
 }
 
 async fn connect(
@@ -166,8 +175,11 @@ fn socket(address: SocketAddr) -> Result<std::net::UdpSocket, EndpointError> {
         socket.bind(&address.into())?;
         Ok(socket.into())
     };
-    open().map_err(|source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => EndpointError::PortTaken { port: address.port() },
-        _ => EndpointError::Socket { address, source },
+    open().map_err(|source: io::Error| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            EndpointError::PortTaken { port: address.port() }
+        } else {
+            EndpointError::Socket { address, source }
+        }
     })
 }

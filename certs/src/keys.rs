@@ -73,7 +73,7 @@ const ID_BYTES: usize = 8;
 impl ConnectionIdGenerator for ConnectionIds {
     fn generate_cid(&mut self) -> ConnectionId {
         self.made += 1;
-        let random = keyed(&*self.seed).chain_update(self.made.to_le_bytes()).finalize().into_bytes();
+        let random = keyed(&self.seed).chain_update(self.made.to_le_bytes()).finalize().into_bytes();
         ConnectionId::new(&random[..ID_BYTES])
     }
 
@@ -90,7 +90,7 @@ struct ResetKey(Zeroizing<[u8; 32]>);
 
 impl HmacKey for ResetKey {
     fn sign(&self, data: &[u8], signature_out: &mut [u8]) {
-        let signature = keyed(&*self.0).chain_update(data).finalize().into_bytes();
+        let signature = keyed(&self.0).chain_update(data).finalize().into_bytes();
         for (out, byte) in signature_out.iter_mut().zip(signature) {
             *out = byte;
         }
@@ -101,7 +101,7 @@ impl HmacKey for ResetKey {
     }
 
     fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        keyed(&*self.0).chain_update(data).verify_slice(signature).map_err(|_| CryptoError)
+        keyed(&self.0).chain_update(data).verify_slice(signature).map_err(|_| CryptoError)
     }
 }
 
@@ -120,7 +120,7 @@ fn suite() -> Result<quic::Suite, CertsError> {
 
 impl HandshakeTokenKey for TokenKey {
     fn aead_from_hkdf(&self, random_bytes: &[u8]) -> Box<dyn AeadKey> {
-        let key: [u8; 32] = keyed(&*self.key)
+        let key: [u8; 32] = keyed(&self.key)
             .chain_update(b"vc token")
             .chain_update(random_bytes)
             .finalize()

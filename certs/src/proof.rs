@@ -73,7 +73,7 @@ impl MacKey {
     }
 
     fn mac(&self, binding: &Binding, token: TokenId, csr: &[u8]) -> Hmac<Sha256> {
-        let mut mac = keyed(&*self.0);
+        let mut mac = keyed(&self.0);
         // All parts have a fixed length, so that no two inputs read alike.
         mac.update(b"vc-join/1 proof");
         mac.update(&*binding.0);

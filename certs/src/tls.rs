@@ -4,7 +4,7 @@
 //! resumed session would skip the look into the registry.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
@@ -98,15 +98,18 @@ pub(crate) fn agent(identity: &Identity) -> Result<ClientConfig, CertsError> {
     Ok(without_memory(config, ALPN_AGENT))
 }
 
-/// A newcomer's end: trusts the CA of this pin alone.
-pub(crate) fn join(pin: CaPin) -> Result<ClientConfig, CertsError> {
+/// A newcomer's end: trusts the CA of this pin alone. After a failed handshake, the second value says which other
+/// CA the console showed.
+pub(crate) fn join(pin: CaPin) -> Result<(ClientConfig, Arc<OnceLock<CaPin>>), CertsError> {
+    let shown = Arc::new(OnceLock::new());
+    let verifier = PinVerifier { pin, shown: Arc::clone(&shown), provider: provider() };
     let config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(CertsError::Tls)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(PinVerifier { pin, provider: provider() }))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    Ok(without_memory(config, ALPN_JOIN))
+    Ok((without_memory(config, ALPN_JOIN), shown))
 }
 
 /// The name every agent of this farm checks its console for.
@@ -229,6 +232,7 @@ impl ClientCertVerifier for AgentVerifier {
 #[derive(Debug)]
 struct PinVerifier {
     pin: CaPin,
+    shown: Arc<OnceLock<CaPin>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -241,8 +245,14 @@ impl ServerCertVerifier for PinVerifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let pinned = intermediates.iter().find(|der| x509::read(der).is_some_and(|f| f.key == self.pin.0));
-        let ca = pinned.ok_or(CertificateError::UnknownIssuer)?;
+        let pin_of = |der: &CertificateDer<'_>| x509::read(der).map(|facts| CaPin(facts.key));
+        let Some(ca) = intermediates.iter().find(|der| pin_of(der) == Some(self.pin)) else {
+            if let Some(other) = intermediates.iter().find_map(pin_of) {
+                // One configuration, one handshake: nothing was there before.
+                let _ = self.shown.set(other);
+            }
+            return Err(CertificateError::UnknownIssuer.into());
+        };
         check_chain(end_entity, ca)?;
         Ok(ServerCertVerified::assertion())
     }

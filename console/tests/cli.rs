@@ -15,7 +15,8 @@ fn run(args: &[&str]) -> Output {
 #[track_caller]
 fn check(args: &[&str], exit: i32, said: &str) {
     let output = run(args);
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(exit), "{args:?}: {text}");
     assert!(text.contains(said), "{args:?} should say {said:?}: {text}");
 }
@@ -31,7 +32,9 @@ fn usage_errors_exit_2_and_say_what_is_wrong() {
 
 #[test]
 fn commands_without_a_server_exit_3_and_say_how_to_start_one() {
-    for args in [&["status"][..], &["jobs", "ls"], &["agents", "ls"], &["why", "1"], &["token", "create"], &[]] {
+    for args in
+        [&["status"][..], &["jobs", "ls"], &["agents", "ls"], &["why", "1"], &["token", "create"], &[]]
+    {
         check(args, 3, "vc-console serve");
     }
     check(&["status", "--json"], 3, r#""error""#);

@@ -141,7 +141,7 @@ fn an_agent_asked_to_end_hands_its_job_back() {
     let took = asked.elapsed();
     eprintln!("SIGTERM to the agent's end: {took:?}");
     assert!(took < DRAIN_BOUND, "{took:?}");
-    assert_eq!(output.code, 0, "{}", output.said());
+    assert_eq!(output.code, 143, "{}", output.said());
     busy.wait_no_ffmpeg();
     let job = busy.console.wait_state(busy.job, "pending");
     assert_eq!(number(&job, "retries"), 0, "{job}");

@@ -84,7 +84,9 @@ pub enum AgentEvent {
 pub enum OperatorEvent {
     /// End this job, whatever it does.
     Cancel(JobId),
-    /// Back to pending with full budgets. A job in a final state comes with its row, which the core does not hold.
+    /// Back to pending with full budgets. A job in a final state comes with its row, which the core does not hold: the
+    /// row as the last effect about it left it, even one of the same turn that is not written yet. An older one would
+    /// bring attempt numbers back that are in use.
     Retry(JobId, Option<Box<JobRecord>>),
 }
 

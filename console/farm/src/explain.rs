@@ -196,3 +196,92 @@ impl Farm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::failure::FailureClass;
+
+    use super::*;
+    use crate::event::AgentEvent;
+    use crate::recorder::{OUTPUT, Recorder, SOURCE, attempt, cpu, failure, group, new_job};
+
+    #[track_caller]
+    fn check(r: &Recorder, job: u64, overall: &str, devices: &[&str]) {
+        let why = r.farm.explain(JobId(job)).unwrap();
+        assert_eq!(why.overall.to_string(), overall);
+        let found: Vec<String> = why.devices.iter().map(|(a, d, w)| format!("{a}/{d} {w}")).collect();
+        assert_eq!(found, devices);
+    }
+
+    #[test]
+    fn each_device_gives_its_first_reason() {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        check(&r, 1, "no agent has connected", &[]);
+        r.connect(1, 1, vec![cpu(1)], Vec::new());
+        r.connect(2, 2, vec![cpu(1)], Vec::new());
+        r.connect(3, 3, vec![vc_protocol::device::Device { codecs: Vec::new(), ..cpu(1) }], Vec::new());
+        r.connect(4, 4, vec![cpu(1)], Vec::new());
+        r.connect(5, 5, vec![cpu(0)], Vec::new());
+        r.say(2, AgentEvent::RootProof(SOURCE, Err("no such folder".to_owned())));
+        r.say(4, AgentEvent::Draining);
+        let devices = [
+            "1/0 has not yet proved that it sees folder 10",
+            "2/0 cannot prove that it sees folder 10: no such folder",
+            "3/0 has no h264 encoder",
+            "4/0 agent is going down",
+            "5/0 device is not offered or has no slots",
+        ];
+        check(&r, 1, "no device can take it now", &devices);
+        r.say(4, AgentEvent::Disconnected);
+        r.pass(15_000);
+        let why = r.farm.explain(JobId(1)).unwrap();
+        assert_eq!(why.devices[0].2, WhyNot::Suspect);
+        assert_eq!(why.devices[3].2, WhyNot::Offline);
+    }
+
+    #[test]
+    fn a_job_in_the_queue_knows_how_many_go_before_it() {
+        let mut r = Recorder::new();
+        r.add((1..=6).map(new_job));
+        r.join(1, 1);
+        check(
+            &r,
+            6,
+            "all devices that could take it are busy; 3 ahead",
+            &["1/0 all slots are busy; 3 ahead"],
+        );
+        check(&r, 1, "runs as attempt 1 on agent 1, device 0", &[]);
+        assert_eq!(r.farm.explain(JobId(99)), None);
+    }
+
+    #[test]
+    fn waiting_held_and_unreported_jobs_say_so() {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.join(1, 1);
+        r.reports(1, attempt(1, 1), failure(FailureClass::Capacity));
+        r.pass(500);
+        check(&r, 1, "waits 30 s for its next attempt", &[]);
+        r.pass_alive(30_000, &[1]);
+        r.skip();
+        r.restart();
+        check(&r, 1, "waiting for agent 1 to report what became of it", &[]);
+        r.connect(1, 1, vec![cpu(1)], Vec::new());
+        r.skip();
+        check(&r, 1, "no device can take it now", &["1/0 has not yet proved that it sees folder 10"]);
+    }
+
+    #[test]
+    fn a_job_kept_for_another_agent_says_so() {
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2), new_job(3)]);
+        r.join(2, 1);
+        r.join(1, 1);
+        r.reports(1, attempt(3, 1), failure(FailureClass::Infrastructure));
+        let devices = ["1/0 failed there; other agents are tried first", "2/0 all slots are busy; 0 ahead"];
+        check(&r, 3, "all devices that could take it are busy; 0 ahead", &devices);
+        let roots = [SOURCE, OUTPUT];
+        assert_eq!(roots, [group(1).source_root, group(1).output_root]);
+    }
+}

@@ -34,6 +34,8 @@ mod on_time;
 mod proof;
 mod ready;
 pub mod record;
+#[cfg(test)]
+mod recorder;
 pub mod view;
 
 pub use failure::{LAUNCHES_MAX, RETRIES_MAX};

@@ -241,3 +241,135 @@ impl Farm {
         self.ready.hungry.insert(key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::agent::Outcome;
+    use vc_protocol::device::Device;
+    use vc_protocol::failure::FailureClass;
+    use vc_protocol::id::JobId;
+    use vc_protocol::job::Priority;
+    use vc_protocol::profile::VideoCodec;
+
+    use crate::event::{AgentEvent, NewJob};
+    use crate::recorder::{OUTPUT, Recorder, SOURCE, attempt, cpu, failure, group, new_job};
+
+    fn job(id: u64, priority: u8, batch: u32, cost: u64) -> NewJob {
+        NewJob { id: JobId(id), group: group(batch), priority: Priority(priority), cost }
+    }
+
+    /// The order in which one agent with one slot gets these jobs.
+    #[track_caller]
+    fn check_order(jobs: &[NewJob], expected: &[u64]) {
+        let mut r = Recorder::new();
+        r.add(jobs.iter().copied());
+        r.join(1, 1);
+        let mut order: Vec<u64> = r.offers().into_iter().map(|(job, _)| job).collect();
+        for done in 0..jobs.len() {
+            r.reports(1, attempt(order[done], 1), Outcome::Skipped("there".to_owned()));
+            order.extend(r.offers().into_iter().map(|(job, _)| job));
+        }
+        assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn the_highest_priority_goes_first_then_the_longest_then_the_oldest() {
+        let jobs = [job(1, 5, 1, 10), job(2, 5, 1, 30), job(3, 9, 1, 1), job(4, 5, 1, 30), job(5, 1, 1, 99)];
+        check_order(&jobs, &[3, 2, 4, 1, 5]);
+    }
+
+    #[test]
+    fn batches_of_one_priority_take_turns_by_the_work_that_they_got() {
+        let jobs = [
+            job(1, 5, 1, 10),
+            job(2, 5, 1, 10),
+            job(3, 5, 1, 10),
+            job(4, 5, 2, 20),
+            job(5, 5, 2, 20),
+            job(6, 5, 1, 10),
+        ];
+        check_order(&jobs, &[1, 4, 2, 3, 5, 6]);
+    }
+
+    #[test]
+    fn free_slots_everywhere_are_filled_before_anything_waits_on_a_device() {
+        let mut r = Recorder::new();
+        r.add([new_job(100)]);
+        r.join(1, 2);
+        r.join(2, 1);
+        r.reports(1, attempt(100, 1), Outcome::Skipped("there".to_owned()));
+        r.skip();
+        r.add((1..=9).map(new_job));
+        r.say(1, AgentEvent::RootProof(SOURCE, Ok(())));
+        let offers = r.offers();
+        let on = |agent| offers.iter().filter(move |(_, a)| *a == agent).count();
+        assert_eq!((on(1), on(2)), (4, 2), "slots and as many waiting ones: {offers:?}");
+        let mut first: Vec<u32> = offers[..3].iter().map(|(_, agent)| *agent).collect();
+        first.sort_unstable();
+        assert_eq!(first, [1, 1, 2], "slots first: {offers:?}");
+        assert_eq!(r.farm.ready_len(), 3);
+    }
+
+    #[test]
+    fn a_freed_place_gets_the_next_job() {
+        let mut r = Recorder::new();
+        r.add((1..=4).map(new_job));
+        r.join(1, 1);
+        assert_eq!(r.offers(), [(1, 1), (2, 1)]);
+        r.reports(1, attempt(1, 1), Outcome::Skipped("there".to_owned()));
+        assert_eq!(r.offers(), [(3, 1)]);
+        r.nothing_else();
+    }
+
+    #[test]
+    fn a_job_goes_only_to_a_device_that_makes_its_codec() {
+        let mut r = Recorder::new();
+        let av1 = crate::record::Group { codec: VideoCodec::Av1, ..group(1) };
+        r.add([NewJob { group: av1, ..new_job(1) }]);
+        r.join(1, 1);
+        r.nothing_else();
+        let device = Device { codecs: vec![VideoCodec::Av1], ..cpu(1) };
+        r.connect(2, 2, vec![device], Vec::new());
+        r.expect(&["tell 2 welcome", "prove 2 root 10", "prove 2 root 20 writable"]);
+        r.say(2, AgentEvent::RootProof(SOURCE, Ok(())));
+        r.nothing_else();
+        r.say(2, AgentEvent::RootProof(OUTPUT, Ok(())));
+        r.expect(&["job 1 running: leased", "offer 1.0/1 to 2/0"]);
+    }
+
+    #[test]
+    fn a_failed_job_goes_to_another_agent_where_there_is_one() {
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2)]);
+        r.join(1, 1);
+        assert_eq!(r.offers(), [(1, 1), (2, 1)]);
+        r.join(2, 1);
+        r.reports(1, attempt(1, 1), failure(FailureClass::Infrastructure));
+        r.expect(&[
+            "attempt 1.0/1 failed infrastructure",
+            "job 1 pending: open",
+            "tell 1 done 1.0/1",
+            "job 1 running: leased",
+            "offer 1.0/2 to 2/0",
+        ]);
+        // The second agent fails it too: now nobody is left who has not, and both will do, after a while.
+        r.reports(2, attempt(1, 2), failure(FailureClass::Infrastructure));
+        r.expect(&["attempt 1.0/2 failed infrastructure", "job 1 pending: open", "tell 2 done 1.0/2"]);
+        r.pass_alive(30_000, &[1, 2]);
+        assert_eq!(r.offers().len(), 1);
+    }
+
+    #[test]
+    fn a_job_kept_for_another_agent_comes_back_when_that_one_leaves() {
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2), new_job(3)]);
+        r.join(2, 1);
+        assert_eq!(r.offers(), [(1, 2), (2, 2)]);
+        r.join(1, 1);
+        assert_eq!(r.offers(), [(3, 1)]);
+        r.reports(1, attempt(3, 1), failure(FailureClass::Infrastructure));
+        assert_eq!(r.offers(), [], "kept for agent 2, which is full");
+        r.say(2, AgentEvent::Disconnected);
+        assert_eq!(r.offers(), [(3, 1)]);
+    }
+}

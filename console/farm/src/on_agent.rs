@@ -157,3 +157,105 @@ impl Farm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::agent::Outcome;
+    use vc_protocol::job::JobState;
+    use vc_protocol::operator::AgentState;
+
+    use super::*;
+    use crate::event::Event;
+    use crate::recorder::{Recorder, attempt, new_job};
+
+    fn running() -> Recorder {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.join(1, 1);
+        r.encodes(1, attempt(1, 1));
+        r.skip();
+        r
+    }
+
+    #[test]
+    fn a_job_runs_once_its_agent_says_more_than_that_it_waits() {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.join(1, 1);
+        r.skip();
+        r.say(1, AgentEvent::Progress(vec![(attempt(1, 1), Progress::start(Phase::Waiting))]));
+        r.nothing_else();
+        r.encodes(1, attempt(1, 1));
+        r.expect(&["job 1 running: running"]);
+        r.encodes(1, attempt(1, 1));
+        r.nothing_else();
+    }
+
+    #[test]
+    fn what_is_said_of_an_attempt_that_is_not_ones_own_is_stale_and_changes_nothing() {
+        let mut r = running();
+        r.join(2, 1);
+        let before = r.farm.record(attempt(1, 1).job);
+        for foreign in [attempt(1, 1), attempt(1, 2), attempt(9, 1)] {
+            r.say(2, AgentEvent::Heartbeat(vec![foreign]));
+            r.encodes(2, foreign);
+            r.asks(2, foreign);
+            let stale = format!("tell 2 stale {foreign}");
+            r.expect(&[&stale, &stale, &stale]);
+        }
+        r.reports(2, attempt(1, 1), Outcome::Skipped("mine".to_owned()));
+        r.expect(&["tell 2 stale 1.0/1"]);
+        assert_eq!(r.farm.record(attempt(1, 1).job), before);
+    }
+
+    #[test]
+    fn an_old_session_is_not_heard() {
+        let mut r = running();
+        r.rejoin(
+            1,
+            1,
+            vec![vc_protocol::agent::Held::Running(attempt(1, 1), Progress::start(Phase::Encoding))],
+        );
+        r.skip();
+        let report = crate::recorder::report(attempt(1, 1), Outcome::Stopped);
+        r.apply(Event::Agent(AgentId(1), SessionNo(1), AgentEvent::Report(report)));
+        r.apply(Event::Agent(AgentId(1), SessionNo(1), AgentEvent::Disconnected));
+        r.nothing_else();
+        assert!(r.farm.session(AgentId(1)).is_some());
+    }
+
+    #[test]
+    fn a_silent_agent_gets_nothing_new_and_is_unsure_after_twenty_seconds() {
+        let mut r = running();
+        let state = |r: &Recorder| {
+            let view = r.farm.agents().next().unwrap();
+            (view.state, view.unsure, r.farm.totals().unsure)
+        };
+        r.pass(14_999);
+        assert_eq!(state(&r), (AgentState::Ok, false, 0));
+        r.pass(1);
+        assert_eq!(state(&r), (AgentState::Suspect, false, 0));
+        r.add([new_job(2)]);
+        r.nothing_else();
+        r.pass(5_000);
+        assert_eq!(state(&r), (AgentState::Suspect, true, 1));
+        r.say(1, AgentEvent::Heartbeat(vec![attempt(1, 1)]));
+        assert_eq!(state(&r), (AgentState::Ok, false, 0));
+        r.expect(&["job 2 running: leased", "offer 2.0/1 to 1/0"]);
+    }
+
+    #[test]
+    fn an_agent_that_goes_down_gets_nothing_new_and_hands_back_for_free() {
+        let mut r = running();
+        r.say(1, AgentEvent::Draining);
+        r.add([new_job(2)]);
+        r.nothing_else();
+        assert_eq!(r.farm.agents().next().unwrap().state, AgentState::Draining);
+        r.reports(1, attempt(1, 1), Outcome::Stopped);
+        r.expect(&["attempt 1.0/1 stopped", "job 1 pending: open", "tell 1 done 1.0/1"]);
+        assert_eq!(r.row(1).tasks[0].retries, 0);
+        r.join(2, 2);
+        assert_eq!(r.offers(), [(1, 2), (2, 2)]);
+        assert_eq!(r.farm.totals().by_state[JobState::Running as usize], 2);
+    }
+}

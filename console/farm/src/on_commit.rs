@@ -127,3 +127,153 @@ impl Farm {
         self.end(attempt, ending, report, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::agent::Outcome;
+    use vc_protocol::failure::FailureClass;
+    use vc_protocol::job::JobState;
+
+    use super::*;
+    use crate::event::AgentEvent;
+    use crate::recorder::{Recorder, attempt, failure, new_job, proven};
+
+    fn running() -> (Recorder, AttemptId) {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.join(1, 1);
+        r.encodes(1, attempt(1, 1));
+        r.skip();
+        (r, attempt(1, 1))
+    }
+
+    #[test]
+    fn the_grant_is_written_before_it_is_told_and_told_again_when_asked_again() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.expect(&["job 1 running: granted", "tell 1 granted 1.0/1"]);
+        r.asks(1, a);
+        r.expect(&["tell 1 granted 1.0/1"]);
+        r.restart();
+        r.rejoin(1, 1, vec![vc_protocol::agent::Held::Proven(a, proven(a))]);
+        r.expect(&["tell 1 welcome 1.0/1 commit", "prove 1 root 10", "prove 1 root 20 writable"]);
+    }
+
+    #[test]
+    fn a_grant_is_for_one_file() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.say(1, AgentEvent::AskCommit(a, Proven { hash: [9; 32], ..proven(a) }));
+        r.expect(&["tell 1 stale 1.0/1"]);
+    }
+
+    #[test]
+    fn a_commit_completes_the_job() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.commits(1, a);
+        r.expect(&["attempt 1.0/1 completed", "job 1 completed: done", "tell 1 done 1.0/1"]);
+        r.commits(1, a);
+        r.expect(&["tell 1 done 1.0/1"]);
+        assert_eq!(r.farm.job(a.job), None);
+        assert_eq!(r.row(1).result.as_ref().map(|x| (x.bytes_in, x.bytes_out)), Some((100, 50)));
+    }
+
+    #[test]
+    fn a_grant_does_not_lapse_with_the_lease() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.join(2, 1);
+        r.pass_alive(185_000, &[2]);
+        r.expect(&["settle 1.0/1"]);
+        r.settled(a, Settlement::Unreachable("not mounted".to_owned()));
+        r.pass_alive(25_000, &[2]);
+        r.nothing_else();
+        r.pass_alive(10_000, &[2]);
+        r.expect(&["settle 1.0/1"]);
+        r.settled(a, Settlement::Withdrawn);
+        r.expect(&[
+            "attempt 1.0/1 failed infrastructure",
+            "job 1 pending: open",
+            "job 1 running: leased",
+            "offer 1.0/2 to 2/0",
+        ]);
+        r.settled(a, Settlement::InPlace(50));
+        r.nothing_else();
+    }
+
+    #[test]
+    fn a_taken_name_fails_the_job() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.pass(180_000);
+        r.skip();
+        r.settled(a, Settlement::NameTaken);
+        r.expect(&["attempt 1.0/1 failed ", "job 1 failed: open"]);
+        assert!(r.row(1).reason.as_ref().is_some_and(|x| x.text.starts_with("name taken")));
+    }
+
+    #[test]
+    fn after_a_restart_a_grant_is_looked_after_when_its_holder_stays_away() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.restart();
+        r.pass(89_999);
+        r.nothing_else();
+        r.pass(1);
+        r.expect(&["settle 1.0/1"]);
+        assert_eq!(r.farm.totals().unsure, 1);
+        r.restart();
+        r.pass(90_000);
+        r.expect(&["settle 1.0/1"]);
+    }
+
+    #[test]
+    fn a_failure_after_the_grant_counts_only_once_no_output_was_found() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.reports(1, a, failure(FailureClass::Source));
+        r.expect(&["settle 1.0/1", "tell 1 done 1.0/1"]);
+        r.settled(a, Settlement::Withdrawn);
+        r.expect(&["attempt 1.0/1 failed source", "job 1 failed: open"]);
+    }
+
+    #[test]
+    fn a_rename_whose_report_says_failed_is_completed_all_the_same() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.reports(1, a, failure(FailureClass::Infrastructure));
+        r.expect(&["settle 1.0/1", "tell 1 done 1.0/1"]);
+        r.settled(a, Settlement::InPlace(50));
+        r.expect(&["attempt 1.0/1 completed", "job 1 completed: done"]);
+        assert_eq!(r.row(1).result.as_ref().map(|x| x.bytes_in), Some(100));
+    }
+
+    #[test]
+    fn a_commit_without_a_grant_is_believed_only_if_the_file_is_there() {
+        let (mut r, a) = running();
+        r.commits(1, a);
+        r.expect(&["job 1 running: granted", "settle 1.0/1", "tell 1 done 1.0/1"]);
+        r.settled(a, Settlement::Withdrawn);
+        r.expect(&["attempt 1.0/1 failed infrastructure", "job 1 pending: open"]);
+    }
+
+    #[test]
+    fn a_granted_job_cannot_be_cancelled() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.skip();
+        r.cancel(1);
+        r.nothing_else();
+        r.expect_note("not cancelled");
+        assert_eq!(r.farm.job(a.job).map(|j| j.state), Some(JobState::Running));
+        r.reports(1, a, Outcome::Committed(proven(a)));
+        assert_eq!(r.row(1).state, JobState::Completed);
+    }
+}

@@ -119,3 +119,113 @@ impl Farm {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::id::AttemptNo;
+    use vc_protocol::job::JobState;
+
+    use super::*;
+    use crate::record::{JobRecord, TaskKind, TaskRecord};
+    use crate::recorder::{Recorder, attempt, new_job};
+
+    #[test]
+    fn a_job_waits_until_an_agent_can_take_it() {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.nothing_else();
+        r.join(1, 1);
+        r.expect(&["job 1 running: leased", "offer 1.0/1 to 1/0"]);
+    }
+
+    #[test]
+    fn a_job_added_twice_is_added_once() {
+        let mut r = Recorder::new();
+        r.join(1, 4);
+        r.add([new_job(1), new_job(1)]);
+        r.skip();
+        r.say(1, crate::event::AgentEvent::RootProof(crate::recorder::SOURCE, Ok(())));
+        r.say(1, crate::event::AgentEvent::RootProof(crate::recorder::OUTPUT, Ok(())));
+        r.add([new_job(1)]);
+        r.expect(&["job 1 running: leased", "offer 1.0/1 to 1/0"]);
+        assert_eq!(r.farm.totals().by_state[JobState::Running as usize], 1);
+    }
+
+    #[test]
+    fn the_tasks_of_a_job_run_in_the_order_of_its_graph() {
+        let mut r = Recorder::new();
+        let needs: [&[u16]; 4] = [&[], &[0], &[0], &[1, 2]];
+        let mut row = JobRecord::fresh(&new_job(1), 0);
+        row.tasks = needs
+            .iter()
+            .map(|n| TaskRecord {
+                needs: n.iter().copied().map(TaskNo).collect(),
+                ..TaskRecord::fresh(TaskKind::Encode)
+            })
+            .collect();
+        r.farm.restore(row);
+        r.join(1, 4);
+        r.expect(&["job 1 running: leased open open open", "offer 1.0/1 to 1/0"]);
+        let at = |task| vc_protocol::id::AttemptId { task: TaskNo(task), ..attempt(1, 1) };
+        let commit = |r: &mut Recorder, task| {
+            r.asks(1, at(task));
+            r.skip();
+            r.commits(1, at(task));
+        };
+        commit(&mut r, 0);
+        assert_eq!(r.offers().len(), 2);
+        commit(&mut r, 1);
+        r.expect(&["attempt 1.1/1 completed", "job 1 running: done done leased open", "tell 1 done 1.1/1"]);
+        commit(&mut r, 2);
+        r.expect(&[
+            "attempt 1.2/1 completed",
+            "job 1 pending: done done done open",
+            "tell 1 done 1.2/1",
+            "job 1 running: done done done leased",
+            "offer 1.3/1 to 1/0",
+        ]);
+        commit(&mut r, 3);
+        r.expect(&["attempt 1.3/1 completed", "job 1 completed: done done done done", "tell 1 done 1.3/1"]);
+    }
+
+    #[test]
+    fn a_task_that_fails_for_good_ends_the_whole_job() {
+        let mut r = Recorder::new();
+        let mut row = JobRecord::fresh(&new_job(1), 0);
+        row.tasks = vec![TaskRecord::fresh(TaskKind::Encode); 2];
+        r.farm.restore(row);
+        r.join(1, 4);
+        r.skip();
+        let second = vc_protocol::id::AttemptId { task: TaskNo(1), ..attempt(1, 1) };
+        r.reports(1, second, crate::recorder::failure(vc_protocol::failure::FailureClass::Source));
+        r.expect(&[
+            "attempt 1.1/1 failed source",
+            "attempt 1.0/1 stopped",
+            "tell 1 cancel 1.0/1",
+            "job 1 failed: open open",
+            "tell 1 done 1.1/1",
+        ]);
+        assert_eq!(r.row(1).tasks[0].attempt, AttemptNo(1));
+    }
+
+    #[test]
+    fn the_wait_for_a_retry_survives_a_restart() {
+        let mut r = Recorder::new();
+        r.join(1, 1);
+        r.add([NewJob { id: JobId(3), ..new_job(1) }]);
+        r.say(1, crate::event::AgentEvent::RootProof(crate::recorder::SOURCE, Ok(())));
+        r.say(1, crate::event::AgentEvent::RootProof(crate::recorder::OUTPUT, Ok(())));
+        r.skip();
+        r.reports(1, attempt(3, 1), crate::recorder::failure(vc_protocol::failure::FailureClass::Capacity));
+        r.skip();
+        r.pass(10_000);
+        r.restart();
+        assert_eq!(r.farm.totals().to_retry, 1);
+        r.join(1, 1);
+        r.nothing_else();
+        r.pass_alive(15_000, &[1]);
+        r.nothing_else();
+        r.pass_alive(5_000, &[1]);
+        r.expect(&["job 3 running: leased", "offer 3.0/2 to 1/0"]);
+    }
+}

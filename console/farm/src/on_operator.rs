@@ -67,3 +67,122 @@ impl Farm {
         note(out, "back to pending, by hand", Some(job), None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::agent::Outcome;
+    use vc_protocol::failure::FailureClass;
+
+    use super::*;
+    use crate::event::AgentEvent;
+    use crate::recorder::{Recorder, attempt, failure, new_job};
+
+    fn one_of_each() -> Recorder {
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2), new_job(3)]);
+        r.join(1, 1);
+        r.encodes(1, attempt(1, 1));
+        r.skip();
+        r
+    }
+
+    #[test]
+    fn a_pending_job_is_cancelled_at_once() {
+        let mut r = one_of_each();
+        r.cancel(3);
+        r.expect(&["job 3 cancelled: open"]);
+        r.cancel(3);
+        r.nothing_else();
+        r.expect_note("not cancelled");
+    }
+
+    #[test]
+    fn a_cancelled_attempt_fills_its_slot_until_it_ended() {
+        let mut r = one_of_each();
+        r.cancel(1);
+        r.expect(&["attempt 1.0/1 stopped", "tell 1 cancel 1.0/1", "job 1 cancelled: open"]);
+        assert_eq!(r.held(1).len(), 2);
+        r.say(1, AgentEvent::Heartbeat(vec![attempt(1, 1), attempt(2, 1)]));
+        r.asks(1, attempt(1, 1));
+        r.expect(&["tell 1 stale 1.0/1"]);
+        r.reports(1, attempt(1, 1), Outcome::Stopped);
+        r.expect(&[
+            "attempt 1.0/1 stopped",
+            "tell 1 done 1.0/1",
+            "job 3 running: leased",
+            "offer 3.0/1 to 1/0",
+        ]);
+        assert_eq!(r.row(1).state, JobState::Cancelled);
+    }
+
+    #[test]
+    fn a_cancelled_attempt_whose_agent_is_away_is_abandoned_when_it_returns() {
+        let mut r = one_of_each();
+        r.say(1, AgentEvent::Disconnected);
+        r.cancel(1);
+        r.expect(&["attempt 1.0/1 stopped", "job 1 cancelled: open"]);
+        let still = |no| {
+            let progress = vc_protocol::progress::Progress::start(vc_protocol::progress::Phase::Encoding);
+            vc_protocol::agent::Held::Running(attempt(no, 1), progress)
+        };
+        r.rejoin(1, 1, vec![still(1), still(2)]);
+        r.expect(&[
+            "job 2 running: running",
+            "tell 1 welcome 1.0/1 abandon 2.0/1 continue",
+            "prove 1 root 10",
+            "prove 1 root 20 writable",
+        ]);
+        assert_eq!(r.held(1), [attempt(2, 1)]);
+    }
+
+    #[test]
+    fn a_cancelled_attempt_of_a_lost_agent_frees_its_place_with_the_lease() {
+        let mut r = one_of_each();
+        r.cancel(1);
+        r.cancel(2);
+        r.pass(180_000);
+        assert!(r.held(1).is_empty());
+    }
+
+    #[test]
+    fn a_retried_job_starts_over_with_a_higher_attempt() {
+        let mut r = one_of_each();
+        r.reports(1, attempt(1, 1), failure(FailureClass::Source));
+        r.skip();
+        r.cancel(3);
+        r.reports(1, attempt(3, 1), Outcome::Stopped);
+        r.skip();
+        r.retry(1);
+        r.expect(&["job 1 pending: open", "job 1 running: leased", "offer 1.0/2 to 1/0"]);
+        assert_eq!(r.row(1).tasks[0].launches, 1);
+        r.retry(1);
+        r.expect_note("not retried: it runs");
+        r.nothing_else();
+    }
+
+    #[test]
+    fn a_job_that_waits_for_its_retry_can_be_sent_at_once() {
+        let mut r = one_of_each();
+        r.reports(1, attempt(1, 1), failure(FailureClass::Capacity));
+        r.cancel(3);
+        r.reports(1, attempt(3, 1), Outcome::Stopped);
+        r.skip();
+        r.retry(1);
+        r.expect(&["job 1 pending: open", "job 1 running: leased", "offer 1.0/2 to 1/0"]);
+        r.pass_alive(60_000, &[1]);
+        r.nothing_else();
+    }
+
+    #[test]
+    fn a_completed_job_and_an_unknown_one_are_not_retried() {
+        let mut r = one_of_each();
+        r.asks(1, attempt(1, 1));
+        r.commits(1, attempt(1, 1));
+        r.skip();
+        r.retry(1);
+        r.expect_note("not retried: it is completed");
+        r.retry(99);
+        r.expect_note("not retried: there is no such job");
+        r.nothing_else();
+    }
+}

@@ -220,3 +220,103 @@ impl Farm {
         })));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::job::FileStamp;
+
+    use super::*;
+    use crate::recorder::{Recorder, attempt, failure, new_job};
+
+    fn running() -> Recorder {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.join(1, 1);
+        r.encodes(1, attempt(1, 1));
+        r.skip();
+        r
+    }
+
+    #[test]
+    fn a_source_at_fault_fails_the_job_at_once() {
+        let mut r = running();
+        r.reports(1, attempt(1, 1), failure(FailureClass::Source));
+        r.expect(&["attempt 1.0/1 failed source", "job 1 failed: open", "tell 1 done 1.0/1"]);
+        r.expect_note("attempt 1 failed (source): it broke");
+        assert_eq!(r.row(1).reason.as_ref().and_then(|x| x.class), Some(FailureClass::Source));
+    }
+
+    #[test]
+    fn an_unexplained_failure_is_retried_three_times() {
+        let mut r = running();
+        for no in 1..=3 {
+            r.reports(1, attempt(1, no), failure(FailureClass::Job));
+            assert_eq!(r.row(1).state, JobState::Pending);
+            assert_eq!(r.row(1).tasks[0].retries, u8::try_from(no).unwrap());
+            r.skip();
+            r.pass_alive(240_000, &[1]);
+            assert_eq!(r.offers(), [(1, 1)]);
+        }
+        r.reports(1, attempt(1, 4), failure(FailureClass::Job));
+        r.expect(&["attempt 1.0/4 failed job", "job 1 failed: open", "tell 1 done 1.0/4"]);
+    }
+
+    #[test]
+    fn a_report_that_comes_again_is_answered_as_before() {
+        let mut r = running();
+        r.reports(1, attempt(1, 1), failure(FailureClass::Job));
+        r.skip();
+        r.reports(1, attempt(1, 1), failure(FailureClass::Job));
+        r.expect(&["tell 1 done 1.0/1"]);
+        assert_eq!(r.row(1).tasks[0].retries, 1);
+    }
+
+    #[test]
+    fn a_report_that_comes_after_its_attempt_was_taken_back_is_stale() {
+        let mut r = running();
+        r.join(2, 1);
+        r.pass_alive(185_000, &[2]);
+        r.skip();
+        r.commits(1, attempt(1, 1));
+        r.expect(&["tell 1 stale 1.0/1"]);
+        assert_eq!(r.row(1).state, JobState::Running);
+    }
+
+    #[test]
+    fn a_source_that_changed_is_queued_anew_with_its_new_stamp() {
+        let mut r = running();
+        r.reports(1, attempt(1, 1), Outcome::SourceChanged(FileStamp { size: 5, mtime_ns: 6 }));
+        r.expect(&["restamp 1", "attempt 1.0/1 failed ", "job 1 pending: open", "tell 1 done 1.0/1"]);
+        r.pass_alive(25_000, &[1]);
+        r.nothing_else();
+        r.pass_alive(5_000, &[1]);
+        r.expect(&["job 1 running: leased", "offer 1.0/2 to 1/0"]);
+        assert_eq!((r.row(1).tasks[0].retries, r.row(1).tasks[0].failed_on.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_needs_nothing_is_skipped_with_the_reason() {
+        let mut r = running();
+        r.reports(1, attempt(1, 1), Outcome::Skipped("output was there".to_owned()));
+        r.expect(&["attempt 1.0/1 skipped", "job 1 skipped: open", "tell 1 done 1.0/1"]);
+        assert_eq!(r.row(1).reason.as_ref().map(|x| x.text.as_str()), Some("output was there"));
+    }
+
+    #[test]
+    fn ten_launches_of_any_class_hold_the_job_for_a_person() {
+        let mut r = running();
+        for no in 1..=10 {
+            r.reports(1, attempt(1, no), failure(FailureClass::Infrastructure));
+            r.skip();
+            r.pass_alive(35_000, &[1]);
+        }
+        assert_eq!(r.row(1).state, JobState::Held);
+        assert_eq!(r.row(1).tasks[0].launches, 10);
+        r.nothing_else();
+        r.restart();
+        r.join(1, 1);
+        r.nothing_else();
+        r.retry(1);
+        r.expect(&["job 1 pending: open", "job 1 running: leased", "offer 1.0/11 to 1/0"]);
+    }
+}

@@ -114,23 +114,23 @@ impl Farm {
     }
 
     fn on_lease_due(&mut self, attempt: AttemptId, out: &mut Effects) {
-        let Some(run) = self.runs.get_mut(&attempt) else { return };
-        // Lapsed, but someone looks after the output already, or it has just been asked about.
-        if run.settling != Settling::No {
-            run.armed = self.clock.mono().plus(GRACE_MS);
-            self.timers.set(run.armed, Due::Lease(attempt));
-            return;
+        let Some(run) = self.runs.get(&attempt) else { return };
+        let lapsed = run.lapses <= self.clock.listened();
+        match run.standing {
+            Standing::Zombie if lapsed => {
+                self.drop_run(attempt);
+            }
+            Standing::Live if lapsed && run.settling == Settling::No => {
+                self.take_back(attempt, "its agent fell silent", out);
+            }
+            Standing::Zombie | Standing::Live => {}
         }
-        if run.lapses > self.clock.listened() {
-            run.armed = self.clock.mono_of(run.lapses);
-            self.timers.set(run.armed, Due::Lease(attempt));
-            return;
+        // It rang early, or the output is being looked for: what comes of that, or its holder, must find a deadline.
+        if let Some(run) = self.runs.get_mut(&attempt) {
+            let at = if lapsed { self.clock.mono().plus(GRACE_MS) } else { self.clock.mono_of(run.lapses) };
+            run.armed = at;
+            self.timers.set(at, Due::Lease(attempt));
         }
-        if run.standing == Standing::Zombie {
-            self.drop_run(attempt);
-            return;
-        }
-        self.take_back(attempt, "its agent fell silent", out);
     }
 
     /// The holder of an attempt is gone: a lease ends, a grant is looked after.
@@ -169,5 +169,94 @@ impl Farm {
         if run.seat == Seat::Left {
             self.settle(attempt, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::recorder::{Recorder, attempt, new_job};
+
+    fn running() -> Recorder {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.join(1, 1);
+        r.encodes(1, attempt(1, 1));
+        r.skip();
+        r
+    }
+
+    #[test]
+    fn an_attempt_is_taken_back_when_lease_and_grace_are_over() {
+        let mut r = running();
+        r.pass(179_999);
+        r.nothing_else();
+        r.pass(1);
+        r.expect(&["attempt 1.0/1 failed infrastructure", "job 1 pending: open"]);
+        r.pass(3_600_000);
+        r.nothing_else();
+        assert_eq!(r.farm.next_deadline(), None, "a farm that waits for an agent sets no alarm");
+    }
+
+    #[test]
+    fn heartbeats_that_name_an_attempt_keep_it_and_no_other() {
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2)]);
+        r.join(1, 1);
+        r.skip();
+        for _ in 0..36 {
+            r.pass(5_000);
+            r.say(1, crate::event::AgentEvent::Heartbeat(vec![attempt(1, 1)]));
+            r.say(1, crate::event::AgentEvent::Progress(vec![]));
+        }
+        assert_eq!(
+            r.held(1),
+            [attempt(1, 1), attempt(2, 2)],
+            "the second was lost, taken back and sent again"
+        );
+    }
+
+    #[test]
+    fn after_a_restart_nothing_is_taken_back_for_ninety_seconds() {
+        let mut r = running();
+        r.restart();
+        r.join(2, 1);
+        r.pass_alive(85_000, &[2]);
+        r.nothing_else();
+        assert_eq!(r.farm.unreported_agents(), 1);
+        r.pass_alive(5_000, &[2]);
+        r.expect(&[
+            "attempt 1.0/1 failed infrastructure",
+            "job 1 pending: open",
+            "job 1 running: leased",
+            "offer 1.0/2 to 2/0",
+        ]);
+    }
+
+    #[test]
+    fn nothing_is_taken_back_for_time_in_which_the_console_stood_still() {
+        let mut r = running();
+        r.pass(100_000);
+        r.step(600_000);
+        r.apply(Event::Late(Millis(600_000)));
+        r.apply(Event::Tick);
+        r.nothing_else();
+        r.pass(79_999);
+        r.nothing_else();
+        r.pass(1);
+        r.expect(&["attempt 1.0/1 failed infrastructure", "job 1 pending: open"]);
+    }
+
+    #[test]
+    fn a_job_that_loses_two_agents_is_held() {
+        let mut r = running();
+        r.pass(180_000);
+        r.join(2, 1);
+        r.encodes(2, attempt(1, 2));
+        r.skip();
+        r.pass(180_000);
+        r.expect(&["attempt 1.0/2 failed infrastructure", "job 1 held: open"]);
+        r.expect_note("held: its agent was lost 2 times while running it");
     }
 }

@@ -98,3 +98,70 @@ impl Farm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::event::AgentEvent;
+    use crate::recorder::{OUTPUT, Recorder, SOURCE, cpu, group, new_job};
+
+    #[test]
+    fn each_folder_is_asked_for_once_a_session_and_gates_the_work() {
+        let mut r = Recorder::new();
+        r.connect(1, 1, vec![cpu(1)], Vec::new());
+        r.expect(&["tell 1 welcome"]);
+        r.add([new_job(1), new_job(2)]);
+        r.expect(&["prove 1 root 10", "prove 1 root 20 writable"]);
+        let other = crate::record::Group { source_root: vc_protocol::id::RootId(11), ..group(1) };
+        r.add([crate::event::NewJob { group: other, ..new_job(3) }]);
+        r.expect(&["prove 1 root 11"]);
+        r.say(1, AgentEvent::RootProof(SOURCE, Ok(())));
+        r.nothing_else();
+        r.say(1, AgentEvent::RootProof(OUTPUT, Ok(())));
+        assert_eq!(r.offers(), [(1, 1), (2, 1)]);
+    }
+
+    #[test]
+    fn a_failed_proof_is_asked_for_again_while_there_is_work_for_it() {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.connect(1, 1, vec![cpu(1)], Vec::new());
+        r.skip();
+        r.say(1, AgentEvent::RootProof(SOURCE, Err("no such folder".to_owned())));
+        r.say(1, AgentEvent::RootProof(OUTPUT, Ok(())));
+        r.expect_note("no such folder");
+        r.pass_alive(55_000, &[1]);
+        r.nothing_else();
+        r.pass_alive(5_000, &[1]);
+        r.expect(&["prove 1 root 10"]);
+        r.say(1, AgentEvent::RootProof(SOURCE, Err("no such folder".to_owned())));
+        r.cancel(1);
+        r.skip();
+        r.pass_alive(120_000, &[1]);
+        r.nothing_else();
+        r.add([new_job(2)]);
+        r.expect(&["prove 1 root 10"]);
+        r.say(1, AgentEvent::RootProof(SOURCE, Ok(())));
+        assert_eq!(r.offers(), [(2, 1)]);
+    }
+
+    #[test]
+    fn a_question_without_an_answer_is_asked_again() {
+        let mut r = Recorder::new();
+        r.add([new_job(1)]);
+        r.connect(1, 1, vec![cpu(1)], Vec::new());
+        r.skip();
+        r.pass_alive(120_000, &[1]);
+        r.expect(&["prove 1 root 10", "prove 1 root 20 writable"]);
+    }
+
+    #[test]
+    fn a_proof_that_nobody_asked_for_enters_nothing() {
+        let mut r = Recorder::new();
+        r.connect(1, 1, vec![cpu(1)], Vec::new());
+        r.skip();
+        r.say(1, AgentEvent::RootProof(SOURCE, Ok(())));
+        r.say(1, AgentEvent::RootProof(OUTPUT, Ok(())));
+        r.add([new_job(1)]);
+        r.expect(&["prove 1 root 10", "prove 1 root 20 writable"]);
+    }
+}

@@ -38,10 +38,13 @@ pub(super) async fn scan(
 ) -> Result<(ScanCounts, Vec<String>), Failed> {
     client.ask(&Request::Add(request)).await?;
     loop {
-        match client.next().await? {
-            Response::Adding(counts) => progress(counts),
-            Response::Added { counts, problems } => return Ok((counts, problems)),
-            _ => return Err(ClientError::Unexpected.into()),
+        let response = client.next().await?;
+        if let Response::Adding(counts) = response {
+            progress(counts);
+        } else if let Response::Added { counts, problems } = response {
+            return Ok((counts, problems));
+        } else {
+            return Err(ClientError::Unexpected.into());
         }
     }
 }

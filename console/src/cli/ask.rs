@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{Acted, JobDetail, JobFilter, Page, Request, Response, Selection, Snapshot};
+use vc_protocol::operator::{JobDetail, JobFilter, Page, Request, Response, Selection, Snapshot};
 
 use super::exit::{Exit, Failed};
 use super::{JobsCommand, ProfilesCommand, Which, json, text};
@@ -16,32 +16,33 @@ use crate::profiles::{Profiles, user_folder};
 /// Most job numbers read from stdin; more are better said as a filter.
 const STDIN_IDS_MAX: usize = vc_protocol::operator::IDS_MAX;
 
-fn unexpected(_: Response) -> Failed {
-    ClientError::Unexpected.into()
+/// Takes the one kind of answer that fits the question.
+macro_rules! answer {
+    ($client:expr, $request:expr, $pattern:pat => $value:expr) => {{
+        let $pattern = $client.request($request).await? else { return Err(ClientError::Unexpected.into()) };
+        $value
+    }};
 }
 
 /// The farm now.
 pub(super) async fn snapshot(client: &mut Client) -> Result<Snapshot, Failed> {
-    match client.request(&Request::Snapshot).await? {
-        Response::Snapshot(snapshot) => Ok(*snapshot),
-        other => Err(unexpected(other)),
-    }
+    Ok(answer!(client, &Request::Snapshot, Response::Snapshot(snapshot) => *snapshot))
 }
 
 /// One page of jobs.
-pub(super) async fn page(client: &mut Client, filter: &JobFilter, offset: u64, limit: u32) -> Result<Page, Failed> {
-    match client.request(&Request::Jobs { filter: filter.clone(), offset, limit }).await? {
-        Response::Page(page) => Ok(page),
-        other => Err(unexpected(other)),
-    }
+pub(super) async fn page(
+    client: &mut Client,
+    filter: &JobFilter,
+    offset: u64,
+    limit: u32,
+) -> Result<Page, Failed> {
+    let request = &Request::Jobs { filter: filter.clone(), offset, limit };
+    Ok(answer!(client, request, Response::Page(page) => page))
 }
 
 /// One job.
 pub(super) async fn detail(client: &mut Client, job: JobId) -> Result<JobDetail, Failed> {
-    match client.request(&Request::Job(job)).await? {
-        Response::Detail(detail) => Ok(*detail),
-        other => Err(unexpected(other)),
-    }
+    Ok(answer!(client, &Request::Job(job), Response::Detail(detail) => *detail))
 }
 
 pub(super) async fn status(state_dir: &Path, as_json: bool) -> Result<Exit, Failed> {
@@ -70,10 +71,7 @@ pub(super) async fn agents(state_dir: &Path, as_json: bool) -> Result<Exit, Fail
 
 pub(super) async fn why(state_dir: &Path, job: JobId, as_json: bool) -> Result<Exit, Failed> {
     let mut client = Client::connect(state_dir).await?;
-    let why = match client.request(&Request::Why(job)).await? {
-        Response::Why(why) => why,
-        other => return Err(unexpected(other)),
-    };
+    let why = answer!(client, &Request::Why(job), Response::Why(why) => why);
     if as_json {
         text::json_out(&json::why(&why));
     } else {
@@ -85,18 +83,16 @@ pub(super) async fn why(state_dir: &Path, job: JobId, as_json: bool) -> Result<E
 
 pub(super) async fn token(state_dir: &Path, uses: u16, ttl_min: u64, as_json: bool) -> Result<Exit, Failed> {
     let mut client = Client::connect(state_dir).await?;
-    match client.request(&Request::TokenCreate { uses, ttl_s: ttl_min * 60 }).await? {
-        Response::Token { line, ttl_s } => {
-            if as_json {
-                text::json_out(&json!({ "v": 1, "line": line, "command": format!("vc-agent join {line}"), "seconds": ttl_s }));
-            } else {
-                text::out(&format!("vc-agent join {line}"));
-                text::note(&format!("paste it on the new agent within {} min; {uses} use(s)", ttl_s / 60));
-            }
-            Ok(Exit::Done)
-        }
-        other => Err(unexpected(other)),
+    let request = Request::TokenCreate { uses, ttl_s: ttl_min * 60 };
+    let (line, ttl_s) = answer!(client, &request, Response::Token { line, ttl_s } => (line, ttl_s));
+    let command = format!("vc-agent join {line}");
+    if as_json {
+        text::json_out(&json!({ "v": 1, "line": line, "command": command, "seconds": ttl_s }));
+    } else {
+        text::out(&command);
+        text::note(&format!("paste it on the new agent within {} min; {uses} use(s)", ttl_s / 60));
     }
+    Ok(Exit::Done)
 }
 
 pub(super) fn profiles(command: &ProfilesCommand) -> Result<Exit, Failed> {
@@ -133,13 +129,10 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<Exit, Failed> {
 }
 
 pub(super) async fn stop(state_dir: &Path) -> Result<Exit, Failed> {
-    match Client::connect(state_dir).await?.request(&Request::Stop).await? {
-        Response::Stopping => {
-            text::note("the server ends; agents go on with what they have");
-            Ok(Exit::Done)
-        }
-        other => Err(unexpected(other)),
-    }
+    let mut client = Client::connect(state_dir).await?;
+    answer!(client, &Request::Stop, Response::Stopping => ());
+    text::note("the server ends; agents go on with what they have");
+    Ok(Exit::Done)
 }
 
 pub(super) async fn jobs(state_dir: &Path, command: JobsCommand) -> Result<Exit, Failed> {
@@ -196,10 +189,7 @@ async fn list(client: &mut Client, filter: &JobFilter, limit: u64, as_json: bool
 }
 
 async fn logs(client: &mut Client, job: JobId, as_json: bool) -> Result<Exit, Failed> {
-    let detail = match client.request(&Request::Log(job)).await? {
-        Response::Detail(detail) => detail,
-        other => return Err(unexpected(other)),
-    };
+    let detail = answer!(client, &Request::Log(job), Response::Detail(detail) => detail);
     let log = detail.attempts.first().map_or("", |a| a.log.as_str());
     if as_json {
         text::json_out(&json!({ "v": 1, "id": job, "log": log }));
@@ -212,10 +202,7 @@ async fn logs(client: &mut Client, job: JobId, as_json: bool) -> Result<Exit, Fa
 }
 
 async fn act(client: &mut Client, request: &Request, done: &str, as_json: bool) -> Result<Exit, Failed> {
-    let acted: Acted = match client.request(request).await? {
-        Response::Acted(acted) => acted,
-        other => return Err(unexpected(other)),
-    };
+    let acted = answer!(client, request, Response::Acted(acted) => acted);
     if as_json {
         text::json_out(&json::acted(&acted));
     } else {
@@ -254,14 +241,19 @@ async fn confirm_cancel(client: &mut Client, selection: &Selection, yes: bool) -
         return Ok(());
     }
     let first: Vec<_> = running.iter().take(3).map(|id| format!("#{id}")).collect();
-    let what = format!("running jobs would be cancelled ({}), what is encoded of them is lost", first.join(", "));
+    let what =
+        format!("running jobs would be cancelled ({}), what is encoded of them is lost", first.join(", "));
     if !std::io::stdin().is_terminal() {
         return Err(Failed::new(Exit::NeedsYes, format!("{what}: say --yes to do it")));
     }
     text::note(&format!("{what}. Cancel? [y/N]"));
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
-    if answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(Failed::new(Exit::Unexpected, "nothing was done")) }
+    if answer.trim().eq_ignore_ascii_case("y") {
+        Ok(())
+    } else {
+        Err(Failed::new(Exit::Unexpected, "nothing was done"))
+    }
 }
 
 /// A filter of the words on the command line.
@@ -291,11 +283,14 @@ fn selection(which: Which) -> Result<Selection, Failed> {
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|e| Failed::usage(format!("stdin: {e}")))?;
         for word in line.split_whitespace() {
-            let id = word.parse().map_err(|_| Failed::usage(format!("stdin: \"{word}\" is no job number")))?;
+            let id =
+                word.parse().map_err(|_| Failed::usage(format!("stdin: \"{word}\" is no job number")))?;
             ids.push(id);
         }
         if ids.len() > STDIN_IDS_MAX {
-            return Err(Failed::usage(format!("stdin: more than {STDIN_IDS_MAX} jobs: use --state or --text")));
+            return Err(Failed::usage(format!(
+                "stdin: more than {STDIN_IDS_MAX} jobs: use --state or --text"
+            )));
         }
     }
     if ids.is_empty() { Err(Failed::usage("no job was named")) } else { Ok(Selection::Ids(ids)) }

@@ -42,7 +42,8 @@ fn check(args: &ConvertArgs) -> Result<(), Failed> {
     let profiles = Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?;
     profiles.get(&args.profile).map_err(|e| Failed::usage(e.to_string()))?;
     for source in &args.sources {
-        std::fs::metadata(source).map_err(|e| Failed::usage(format!("cannot read {}: {e}", source.display())))?;
+        std::fs::metadata(source)
+            .map_err(|e| Failed::usage(format!("cannot read {}: {e}", source.display())))?;
     }
     vc_agent::ffmpeg::Tools::find(args.ffmpeg.as_deref(), args.ffprobe.as_deref())
         .map_err(|e| Failed::usage(format!("{:#}", anyhow::Error::from(e))))?;
@@ -92,7 +93,7 @@ async fn start_agent(
     let unexpected = |e: anyhow::Error| Failed::unexpected(&e.context("start the agent"));
     let agent_dir = state_dir.join("agent");
     if !agent_dir.exists() {
-        let line = server.join_line(1, Duration::from_secs(60)).map_err(unexpected)?;
+        let line = server.join_line(1, Duration::from_secs(60)).map_err(|e| unexpected(e.into()))?;
         vc_agent::join(&line, &agent_dir, false).await.map_err(|e| unexpected(e.into()))?;
     }
     let config = vc_agent::AgentConfig {
@@ -214,10 +215,8 @@ impl Totals {
     }
 
     fn json(&self) -> serde_json::Value {
-        let mut value: serde_json::Map<_, _> = JobState::ALL
-            .iter()
-            .map(|state| (state.word().to_owned(), self.count(*state).into()))
-            .collect();
+        let mut value: serde_json::Map<_, _> =
+            JobState::ALL.iter().map(|state| (state.word().to_owned(), self.count(*state).into())).collect();
         value.insert("bytes_in".into(), self.bytes_in.into());
         value.insert("bytes_out".into(), self.bytes_out.into());
         value.insert("media_seconds".into(), self.media_s.into());

@@ -5,9 +5,7 @@
 use serde_json::{Value, json};
 use vc_protocol::agent::Command;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{
-    Acted, AgentView, AttemptView, JobDetail, JobRow, ScanCounts, Snapshot, Why,
-};
+use vc_protocol::operator::{Acted, AgentView, AttemptView, JobDetail, JobRow, ScanCounts, Snapshot, Why};
 use vc_protocol::path::FilePath;
 
 use super::size::rfc3339;

@@ -29,7 +29,12 @@ use crate::profiles;
 const LISTEN: &str = "0.0.0.0:4433";
 
 #[derive(Parser)]
-#[command(name = "vc-console", version, about = "The console of a video conversion farm", max_term_width = 100)]
+#[command(
+    name = "vc-console",
+    version,
+    about = "The console of a video conversion farm",
+    max_term_width = 100
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -315,7 +320,6 @@ fn state_dir(named: Option<&std::path::Path>) -> Result<PathBuf, Failed> {
 
 /// An absolute path, without asking whether it exists.
 fn absolute(path: &std::path::Path) -> Result<FilePath, Failed> {
-    let path = std::path::absolute(path)
-        .map_err(|e| Failed::usage(format!("{}: {e}", path.display())))?;
+    let path = std::path::absolute(path).map_err(|e| Failed::usage(format!("{}: {e}", path.display())))?;
     Ok(crate::intake::walk::to_file_path(&path))
 }

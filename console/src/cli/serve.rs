@@ -14,7 +14,8 @@ use crate::operator::client::Client;
 /// Runs the server until it is told to end.
 pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
     log_to_stderr();
-    let unexpected = |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+    let unexpected =
+        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
     let server = Server::start(ServerConfig { state_dir, listen }).await.map_err(start_failed)?;

@@ -1,7 +1,5 @@
 //! What people read on stdout and stderr. Off a terminal nothing is cut, coloured or redrawn.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line's output")]
-
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -30,7 +28,9 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn report(failed: &Failed, as_json: bool) {
     if as_json {
         let (message, hint) = failed.message.split_once(": ").unwrap_or((&failed.message, ""));
-        json_out(&json!({ "v": 1, "error": { "code": failed.exit as u8, "message": message, "hint": hint } }));
+        json_out(
+            &json!({ "v": 1, "error": { "code": failed.exit as u8, "message": message, "hint": hint } }),
+        );
     } else {
         note(&format!("vc-console: {}", failed.message));
     }

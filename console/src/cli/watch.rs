@@ -19,7 +19,7 @@ const STILL_HERE: Duration = Duration::from_secs(30);
 
 /// How a conversion ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watch {
+pub(super) enum Watch {
     /// Every job is final or held.
     Final,
     /// A person or the system asked for the end.
@@ -27,7 +27,7 @@ pub enum Watch {
 }
 
 /// Whether nothing is left that could still change by itself.
-pub fn is_over(totals: &FarmTotals) -> bool {
+pub(super) fn is_over(totals: &FarmTotals) -> bool {
     totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize] == 0
 }
 
@@ -38,11 +38,13 @@ pub(super) async fn watch<T>(
     on_stdout: bool,
     agent: &tokio::task::JoinHandle<T>,
 ) -> Result<Watch, Failed> {
-    let unexpected = |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+    let unexpected =
+        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
     let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
-    let mut told = Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
+    let mut told =
+        Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
     let mut snapshots = subscribe(state_dir).await?;
     let mut newest = Snapshot::default();
     loop {
@@ -96,7 +98,9 @@ struct Told {
 impl Told {
     /// Tells of jobs that ended since the last time, oldest first.
     async fn tell(&mut self) -> Result<(), Failed> {
-        for state in [JobState::Completed, JobState::Skipped, JobState::Failed, JobState::Cancelled, JobState::Held] {
+        for state in
+            [JobState::Completed, JobState::Skipped, JobState::Failed, JobState::Cancelled, JobState::Held]
+        {
             let filter = JobFilter { states: vec![state], text: String::new() };
             let mut fresh = Vec::new();
             loop {
@@ -104,7 +108,9 @@ impl Told {
                     ask::page(&mut self.client, &filter, fresh.len() as u64, PAGE_ROWS_MAX as u32).await?;
                 let rows = page.rows.len();
                 fresh.extend(
-                    page.rows.into_iter().take_while(|r| r.updated_ms >= self.since_ms && !self.ids.contains(&r.id)),
+                    page.rows
+                        .into_iter()
+                        .take_while(|r| r.updated_ms >= self.since_ms && !self.ids.contains(&r.id)),
                 );
                 if !page.more || fresh.len() < rows || fresh.len() % PAGE_ROWS_MAX != 0 {
                     break;

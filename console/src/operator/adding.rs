@@ -15,8 +15,8 @@ use super::service::{refused, unavailable};
 use super::wire;
 use crate::engine::handle::{AddWish, CallError, Handle};
 use crate::intake::walk::{Chunk, WalkError, to_file_path, to_path, walk};
-use crate::store::AddSession;
 use crate::profiles::{Profiles, user_folder};
+use crate::store::AddSession;
 
 /// Chunks that the walk may be ahead of the engine; when they are full the walk waits.
 const CHUNKS_AHEAD: usize = 4;
@@ -139,8 +139,10 @@ impl Scan<'_> {
             self.problem(problem);
         }
         let (root, out) = (chunk.root.clone(), self.out.clone());
-        let onto_itself =
-            chunk.candidates.extract_if(.., |c| root.join(&c.path) == out.join(&c.output)).collect::<Vec<_>>();
+        let onto_itself = chunk
+            .candidates
+            .extract_if(.., |c| root.join(&c.path) == out.join(&c.output))
+            .collect::<Vec<_>>();
         self.counts.clashed += onto_itself.len() as u64;
         for candidate in onto_itself {
             self.problem(format!("{}: its output would be the source itself", candidate.path));

@@ -95,17 +95,18 @@ async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
         return Ok(());
     }
     while let Some(request) = wire::receive::<Request>(&mut stream).await? {
-        match request {
-            Request::Subscribe => return snapshots(&mut stream, service).await,
-            Request::Add(request) => adding::add(&mut stream, &service.engine, request).await?,
-            request => {
-                let stopping = request == Request::Stop;
-                let response = answer(service, request).await;
-                wire::send(&mut stream, &response).await?;
-                if stopping {
-                    service.stop_asked.cancel();
-                }
-            }
+        if request == Request::Subscribe {
+            return snapshots(&mut stream, service).await;
+        }
+        if let Request::Add(request) = request {
+            adding::add(&mut stream, &service.engine, request).await?;
+            continue;
+        }
+        let stopping = request == Request::Stop;
+        let response = answer(service, request).await;
+        wire::send(&mut stream, &response).await?;
+        if stopping {
+            service.stop_asked.cancel();
         }
     }
     Ok(())

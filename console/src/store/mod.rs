@@ -206,12 +206,16 @@ fn begin_write(db: &Database) -> Result<WriteTransaction, StoreError> {
 }
 
 fn open_file(path: &Path) -> Result<Database, StoreError> {
-    let db = redb::Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => {
+    let opened = redb::Builder::new().set_cache_size(CACHE_BYTES).create(path);
+    let db = opened.map_err(|error| {
+        if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
             let pid = std::fs::read_to_string(path.with_file_name(PID_NAME)).ok();
-            StoreError::InUse { path: path.to_owned(), pid: pid.and_then(|text| text.trim().parse().ok()) }
+            return StoreError::InUse {
+                path: path.to_owned(),
+                pid: pid.and_then(|text| text.trim().parse().ok()),
+            };
         }
-        other => StoreError::Open { path: path.to_owned(), source: Box::new(other.into()) },
+        StoreError::Open { path: path.to_owned(), source: Box::new(error.into()) }
     })?;
     check_schema(&db, path)?;
     Ok(db)

@@ -105,3 +105,40 @@ impl Ranks {
         (last, left + last_len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_runs_are_cut_and_every_place_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = redb::Database::create(dir.path().join("t")).unwrap();
+        let table: redb::TableDefinition<'_, IndexKey, ()> = redb::TableDefinition::new("t");
+        let txn = db.begin_write().unwrap();
+        let mut index = txn.open_table(table).unwrap();
+        let mut ranks = Ranks::default();
+        for n in 0..10_000_u64 {
+            // Not in order, and with a second state behind.
+            let key = (0, 0, n * 7_919 % 10_007, n);
+            for key in [key, (1, key.1, key.2, key.3)] {
+                index.insert(key, ()).unwrap();
+                ranks.insert(key);
+            }
+            if ranks.needs_split() {
+                ranks.split(&index).unwrap();
+            }
+        }
+        assert!(ranks.runs.len() > 8 && ranks.runs.iter().all(|run| run.len <= RUN_LEN_MAX));
+        for state in 0..2 {
+            for n in [0, 1, 2_047, 5_000, 9_999] {
+                let (from, pass) = ranks.seek(state, n);
+                let found = index.range(from..).unwrap().nth(pass as usize).unwrap().unwrap().0.value();
+                let all =
+                    index.range((state, 0, 0, 0)..).unwrap().nth(n as usize).unwrap().unwrap().0.value();
+                assert_eq!(found, all, "{n} of {state}");
+            }
+            assert!(ranks.seek(state, 10_000).1 >= 1);
+        }
+    }
+}

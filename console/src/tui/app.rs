@@ -86,7 +86,11 @@ impl App {
             let msgs = match wake {
                 Wake::Terminal(Some(Ok(event))) => self.translate(event),
                 Wake::Terminal(Some(Err(_)) | None) => return Ok(Leave::Hangup),
-                Wake::Reply(Some(reply)) => vec![Msg::Reply(reply)],
+                Wake::Reply(Some(reply)) => {
+                    // An answer is what a key asked for.
+                    self.hurry |= matches!(reply, Reply::Response(..));
+                    vec![Msg::Reply(reply)]
+                }
                 Wake::Reply(None) => {
                     self.linked = false;
                     vec![Msg::Reply(Reply::Gone("the connection ended".into()))]
@@ -159,7 +163,7 @@ impl App {
             }
             frame.render_widget(FrameView { model: &model, color }, area);
         })?;
-        self.state.dirty = false;
+        self.state.drawn();
         self.hurry = false;
         self.drawn = Some(now);
         Ok(())

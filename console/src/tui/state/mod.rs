@@ -103,7 +103,11 @@ pub(crate) struct State {
     acting: BTreeMap<RequestTag, Verb>,
     /// The question behind the why dialog.
     asked_why: Option<RequestTag>,
+    /// The question whether the server is back.
+    probe: Option<RequestTag>,
     next_tag: u64,
+    /// The dialog was not drawn yet: keys pressed by now were meant for what lies under it.
+    unseen: bool,
     /// The picture is no longer what this says.
     pub(crate) dirty: bool,
 }
@@ -126,9 +130,17 @@ impl State {
             notice: None,
             acting: BTreeMap::new(),
             asked_why: None,
+            probe: None,
             next_tag: 0,
+            unseen: false,
             dirty: true,
         }
+    }
+
+    /// What this says is on the screen.
+    pub(crate) fn drawn(&mut self) {
+        self.dirty = false;
+        self.unseen = false;
     }
 
     /// Who has the keys.
@@ -336,7 +348,13 @@ pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
             state.dirty = true;
         }
         Msg::Reply(reply) => on_reply::reply(state, now, reply, &mut out),
-        Msg::Tick => state.dirty = true,
+        Msg::Tick => {
+            state.dirty = true;
+            // Snapshots only come when something changes, so a quiet farm that is back would not be noticed.
+            if state.gone.is_some() && state.probe.is_none() {
+                state.probe = Some(state.send(Request::Snapshot, &mut out));
+            }
+        }
     }
     if state.notice.as_ref().is_some_and(|n| n.until <= now) {
         state.notice = None;

@@ -20,13 +20,18 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
         state.dirty = true;
         return prompt_key(state, key);
     }
+    if state.unseen {
+        return;
+    }
     let Some(command) = keys::command(state.place(), key) else { return };
+    let covered = state.overlay.is_some();
     state.dirty = true;
     state.notice = None;
     if let Some(reason) = state.refusal(command) {
         return state.say(now, reason);
     }
     run(state, now, command, out);
+    state.unseen = state.overlay.is_some() && !covered;
 }
 
 /// Pasted text goes to a text field or nowhere.

@@ -30,6 +30,7 @@ fn gone(state: &mut State, now: Millis, reason: String) {
     let since = state.gone.as_ref().map_or(now, |g| g.since);
     state.gone = Some(Gone { since, reason });
     state.jobs.asked = None;
+    state.probe = None;
     if let Some(detail) = &mut state.detail {
         detail.asked = None;
     }
@@ -41,7 +42,12 @@ fn gone(state: &mut State, now: Millis, reason: String) {
 }
 
 fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
-    if let Some(asked) = state.jobs.asked.as_mut().filter(|a| a.tag == tag && a.open) {
+    if state.probe == Some(tag) {
+        state.probe = None;
+        if let Response::Snapshot(snapshot) = response {
+            take_snapshot(state, now, snapshot);
+        }
+    } else if let Some(asked) = state.jobs.asked.as_mut().filter(|a| a.tag == tag && a.open) {
         asked.open = false;
         let asked = *asked;
         if let Response::Page(page) = response {

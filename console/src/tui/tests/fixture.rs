@@ -329,6 +329,7 @@ impl Board {
     pub(crate) fn press(&mut self, key: Key) {
         self.now += 20;
         self.message(Msg::Key(key));
+        self.state.drawn();
     }
 
     pub(crate) fn wait(&mut self, ms: Millis) -> &mut Board {

@@ -50,6 +50,17 @@ fn a_cancel_asks_and_takes_yes_only_after_a_moment() {
 }
 
 #[test]
+fn keys_pressed_before_a_dialog_was_drawn_do_not_answer_it() {
+    let mut board = board();
+    board.message(Msg::Key(Key::Char('q')));
+    board.message(Msg::Key(Key::Char('s')));
+    assert!(board.asked.is_empty() && board.state.overlay.is_some());
+    board.state.drawn();
+    board.message(Msg::Key(Key::Char('s')));
+    assert_eq!(left(&board), Some(Leave::StopFarm));
+}
+
+#[test]
 fn enter_and_every_other_key_mean_no() {
     for no in ["\n", "\x1b", "n", "q", "^c"] {
         let mut board = board();
@@ -231,6 +242,17 @@ fn a_server_that_is_gone_keeps_the_picture_and_refuses_actions() {
     assert!(board.state.gone.is_none());
     board.keys("x");
     assert!(board.state.overlay.is_some());
+}
+
+#[test]
+fn a_quiet_server_that_is_back_is_noticed() {
+    let mut board = Board::new(NARROW, Glyphs::Ascii, empty());
+    board.tell(Reply::Gone("connection reset".into()));
+    board.wait(1000).wait(1000);
+    let Some(Action::Send(tag, Request::Snapshot)) = board.asked.pop() else { panic!("asks") };
+    assert!(board.asked.is_empty(), "one question at a time");
+    board.tell(Reply::Response(tag, Response::Snapshot(Box::new(empty()))));
+    assert!(board.state.gone.is_none());
 }
 
 #[test]

@@ -15,3 +15,13 @@ where
     #[expect(clippy::disallowed_methods, reason = "this is the wrapper that the ban points to")]
     tokio::spawn(future.instrument(span))
 }
+
+/// Starts named work that blocks, on a thread of its own.
+pub fn spawn_blocking<F, R>(name: &'static str, work: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let span = tracing::info_span!("task", name);
+    tokio::task::spawn_blocking(move || span.in_scope(work))
+}

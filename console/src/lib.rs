@@ -1,1 +1,12 @@
 //! The console: finds videos, keeps every job, hands work to agents, and shows the farm.
+
+pub mod app;
+pub mod cli;
+pub mod engine;
+pub mod intake;
+pub mod net;
+pub mod operator;
+pub mod profiles;
+pub mod registry;
+pub mod store;
+pub mod tui;

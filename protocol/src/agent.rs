@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Message;
 use crate::device::Device;
 use crate::failure::Failure;
 use crate::id::{AgentId, AttemptId, RootId};
@@ -201,4 +202,12 @@ pub enum ToAgent {
     Prove(Box<Challenge>),
     /// Send [`FromAgent::Log`] of this attempt.
     WantLog(AttemptId),
+}
+
+impl Message for FromAgent {
+    const KINDS: u32 = 8;
+}
+
+impl Message for ToAgent {
+    const KINDS: u32 = 8;
 }

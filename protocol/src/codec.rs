@@ -44,6 +44,26 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if used == bytes.len() { Ok(value) } else { Err(CodecError::Trailing(bytes.len() - used)) }
 }
 
+/// A message that a newer peer may send in a kind that this build does not know.
+pub trait Message: DeserializeOwned {
+    /// How many kinds this build knows: the number of variants, `u32::MAX` for what is no enum.
+    const KINDS: u32;
+}
+
+/// The message that exactly these bytes are, or nothing if it is of an unknown, newer kind.
+pub fn decode_message<T: Message>(bytes: &[u8]) -> Result<Option<T>, CodecError> {
+    match decode(bytes) {
+        Ok(message) => Ok(Some(message)),
+        Err(CodecError::Decode(_)) if kind(bytes).is_some_and(|kind| kind >= T::KINDS) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The number of the variant that these bytes begin with.
+fn kind(bytes: &[u8]) -> Option<u32> {
+    bincode::serde::decode_from_slice::<u32, _>(bytes, config()).ok().map(|(kind, _)| kind)
+}
+
 /// A value with its length in front, ready to be sent.
 pub fn frame<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     let body = encode(value)?;
@@ -77,6 +97,26 @@ mod tests {
         let claims_64_gib = [253, 0, 0, 0, 0, 16, 0, 0, 0];
         assert!(matches!(decode::<String>(&claims_64_gib), Err(CodecError::Decode(_))));
         assert!(matches!(frame_len([0xff; 4]), Err(CodecError::TooLong(_))));
+    }
+
+    #[test]
+    fn kinds_are_counted_as_declared() {
+        fn check<T: Message>() {
+            let text = |kind: u32| format!("{:?}", decode::<T>(&encode(&kind).unwrap()).err());
+            assert!(text(T::KINDS).contains("variant index"), "more kinds than declared");
+            assert!(!text(T::KINDS - 1).contains("variant index"), "fewer kinds than declared");
+        }
+        check::<crate::agent::FromAgent>();
+        check::<crate::agent::ToAgent>();
+        check::<crate::join::JoinAnswer>();
+    }
+
+    #[test]
+    fn a_newer_kind_is_nothing_and_a_broken_one_an_error() {
+        use crate::agent::ToAgent;
+        assert!(matches!(decode_message::<ToAgent>(&[200, 1, 2, 3]), Ok(None)));
+        assert!(matches!(decode_message::<ToAgent>(&[2]), Err(CodecError::Decode(_))));
+        assert!(matches!(decode_message::<ToAgent>(&[]), Err(CodecError::Decode(_))));
     }
 
     proptest::proptest! {

@@ -28,6 +28,15 @@ pub struct Device {
     pub codecs: Vec<VideoCodec>,
 }
 
+impl Device {
+    /// What a row has room for, as the end of `ada/cpu`.
+    pub fn short_name(&self) -> String {
+        match self.kind {
+            DeviceKind::Cpu => "cpu".to_owned(),
+        }
+    }
+}
+
 /// Most devices accepted from one agent.
 pub const DEVICES_MAX: usize = 64;
 /// Most slots accepted for one device.

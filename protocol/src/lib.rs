@@ -11,6 +11,7 @@ pub mod failure;
 pub mod hello;
 pub mod id;
 pub mod job;
+pub mod join;
 pub mod media;
 pub mod operator;
 pub mod path;

@@ -39,6 +39,8 @@ pub struct Stream {
     pub pixel_format: String,
     /// Average frames a second, 0 if unknown.
     pub fps: f64,
+    /// Its frames come at uneven times (the container's base rate is not the average).
+    pub is_vfr: bool,
     /// Frames as the header counts them, if it does.
     pub frames: Option<u64>,
     /// Length in milliseconds, if known.

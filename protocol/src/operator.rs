@@ -66,7 +66,7 @@ pub enum Request {
     /// A [`Response::Token`].
     TokenCreate {
         /// Agents it lets in.
-        uses: u32,
+        uses: u16,
         /// Seconds it lives.
         ttl_s: u64,
     },

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const PATH_BYTES_MAX: usize = 4096;
 
 /// A path as bytes, absolute or relative as its field says. [`fmt::Display`] shows it safely for a terminal.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct FilePath(pub Vec<u8>);
 
 /// Why a relative path was refused.

@@ -1,0 +1,149 @@
+//! Outputs that are not what was planned, one fault each.
+
+use super::*;
+
+fn stream_of(index: u32, kind: StreamKind, codec: &str) -> Stream {
+    Stream {
+        index,
+        kind,
+        codec: codec.into(),
+        language: None,
+        width: if kind == StreamKind::Video { 320 } else { 0 },
+        height: if kind == StreamKind::Video { 180 } else { 0 },
+        pixel_format: String::new(),
+        fps: 25.0,
+        is_vfr: false,
+        frames: (kind == StreamKind::Video).then_some(75),
+        duration_ms: Some(3000),
+        rotation: 0,
+        channels: 0,
+        is_default: true,
+        is_forced: false,
+    }
+}
+
+fn planned(kind: StreamKind, codec: &str, action: Action) -> Planned {
+    let size = (kind == StreamKind::Video).then_some((320, 180));
+    Planned { source: 0, action, kind, codec: codec.into(), language: Some("eng".into()), size }
+}
+
+fn the_plan() -> Plan {
+    let picture =
+        crate::plan::Picture { filter: None, format: "yuv420p", is_vfr: false, size: Some((320, 180)) };
+    Plan {
+        container: Container::Mp4,
+        encoder: None,
+        rate: None,
+        preset: "",
+        streams: vec![
+            planned(StreamKind::Video, "h264", Action::Picture(picture)),
+            planned(StreamKind::Audio, "aac", Action::Copy),
+        ],
+        is_two_pass: false,
+        needs_time_stamps: false,
+        has_exact_times: true,
+        durations_ms: vec![3000],
+        warnings: Vec::new(),
+    }
+}
+
+fn output() -> Media {
+    let english = |stream: Stream| Stream { language: Some("eng".into()), ..stream };
+    Media {
+        container: "mov,mp4,m4a".into(),
+        duration_ms: Some(3020),
+        size: 1,
+        streams: vec![
+            english(stream_of(0, StreamKind::Video, "h264")),
+            english(stream_of(1, StreamKind::Audio, "aac")),
+            stream_of(2, StreamKind::Data, "bin_data"),
+        ],
+        chapters: 1,
+    }
+}
+
+fn facts(log: &str) -> Facts {
+    Facts { log: log.into(), frames: Some(75), out_ms: Some(3000) }
+}
+
+fn check(change: impl FnOnce(&mut Media), log: &str, class: FailureClass, cause: &str) {
+    let mut media = output();
+    change(&mut media);
+    let failure = compare(&the_plan(), &facts(log), &media).unwrap_err();
+    assert_eq!((failure.class, failure.cause.as_str()), (class, cause));
+}
+
+#[test]
+fn what_is_as_planned_passes_without_a_word() {
+    assert_eq!(compare(&the_plan(), &facts(""), &output()), Ok(Vec::new()));
+}
+
+#[test]
+fn each_difference_is_refused_by_name() {
+    use FailureClass::{Encoder, Source};
+    check(|m| m.container = "avi".into(), "", Encoder, "the output is not right: it is avi and not mp4");
+    check(|m| drop(m.streams.remove(1)), "", Encoder, "the output is not right: it has 1 streams and not 2");
+    check(
+        |m| m.streams[1].codec = "mp3".into(),
+        "",
+        Encoder,
+        "the output is not right: stream 1 is mp3 and not aac",
+    );
+    check(
+        |m| m.streams[0].width = 160,
+        "",
+        Encoder,
+        "the output is not right: stream 0 is 160x180 and not 320x180",
+    );
+    check(|m| m.duration_ms = None, "", Encoder, "the output is not right: it has no length");
+    check(
+        |m| m.streams[0].frames = Some(70),
+        "",
+        Encoder,
+        "the output is not right: it holds 70 frames and 75 were encoded",
+    );
+    let short = "the output is not right: it is 0:01.6 long and the source 0:03.0";
+    check(|m| m.duration_ms = Some(1600), "", Encoder, short);
+    let lost = "the output is not right: stream 1: language unknown and not eng";
+    check(|m| m.streams[1].language = None, "", Encoder, lost);
+    let partial = "[mov @ 0x1] [error] stream 1, offset 0x30: partial file";
+    check(|m| m.duration_ms = Some(1600), partial, Source, "source ends at 0:01.6 of 0:03.0 (truncated?)");
+}
+
+#[test]
+fn frames_must_decode_and_all_of_them_where_all_were_tried() {
+    let of = |n: i64| Described { media: output(), times_ms: [(0, (0..n).map(|i| i * 40).collect())].into() };
+    let judge = |n, is_whole: bool| {
+        let middle = (!is_whole).then_some(1500);
+        frames(&the_plan(), &facts(""), &of(n), middle).map_err(|f| f.cause)
+    };
+    assert_eq!(judge(75, true), Ok(()));
+    assert_eq!(judge(74, false), Ok(()));
+    let missing = |at| Err(format!("the output is not right: frames are missing at the {at} of stream 0"));
+    assert_eq!(judge(61, false), missing("end"));
+    assert_eq!(judge(30, false), missing("middle"));
+    assert_eq!(judge(74, true), Err("the output is not right: 74 of 75 frames decode".into()));
+    assert_eq!(judge(0, false), Err("the output is not right: no frame of stream 0 decodes".into()));
+}
+
+#[test]
+fn a_length_may_be_that_of_the_kept_streams_and_lengths_scale() {
+    let long = |is, wanted: &[u64]| {
+        let plan = Plan { durations_ms: wanted.to_vec(), ..the_plan() };
+        length(&plan, &facts(""), &Media { duration_ms: Some(is), ..output() }).is_ok()
+    };
+    assert!(long(3000, &[60_000, 3000]));
+    assert!(long(7_193_000, &[7_200_000]), "0.1 % of two hours is 7.2 s");
+    assert!(!long(7_192_000, &[7_200_000]));
+    assert!(
+        long(3400, &[]) && !long(9000, &[]),
+        "without a length of the source, the encoder's count decides"
+    );
+    let stamps = "broken time stamps: 1:42 came out of 0:03.0";
+    check(|m| m.duration_ms = Some(102_000), "", FailureClass::Source, stamps);
+    let mut copied = the_plan();
+    copied.streams[0].action = Action::Copy;
+    let hidden = length(&copied, &facts(""), &Media { duration_ms: Some(3_600), ..output() });
+    assert_eq!(hidden, Ok(Some("0:00.6 that the source hides at its start is shown".into())));
+    assert_eq!((clock(16_900), clock(3_723_000)), ("0:16.9".into(), "1:02:03".into()));
+}

@@ -1,0 +1,83 @@
+//! What is printed to stdout.
+
+use std::io::{self, Write};
+
+use crate::status::Status;
+
+/// One line. A reader that has gone away is no error: it has seen what it wanted.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+pub(super) fn status(status: &Status, json: bool) {
+    if json {
+        line(&serde_json::to_string(status).unwrap_or_default());
+    } else {
+        for text in words(status) {
+            line(&text);
+        }
+    }
+}
+
+fn words(status: &Status) -> Vec<String> {
+    let who = format!("{} (agent {})", status.name, status.agent);
+    let mut lines = vec![format!("vc-agent {}, process {}: {who}", status.version, status.pid)];
+    let console = &status.console;
+    let address = console.address.as_deref().unwrap_or("unknown");
+    lines.push(match (console.connected, &console.problem) {
+        (true, _) => format!("console: connected to {address}"),
+        (false, Some(problem)) => format!("console: not connected: {problem}"),
+        (false, None) => "console: connecting".into(),
+    });
+    for device in &status.devices {
+        lines.push(format!(
+            "device {}: {}: {} of {} slots busy",
+            device.id, device.name, device.taken, device.slots
+        ));
+    }
+    for a in &status.attempts {
+        let (percent, fps, speed) = (a.fraction * 100.0, a.fps, a.speed);
+        let attempt = &a.attempt;
+        lines.push(format!("{attempt}  {}  {percent:.0}%  {fps:.0} fps  {speed:.1}x  {}", a.phase, a.source));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::{AttemptStatus, ConsoleStatus, DeviceStatus};
+    use vc_protocol::id::{AgentId, DeviceId};
+
+    #[test]
+    fn a_status_reads_as_sentences_and_survives_json() {
+        let status = Status {
+            v: 1,
+            pid: 7,
+            version: "0.1.0".into(),
+            agent: AgentId(3),
+            name: "ada".into(),
+            console: ConsoleStatus { connected: false, address: None, problem: Some("no answer".into()) },
+            devices: vec![DeviceStatus { id: DeviceId(0), name: "CPU, 2 cores".into(), slots: 1, taken: 1 }],
+            attempts: vec![AttemptStatus {
+                attempt: "12.0/1".into(),
+                source: "a.mkv".into(),
+                phase: "encoding".into(),
+                fraction: 0.5,
+                fps: 25.0,
+                speed: 1.04,
+            }],
+        };
+        assert_eq!(
+            words(&status),
+            [
+                "vc-agent 0.1.0, process 7: ada (agent 3)",
+                "console: not connected: no answer",
+                "device 0: CPU, 2 cores: 1 of 1 slots busy",
+                "12.0/1  encoding  50%  25 fps  1.0x  a.mkv",
+            ]
+        );
+        let text = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+    }
+}

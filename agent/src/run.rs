@@ -1,0 +1,140 @@
+//! One agent from start to end: what an earlier process left is swept and taken up, then a supervisor and a session run
+//! side by side, and the order of the shutdown is written here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use vc_certs::{CertsError, Identity};
+use vc_protocol::device::Device;
+
+use crate::config::AgentConfig;
+use crate::host::{Host, HostError};
+use crate::identity::host_name;
+use crate::journal::{Journal, JournalError, Record};
+use crate::session::{Facts, Session};
+use crate::state_dir::{StateDir, StateDirError};
+use crate::supervisor::slots::{Slots, cpu_device};
+use crate::supervisor::work::Work;
+use crate::supervisor::{Call, Supervisor};
+use crate::{status, task};
+
+/// Messages of the console that wait for the supervisor; when it is full, reading from the network waits.
+const CALLS_MAX: usize = 64;
+/// How long the session gets to send what is left and to close.
+const SESSION_BOUND: Duration = Duration::from_secs(2);
+
+/// Why an agent did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The state folder.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// No identity there.
+    #[error("find the identity of this box in {}: it has not joined a farm; run `vc-agent join LINE` with a line \
+             from `vc-console token create`", .0.display())]
+    NotJoined(PathBuf),
+    /// The identity cannot be read.
+    #[error(transparent)]
+    Certs(#[from] CertsError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What the work needs is not there.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A thread of the start broke.
+    #[error("start the agent")]
+    Start(#[source] tokio::task::JoinError),
+}
+
+/// Works for the farm that this box has joined, until `stop`; then hands back what it holds, in under fifteen seconds.
+///
+/// Whatever the console does, this goes on: it dials again for ever. It ends early only with an error at its start.
+pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), AgentError> {
+    let started = task::spawn_blocking("start", move || Start::new(config)).await;
+    started.map_err(AgentError::Start)??.run(stop).await;
+    Ok(())
+}
+
+/// Everything that an agent needs, opened.
+pub(crate) struct Start<W> {
+    pub(crate) dir: StateDir,
+    pub(crate) identity: Identity,
+    pub(crate) journal: Journal,
+    pub(crate) left: Vec<Record>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) ffmpeg: String,
+    pub(crate) work: W,
+}
+
+impl Start<Host> {
+    /// Blocks for as long as ffmpeg takes to say its version. Ffmpeg processes of an earlier agent are ended before
+    /// anything else: they may still write.
+    fn new(config: AgentConfig) -> Result<Self, AgentError> {
+        let dir = StateDir::open(&config.state_dir)?;
+        let identity = Identity::load(dir.path())?;
+        let mut identity = identity.ok_or_else(|| AgentError::NotJoined(dir.path().to_owned()))?;
+        if let Some(console) = config.console {
+            identity.consoles = vec![console.to_string()];
+        }
+        let (journal, left) = Journal::open(&dir.spool())?;
+        let host = Host::new(&config, &dir, &left)?;
+        let devices = vec![cpu_device(config.slots, host.codecs())];
+        let ffmpeg = host.version_line();
+        Ok(Start { dir, identity, journal, left, devices, ffmpeg, work: host })
+    }
+}
+
+impl<W: Work> Start<W> {
+    /// The order of the shutdown: the supervisor hands everything back and drops its outbox, the session sends what
+    /// is left and closes, the journal is written, the folder is free.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let Start { dir, identity, journal, left, devices, ffmpeg, work } = self;
+        for device in &devices {
+            tracing::info!(device = %device.id, name = device.name, slots = device.slots, codecs = ?device.codecs);
+        }
+        tracing::info!(agent = %identity.agent, name = identity.name, farm = %identity.farm, ffmpeg,
+            consoles = identity.consoles.join(","), left = left.len(), "started");
+        let journal = Arc::new(journal);
+        let facts = Facts { instance: random(), host: host_name(), ffmpeg, devices: devices.clone() };
+        let supervisor = Supervisor::new(
+            (identity.agent, identity.name.clone()),
+            Arc::new(work),
+            journal.clone(),
+            left,
+            Slots::new(devices),
+        );
+        let (calls, called) = mpsc::channel::<Call>(CALLS_MAX);
+        let closing = CancellationToken::new();
+        let session = Session { identity, facts, calls: calls.clone(), closing: closing.clone() };
+        let session = task::spawn("session", session.keep());
+        let socket = StateDir::socket(dir.path());
+        let status = task::spawn("status", status::serve(socket, calls, closing.clone()));
+
+        supervisor.run(called, stop).await;
+        closing.cancel();
+        if timeout(SESSION_BOUND, session).await.is_err() {
+            tracing::debug!("the console did not hear the goodbye");
+        }
+        // Both have been told and only finish what they are at; a panic in them changes nothing any more.
+        let _ = timeout(SESSION_BOUND, status).await;
+        let _ = task::spawn_blocking("journal", move || journal.close()).await;
+        drop(dir);
+    }
+}
+
+/// Random bits from the operating system; without any, the process number and the clock are distinct enough for what
+/// they are used for: telling starts apart and spreading redials.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        let nanos = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos() as u64);
+        nanos ^ u64::from(std::process::id()).rotate_left(32)
+    })
+}
+
+#[cfg(test)]
+mod tests;

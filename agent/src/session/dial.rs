@@ -1,0 +1,118 @@
+//! Reaching a console: every address that is known, every way that its name resolves, one after another.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint};
+use tokio::time::timeout;
+use vc_certs::Identity;
+use vc_certs::ended::Ended;
+use vc_certs::endpoint::{self, DialError};
+use vc_certs::line::CaPin;
+
+/// Longest wait for a name server.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most addresses tried of one name.
+const RESOLVED_MAX: usize = 4;
+
+/// A connection, the endpoint that carries it, and the address as it was written down.
+pub(crate) type Dialled = (Endpoint, Connection, String);
+
+/// As a member of the farm. `preferred` is the address that worked last, and comes first.
+pub(crate) async fn agent(identity: &Identity, preferred: &mut usize) -> Result<Dialled, Ended> {
+    let consoles = &identity.consoles;
+    let mut problems = Problems::default();
+    for turn in 0..consoles.len() {
+        let index = (*preferred + turn) % consoles.len();
+        for to in resolve(&consoles[index], &mut problems).await {
+            let Some(endpoint) = problems.endpoint(to) else { continue };
+            match endpoint::dial(&endpoint, to, identity).await {
+                Ok(connection) => {
+                    *preferred = index;
+                    return Ok((endpoint, connection, consoles[index].clone()));
+                }
+                Err(error) => problems.add(error),
+            }
+        }
+    }
+    Err(problems.sum())
+}
+
+/// As a newcomer that knows the farm by its pin.
+pub(crate) async fn newcomer(addresses: &[String], pin: CaPin) -> Result<Dialled, Ended> {
+    let mut problems = Problems::default();
+    for address in addresses {
+        for to in resolve(address, &mut problems).await {
+            let Some(endpoint) = problems.endpoint(to) else { continue };
+            match endpoint::dial_join(&endpoint, to, pin).await {
+                Ok(connection) => return Ok((endpoint, connection, address.clone())),
+                Err(error) => problems.add(error),
+            }
+        }
+    }
+    Err(problems.sum())
+}
+
+async fn resolve(address: &str, problems: &mut Problems) -> Vec<SocketAddr> {
+    let found = match timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host(address)).await {
+        Ok(Ok(found)) => found.take(RESOLVED_MAX).collect(),
+        Ok(Err(error)) => {
+            problems.lost.push(format!("{address}: {error}"));
+            Vec::new()
+        }
+        Err(_) => {
+            problems.lost.push(format!("{address}: the name server does not answer"));
+            Vec::new()
+        }
+    };
+    if found.is_empty() && problems.lost.is_empty() {
+        problems.lost.push(format!("{address}: the name has no address"));
+    }
+    found
+}
+
+/// What went wrong at each address.
+#[derive(Debug, Default)]
+struct Problems {
+    refused: Option<String>,
+    lost: Vec<String>,
+}
+
+impl Problems {
+    fn endpoint(&mut self, to: SocketAddr) -> Option<Endpoint> {
+        endpoint::dialler(to).map_err(|error| self.lost.push(with_sources(&error))).ok()
+    }
+
+    fn add(&mut self, error: DialError) {
+        match error {
+            DialError::Ended { address, ended: Ended::Refused(words) } => {
+                self.refused = Some(format!("{address}: {words}"));
+            }
+            DialError::Ended { .. }
+            | DialError::NoAnswer(_)
+            | DialError::Setup { .. }
+            | DialError::Certs(_) => self.lost.push(with_sources(&error)),
+        }
+    }
+
+    /// A refusal tells most: it is what a person must act on.
+    fn sum(self) -> Ended {
+        match (self.refused, self.lost.is_empty()) {
+            (Some(words), _) => Ended::Refused(words),
+            (None, true) => Ended::Lost("no address of the console is known".into()),
+            (None, false) => Ended::Lost(self.lost.join("; ")),
+        }
+    }
+}
+
+/// An error with everything that it came from, on one line.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

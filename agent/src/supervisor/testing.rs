@@ -1,0 +1,60 @@
+//! Work without ffmpeg, for the tests of this crate.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use vc_protocol::agent::{Outcome, Proven, Report};
+use vc_protocol::job::Offer;
+use vc_protocol::prove::Challenge;
+
+use super::link::Link;
+use super::work::Work;
+use crate::process::{StopReason, StopToken};
+use crate::session::state::blank_report;
+use crate::session::state::testing::{ended, proven};
+use crate::work::{AttemptLink, End, LiveView};
+
+/// Work whose way is told by the source's name.
+pub(crate) struct Fake;
+
+impl Work for Fake {
+    async fn run(
+        self: Arc<Self>,
+        offer: Box<Offer>,
+        slots: Arc<Semaphore>,
+        link: Link,
+        _view: LiveView,
+        mut stop: StopToken,
+    ) -> End {
+        let id = offer.attempt;
+        let _slot = slots.acquire().await;
+        let stopped = || End::Report(Box::new(blank_report(id, Outcome::Stopped)));
+        match offer.source.0.as_slice() {
+            b"panic" => panic!("as asked"),
+            b"hang" => {
+                stop.stopped().await;
+                stopped()
+            }
+            _ => {
+                link.draft(ended(id));
+                let proven = proven(id.job.0);
+                tokio::select! {
+                    _ = link.ask_commit(&proven) => End::Report(Box::new(ended(id))),
+                    reason = stop.stopped() => {
+                        if reason == StopReason::Shutdown { End::Parked(proven) } else { stopped() }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn finish(self: Arc<Self>, _: Box<Offer>, _: Proven, draft: Report) -> Report {
+        draft
+    }
+
+    async fn discard(self: Arc<Self>, _: Box<Offer>) {}
+
+    async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {
+        Ok(challenge.key)
+    }
+}

@@ -1,0 +1,206 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use vc_protocol::agent::{Disposition, FromAgent, Held, LiveLog, Outcome, ToAgent};
+use vc_protocol::failure::FailureClass;
+use vc_protocol::id::{AgentId, AttemptId};
+use vc_protocol::profile::VideoCodec;
+
+use super::slots::{Slots, cpu_device};
+use super::testing::Fake;
+use super::{Call, Supervisor};
+use crate::journal::{Journal, Record};
+use crate::session::state::blank_report;
+use crate::session::state::testing::{attempt, ended, offer, proven};
+use crate::task;
+
+struct Bench {
+    calls: mpsc::Sender<Call>,
+    stop: CancellationToken,
+    ended: tokio::task::JoinHandle<()>,
+    journal: Arc<Journal>,
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    fn start_in(dir: tempfile::TempDir) -> Self {
+        let (journal, left) = Journal::open(dir.path()).unwrap();
+        let journal = Arc::new(journal);
+        let slots = Slots::new(vec![cpu_device(Some(1), vec![VideoCodec::H264])]);
+        let supervisor =
+            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots);
+        let (calls, theirs) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let ended = task::spawn("supervisor", supervisor.run(theirs, stop.clone()));
+        Bench { calls, stop, ended, journal, dir }
+    }
+
+    async fn inventory(&self) -> Vec<Held> {
+        let (ask, answer) = oneshot::channel();
+        self.calls.send(Call::Inventory(ask)).await.unwrap();
+        answer.await.unwrap()
+    }
+
+    async fn connect(&self, inventory: Vec<(AttemptId, Disposition)>) -> mpsc::Receiver<FromAgent> {
+        let (outbox, sent) = mpsc::channel(64);
+        let welcome = ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory };
+        self.calls.send(Call::Up { welcome, address: "here".into(), outbox }).await.unwrap();
+        sent
+    }
+
+    async fn offer(&self, job: u64, source: &str) {
+        let mut offer = offer(job);
+        offer.source = source.into();
+        self.say(ToAgent::Offer(offer)).await;
+    }
+
+    async fn say(&self, message: ToAgent) {
+        self.calls.send(Call::Said(message)).await.unwrap();
+    }
+
+    /// Ends without a word, as a crash does, and starts again on the same folder.
+    async fn crash(self) -> Bench {
+        self.ended.abort();
+        let _ = self.ended.await;
+        self.journal.close();
+        Self::start_in(self.dir)
+    }
+}
+
+/// The next message that is neither heartbeat nor progress.
+async fn next(sent: &mut mpsc::Receiver<FromAgent>) -> FromAgent {
+    let wanted = async {
+        loop {
+            let message = sent.recv().await.expect("the session was given up");
+            if !matches!(message, FromAgent::Heartbeat(_) | FromAgent::Progress(_)) {
+                return message;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), wanted).await.expect("nothing was said")
+}
+
+#[tokio::test]
+async fn an_attempt_runs_is_granted_and_is_forgotten_when_acknowledged() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "a.mkv").await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+    bench.say(ToAgent::Granted(attempt(1))).await;
+    assert_eq!(next(&mut sent).await, FromAgent::Report(Box::new(ended(attempt(1)))));
+    bench.say(ToAgent::Done(attempt(1))).await;
+    assert_eq!(bench.inventory().await, vec![]);
+    assert!(bench.crash().await.inventory().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failed_attempt_and_the_slot_goes_on() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "panic").await;
+    let FromAgent::Report(report) = next(&mut sent).await else { panic!("no report") };
+    assert!(matches!(report.outcome, Outcome::Failed(ref f) if f.class == FailureClass::Job));
+    bench.offer(2, "a.mkv").await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(2), proven(2)));
+}
+
+#[tokio::test]
+async fn a_granted_wait_survives_a_lost_session() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "a.mkv").await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+    bench.calls.send(Call::Down("cut".into())).await.unwrap();
+    assert_eq!(bench.inventory().await, vec![Held::Proven(attempt(1), proven(1))]);
+    let mut sent = bench.connect(vec![(attempt(1), Disposition::Commit)]).await;
+    assert_eq!(next(&mut sent).await, FromAgent::Report(Box::new(ended(attempt(1)))));
+}
+
+#[tokio::test]
+async fn a_proven_result_outlives_the_process_and_is_finished_by_the_next() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "a.mkv").await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+    let bench = bench.crash().await;
+    assert_eq!(bench.inventory().await, vec![Held::Proven(attempt(1), proven(1))]);
+    let mut sent = bench.connect(vec![(attempt(1), Disposition::Commit)]).await;
+    assert_eq!(next(&mut sent).await, FromAgent::Report(Box::new(ended(attempt(1)))));
+}
+
+#[tokio::test]
+async fn a_running_attempt_shows_its_log_and_ends_by_cancel() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "hang").await;
+    bench.say(ToAgent::WantLog(attempt(1))).await;
+    assert_eq!(next(&mut sent).await, FromAgent::Log(attempt(1), LiveLog::default()));
+    bench.say(ToAgent::Cancel(attempt(1))).await;
+    let stopped = FromAgent::Report(Box::new(blank_report(attempt(1), Outcome::Stopped)));
+    assert_eq!(next(&mut sent).await, stopped);
+}
+
+#[tokio::test]
+async fn stopping_without_a_console_leaves_a_proven_result_to_the_next_process() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "a.mkv").await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+    bench.calls.send(Call::Down("cut".into())).await.unwrap();
+    bench.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
+    bench.journal.close();
+    let (_, left) = Journal::open(bench.dir.path()).unwrap();
+    let draft = Box::new(ended(attempt(1)));
+    assert_eq!(left, vec![Record::Proven { offer: offer(1), draft, proven: proven(1) }]);
+}
+
+#[tokio::test]
+async fn stopping_hands_everything_back_and_ends_when_acknowledged() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.offer(1, "hang").await;
+    bench.inventory().await;
+    bench.stop.cancel();
+    assert_eq!(next(&mut sent).await, FromAgent::Draining);
+    assert!(matches!(next(&mut sent).await, FromAgent::Report(_)));
+    bench.say(ToAgent::Done(attempt(1))).await;
+    tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn stopping_without_a_console_leaves_the_reports_in_the_journal() {
+    let bench = Bench::start();
+    let sent = bench.connect(vec![]).await;
+    bench.offer(1, "hang").await;
+    bench.calls.send(Call::Down("cut".into())).await.unwrap();
+    drop(sent);
+    bench.inventory().await;
+    bench.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
+    bench.journal.close();
+    let (_, left) = Journal::open(bench.dir.path()).unwrap();
+    assert_eq!(left, vec![Record::Ended(Box::new(blank_report(attempt(1), Outcome::Stopped)))]);
+}
+
+#[tokio::test]
+async fn a_console_that_does_not_read_loses_its_session_and_nothing_else() {
+    let bench = Bench::start();
+    let (outbox, _unread) = mpsc::channel(1);
+    let welcome = ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory: vec![] };
+    bench.calls.send(Call::Up { welcome, address: "here".into(), outbox }).await.unwrap();
+    bench.offer(1, "hang").await;
+    for job in 2..5 {
+        bench.say(ToAgent::Cancel(attempt(job))).await;
+    }
+    assert_eq!(bench.inventory().await.len(), 1);
+    let mut sent = bench.connect(vec![(attempt(1), Disposition::Continue)]).await;
+    bench.say(ToAgent::Cancel(attempt(1))).await;
+    assert!(matches!(next(&mut sent).await, FromAgent::Report(_)));
+}

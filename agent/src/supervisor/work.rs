@@ -1,0 +1,40 @@
+//! What the supervisor asks of the code that does the work, so that it is tested without ffmpeg.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use vc_protocol::agent::{Proven, Report};
+use vc_protocol::job::Offer;
+use vc_protocol::prove::Challenge;
+
+use super::link::Link;
+use crate::process::StopToken;
+use crate::work::{End, LiveView};
+
+/// Everything that is done for an attempt.
+pub(crate) trait Work: Send + Sync + 'static {
+    /// Runs one attempt to its end, whatever that is. Within two seconds of a stop no process of it is left.
+    fn run(
+        self: Arc<Self>,
+        offer: Box<Offer>,
+        slots: Arc<Semaphore>,
+        link: Link,
+        view: LiveView,
+        stop: StopToken,
+    ) -> impl Future<Output = End> + Send;
+
+    /// Puts the granted result of an earlier process in place; the draft is the report if that works.
+    fn finish(
+        self: Arc<Self>,
+        offer: Box<Offer>,
+        proven: Proven,
+        draft: Report,
+    ) -> impl Future<Output = Report> + Send;
+
+    /// Deletes every file of an attempt of an earlier process.
+    fn discard(self: Arc<Self>, offer: Box<Offer>) -> impl Future<Output = ()> + Send;
+
+    /// Answers a challenge, or says why it cannot.
+    fn prove(self: Arc<Self>, challenge: Challenge) -> impl Future<Output = Result<[u8; 32], String>> + Send;
+}

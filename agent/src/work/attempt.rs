@@ -1,0 +1,284 @@
+//! The phases of an attempt up to a verified part file.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use vc_protocol::agent::{CommandPhase, Outcome, Proven, Report};
+use vc_protocol::failure::{Failure, FailureClass};
+use vc_protocol::job::Offer;
+use vc_protocol::media::Media;
+use vc_protocol::profile::VideoCodec;
+use vc_protocol::progress::{Phase, Progress};
+
+use super::meter::Meter;
+use super::{AttemptLink, Halt, LiveView, WorkContext};
+use crate::check::{self, Facts};
+use crate::commit::{Scratch, failpoint};
+use crate::encoder::{self, Encoder};
+use crate::plan::{self, Files, Plan};
+use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
+use crate::storage::{Destination, Source};
+use crate::{ffmpeg, probe};
+
+/// Bytes that must be free before an encode begins; less than this is a full disk with a rest.
+const FREE_BYTES_MIN: u64 = 16 << 20;
+
+/// One attempt on its way.
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a WorkContext,
+    pub(super) offer: &'a Offer,
+    pub(super) link: &'a dyn AttemptLink,
+    pub(super) stop: StopToken,
+    view: &'a LiveView,
+    began: Option<Instant>,
+    encoder: &'static str,
+    warnings: Vec<String>,
+    media_ms: u64,
+    bytes_in: u64,
+}
+
+/// What was found out about the work before it takes a slot.
+struct Prepared {
+    source: Source,
+    to: Destination,
+    media: Media,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        context: &'a WorkContext,
+        offer: &'a Offer,
+        link: &'a dyn AttemptLink,
+        view: &'a LiveView,
+        stop: StopToken,
+    ) -> Attempt<'a> {
+        Attempt {
+            context,
+            offer,
+            link,
+            stop,
+            view,
+            began: None,
+            encoder: "",
+            warnings: Vec::new(),
+            media_ms: 0,
+            bytes_in: offer.stamp.size,
+        }
+    }
+
+    /// All phases in order.
+    pub(super) async fn run(&mut self, slots: &Semaphore) -> Result<Proven, Halt> {
+        self.link.progress(Progress::start(Phase::Fetching));
+        let prepared = self.prepare().await?;
+        let plans = self.plans(&prepared.media)?;
+        let slot = self.slot(slots).await?;
+        let scratch = self.make(&prepared, plans).await?;
+        // The processor is done with this attempt: the rest is the disk's and the console's.
+        drop(slot);
+        self.deliver(&prepared.to, scratch).await
+    }
+
+    /// The report of its end.
+    pub(super) fn report(&self, outcome: Outcome) -> Report {
+        let seen = self.view.snapshot();
+        let bytes_out = match &outcome {
+            Outcome::Committed(proven) => proven.size,
+            Outcome::Skipped(_) | Outcome::SourceChanged(_) | Outcome::Failed(_) | Outcome::Stopped => 0,
+        };
+        let wall = self.began.map_or(0, |began| began.elapsed().as_millis());
+        Report {
+            attempt: self.offer.attempt,
+            outcome,
+            encoder: self.encoder.to_owned(),
+            commands: seen.commands,
+            warnings: self.warnings.clone(),
+            log: seen.log,
+            wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
+            media_ms: self.media_ms,
+            bytes_in: self.bytes_in,
+            bytes_out,
+        }
+    }
+
+    /// Fetches and describes the source. Takes no slot.
+    async fn prepare(&mut self) -> Result<Prepared, Halt> {
+        let storage = Arc::clone(&self.context.storage);
+        let source = self.unless_stopped(storage.fetch(self.offer)).await?.map_err(|e| e.failure())?;
+        self.bytes_in = source.stamp.size;
+        if source.stamp != self.offer.stamp {
+            return Err(Halt::SourceChanged(source.stamp));
+        }
+        let to = self.unless_stopped(storage.destination(self.offer)).await?.map_err(|e| e.failure())?;
+        if to.output.symlink_metadata().is_ok() {
+            return Err(Halt::Skipped("output is already there: kept".to_owned()));
+        }
+        let is_copy = self.offer.profile.profile.video.codec == VideoCodec::Copy;
+        let needed = if is_copy { source.stamp.size.saturating_add(FREE_BYTES_MIN) } else { FREE_BYTES_MIN };
+        if to.free < needed {
+            let cause = format!("no space for the output: {} MiB free", to.free >> 20);
+            return Err(Failure::new(FailureClass::Capacity, cause).into());
+        }
+        let call = probe::command(&self.context.tools, &source.path);
+        let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+        let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
+        let media = probe::read(&ended, &source.path)?;
+        self.media_ms = media.duration_ms.unwrap_or(0);
+        Ok(Prepared { source, to, media })
+    }
+
+    /// A plan for each encoder that may do it, the preferred first. At least one.
+    fn plans(&self, media: &Media) -> Result<Vec<Plan>, Halt> {
+        let tools = &self.context.tools;
+        let profile = &self.offer.profile.profile;
+        let codec = profile.video.codec;
+        let encoders: Vec<Option<&'static Encoder>> = if codec == VideoCodec::Copy {
+            vec![None]
+        } else {
+            encoder::candidates(codec, &tools.encoders).map(Some).collect()
+        };
+        if encoders.is_empty() {
+            let cause = format!("this ffmpeg has no encoder for {}", codec.ffmpeg_name());
+            return Err(Failure::new(FailureClass::Encoder, cause).into());
+        }
+        let caps = plan::Caps { encoders: &tools.encoders, major: tools.major };
+        encoders.into_iter().map(|encoder| Ok(plan::plan(media, profile, encoder, caps)?)).collect()
+    }
+
+    async fn slot<'s>(&mut self, slots: &'s Semaphore) -> Result<SemaphorePermit<'s>, Halt> {
+        if let Ok(slot) = slots.try_acquire() {
+            return Ok(slot);
+        }
+        self.link.progress(Progress::start(Phase::Waiting));
+        let slot = self.unless_stopped(slots.acquire()).await?;
+        // Slots are closed when the agent goes down.
+        slot.map_err(|_| Halt::Stopped)
+    }
+
+    /// Encodes and verifies, with the next encoder where one cannot.
+    async fn make(&mut self, prepared: &Prepared, plans: Vec<Plan>) -> Result<Scratch, Halt> {
+        let mut refused = None;
+        for plan in plans {
+            if let Some((name, cause)) = refused.take() {
+                let next = plan.encoder.map_or("copy", |e| e.name);
+                self.warnings.push(format!("{name} could not ({cause}): {next} was used"));
+            }
+            self.encoder = plan.encoder.map_or("copy", |e| e.name);
+            match self.make_with(prepared, &plan).await {
+                Ok((scratch, warnings)) => {
+                    self.warnings.extend(plan.warnings);
+                    self.warnings.extend(warnings);
+                    return Ok(scratch);
+                }
+                Err(Halt::Failed(failure)) if failure.class == FailureClass::Encoder => {
+                    refused = Some((self.encoder, failure.cause));
+                }
+                Err(halt) => return Err(halt),
+            }
+        }
+        let cause = refused.map_or_else(String::new, |(_, cause)| cause);
+        Err(Failure::new(FailureClass::Encoder, cause).into())
+    }
+
+    async fn make_with(&mut self, prepared: &Prepared, plan: &Plan) -> Result<(Scratch, Vec<String>), Halt> {
+        let scratch =
+            Scratch::new(&prepared.to, self.offer.attempt, plan.container.extension()).map_err(|error| {
+                Failure::new(FailureClass::Infrastructure, format!("name the part file: {error}"))
+            })?;
+        self.link.making(&scratch.stem());
+        let files = Files {
+            source: prepared.source.path.clone(),
+            part: scratch.part(),
+            pass_log: scratch.pass_log(),
+        };
+        let facts = self.encode(plan, &files, prepared.media.duration_ms).await?;
+        let warnings = self.verify(plan, &files, &facts).await?;
+        Ok((scratch, warnings))
+    }
+
+    async fn encode(&mut self, plan: &Plan, files: &Files, total_ms: Option<u64>) -> Result<Facts, Halt> {
+        let commands = plan.commands(files);
+        let mut meter = Meter::new(total_ms, commands.len());
+        self.link.progress(Progress::start(Phase::Encoding));
+        let limits =
+            Limits { stall: Some(self.context.stall), total: None, writes: Some(files.part.clone()) };
+        let mut log = String::new();
+        for (pass, args) in commands.into_iter().enumerate() {
+            let mut call = Invocation::new(&self.context.tools.ffmpeg, args);
+            call.env = plan.encoder.map_or(&[], |e| e.env);
+            meter.begin_pass(pass, tokio::time::Instant::now());
+            let link = self.link;
+            let mut tell = |block: Block| {
+                failpoint("encode-began");
+                if let Some(progress) = meter.take(&block, tokio::time::Instant::now()) {
+                    link.progress(progress);
+                }
+            };
+            let stdout = Stdout::Progress(&mut tell);
+            let ended = self.child(CommandPhase::Encode, &call, limits.clone(), stdout).await?;
+            if !ended.is_clean() {
+                return Err(self.encode_failure(&ended, files).into());
+            }
+            log = ended.stderr;
+        }
+        let last = meter.last();
+        let known = |n: u64| (n > 0).then_some(n);
+        Ok(Facts { log, frames: known(last.frames), out_ms: known(last.out_ms) })
+    }
+
+    fn encode_failure(&self, ended: &Ended, files: &Files) -> Failure {
+        if ended.stopped == Some(StopReason::Stalled) {
+            let cause = format!("no progress for {} s", self.context.stall.as_secs());
+            return Failure::new(FailureClass::Job, cause);
+        }
+        ffmpeg::classify(ended, &[&files.source.to_string_lossy(), &files.part.to_string_lossy()])
+    }
+
+    async fn verify(&mut self, plan: &Plan, files: &Files, facts: &Facts) -> Result<Vec<String>, Halt> {
+        self.link.progress(Progress::start(Phase::Verifying));
+        let steps = check::steps(&self.context.tools, plan, facts, &files.part);
+        let keep = || Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+        let described = self.child(CommandPhase::Verify, &steps.describe, check::limits(), keep()).await?;
+        let decoded = match &steps.decode {
+            Some(call) => Some(self.child(CommandPhase::Verify, call, check::limits(), keep()).await?),
+            None => None,
+        };
+        Ok(check::judge(plan, facts, &steps, &described, decoded.as_ref())?)
+    }
+
+    /// Runs a child for this attempt. A stop that came from outside ends the attempt.
+    async fn child(
+        &mut self,
+        phase: CommandPhase,
+        call: &Invocation,
+        limits: Limits,
+        stdout: Stdout<'_>,
+    ) -> Result<Ended, Halt> {
+        if self.stop.reason().is_some() {
+            return Err(Halt::Stopped);
+        }
+        self.began.get_or_insert_with(Instant::now);
+        self.view.begin(phase, call);
+        let view = self.view;
+        let mut printed = |bytes: &[u8]| view.printed(bytes);
+        let sinks = Sinks { stdout, stderr: &mut printed };
+        let ended = self.context.spawner.run(call, limits, sinks, &self.stop).await;
+        let ended = ended
+            .map_err(|error| Failure::new(FailureClass::Infrastructure, crate::process::chain(&error)))?;
+        match ended.stopped {
+            Some(StopReason::Stale | StopReason::Cancelled | StopReason::Shutdown | StopReason::Now) => {
+                Err(Halt::Stopped)
+            }
+            Some(StopReason::Stalled | StopReason::Overtime) | None => Ok(ended),
+        }
+    }
+
+    /// Waits for something that may take long, or for a stop.
+    async fn unless_stopped<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        tokio::select! {
+            biased;
+            _ = self.stop.stopped() => Err(Halt::Stopped),
+            done = work => Ok(done),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Who is at the other end of a connection, decided once after the handshake and before the first stream.
+//!
+//! Protocol and certificate are looked at together and everything that is not listed is refused: the verifier in the
+//! handshake cannot see the protocol, and lets newcomers through without a certificate.
+
+use rustls::pki_types::CertificateDer;
+use vc_protocol::id::AgentId;
+
+use crate::tls::{ALPN_AGENT, ALPN_JOIN, ALPN_OPERATOR};
+use crate::x509;
+
+/// Who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Somebody without a certificate who may say one join request.
+    Joiner,
+    /// This agent; its key was found in the registry during the handshake.
+    Agent(AgentId),
+}
+
+/// Why a connection goes no further; the text is sent to the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An agent's protocol without a certificate.
+    #[error("vc-agent/1 needs an agent's certificate: join first")]
+    NoCertificate,
+    /// A join request from one that has an identity.
+    #[error("vc-join/1 takes no certificate: this box has joined already")]
+    HasCertificate,
+    /// An operator's protocol.
+    #[error("vc-operator/1 is not for agents, and remote operators are not served here")]
+    Operator,
+    /// No agent's certificate.
+    #[error("the certificate is not an agent's")]
+    NotAnAgent,
+    /// A protocol we do not know, or none.
+    #[error("the protocol is not one of this farm's")]
+    Protocol,
+}
+
+/// Who is at the other end of this connection that a console accepted.
+pub fn who(connection: &quinn::Connection) -> Result<Peer, Refusal> {
+    let certificate = certificate(connection);
+    let agent = certificate.as_deref().map(|der| x509::read(der).and_then(|facts| facts.agent));
+    match (protocol(connection).as_deref(), agent) {
+        (Some(ALPN_JOIN), None) => Ok(Peer::Joiner),
+        (Some(ALPN_JOIN), Some(_)) => Err(Refusal::HasCertificate),
+        (Some(ALPN_AGENT), Some(Some((_, agent)))) => Ok(Peer::Agent(agent)),
+        (Some(ALPN_AGENT), Some(None)) => Err(Refusal::NotAnAgent),
+        (Some(ALPN_AGENT), None) => Err(Refusal::NoCertificate),
+        (Some(ALPN_OPERATOR), _) => Err(Refusal::Operator),
+        (_, _) => Err(Refusal::Protocol),
+    }
+}
+
+/// The protocol that both ends settled on.
+pub(crate) fn protocol(connection: &quinn::Connection) -> Option<Vec<u8>> {
+    let data = connection.handshake_data()?.downcast::<quinn::crypto::rustls::HandshakeData>().ok()?;
+    data.protocol
+}
+
+fn certificate(connection: &quinn::Connection) -> Option<CertificateDer<'static>> {
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    chain.into_iter().next()
+}

@@ -1,0 +1,225 @@
+//! A running server: starts its parts in order, and ends them in the reverse one.
+//!
+//! Decides nothing: the engine drives the farm, `net` talks to agents, `operator` to people.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vc_certs::endpoint::EndpointError;
+use vc_certs::{Authority, CertsError, JoinLine};
+
+use crate::engine::handle::Handle;
+use crate::engine::{Engine, EngineConfig};
+use crate::net::{self, Net, NetConfig};
+use crate::operator::service::{self, Service};
+use crate::registry::{Registry, RegistryError, TokenWish};
+use crate::store::{Store, StoreError};
+
+/// How long operators' connections get to end.
+const OPERATORS_STOP_MAX: Duration = Duration::from_secs(2);
+
+/// What a server needs to know.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Folder of the job table, the keys and the socket; made if it is missing.
+    pub state_dir: PathBuf,
+    /// Address and port that agents dial; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state folder cannot be made.
+    #[error("create the state folder {}", path.display())]
+    StateDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The job table.
+    #[error("open the job table")]
+    Store(#[from] StoreError),
+    /// The farm's keys.
+    #[error("open the farm's keys")]
+    Certs(#[from] CertsError),
+    /// Agents and tokens.
+    #[error("read the registry of agents")]
+    Registry(#[from] RegistryError),
+    /// The engine.
+    #[error("start the engine")]
+    Engine(#[from] crate::engine::StartError),
+    /// The port.
+    #[error("listen for agents")]
+    Net(#[from] EndpointError),
+    /// The local socket.
+    #[error("listen for operators in {}", path.display())]
+    Socket {
+        /// The state folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A part of the start broke off.
+    #[error("start the server: a part of it broke off")]
+    BrokeOff,
+}
+
+impl StartError {
+    /// Another server has the state folder or the port.
+    pub fn is_taken(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::InUse { .. }),
+            Self::Net(error) => matches!(error, EndpointError::PortTaken { .. }),
+            Self::StateDir { .. }
+            | Self::Certs(_)
+            | Self::Registry(_)
+            | Self::Engine(_)
+            | Self::Socket { .. }
+            | Self::BrokeOff => false,
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    registry: Arc<Registry>,
+    authority: Arc<Authority>,
+    net: Net,
+    handle: Handle,
+    engine_ended: CancellationToken,
+    operators: TaskTracker,
+    stop: CancellationToken,
+    stop_asked: CancellationToken,
+}
+
+impl Server {
+    /// Starts every part; on an error those that ran are ended again.
+    pub async fn start(config: ServerConfig) -> Result<Server, StartError> {
+        let dir = config.state_dir.clone();
+        // Disk work, and a repair after a crash may take seconds.
+        let opened = tokio::task::spawn_blocking(move || open(&dir)).await;
+        let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
+        let registered = registry.agents().into_iter().map(|agent| (agent.id, agent.name)).collect();
+        let farm = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+        let engine = Engine::start(EngineConfig { farm, registered }, store)?;
+        let (handle, engine_ended) = (engine.handle, CancellationToken::new());
+        let watched = engine_ended.clone().drop_guard();
+        let thread = engine.thread;
+        tokio::task::spawn_blocking(move || {
+            let _ended = watched;
+            thread.join()
+        });
+        let net = Net::start(NetConfig {
+            listen: config.listen,
+            authority: authority.clone(),
+            registry: registry.clone(),
+            engine: engine.sender,
+        });
+        let net = match net {
+            Ok(net) => net,
+            Err(error) => {
+                handle.stop().await;
+                engine_ended.cancelled().await;
+                return Err(error.into());
+            }
+        };
+        let server = Server {
+            registry,
+            authority,
+            net,
+            handle,
+            engine_ended,
+            operators: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            stop_asked: CancellationToken::new(),
+        };
+        match server.listen_for_operators(&config.state_dir) {
+            Ok(()) => Ok(server),
+            Err(source) => {
+                server.stop().await;
+                Err(StartError::Socket { path: config.state_dir, source })
+            }
+        }
+    }
+
+    fn listen_for_operators(&self, state_dir: &Path) -> io::Result<()> {
+        let (registry, authority, listen) = (self.registry.clone(), self.authority.clone(), self.listen());
+        let service = Service {
+            engine: self.handle.clone(),
+            listen: listen.to_string(),
+            make_token: Box::new(move |uses, ttl| {
+                let line = join_line(&registry, &authority, listen, uses, ttl);
+                line.map(|line| line.to_string()).map_err(|e| format!("{:#}", anyhow::Error::from(e)))
+            }),
+            stop_asked: self.stop_asked.clone(),
+        };
+        service::listen(state_dir, Arc::new(service), &self.operators, self.stop.clone())
+    }
+
+    /// Where agents dial, with the port that was taken.
+    pub fn listen(&self) -> SocketAddr {
+        self.net.address()
+    }
+
+    /// A line that lets agents in.
+    pub fn join_line(&self, uses: u16, ttl: Duration) -> Result<JoinLine, RegistryError> {
+        join_line(&self.registry, &self.authority, self.listen(), uses, ttl)
+    }
+
+    /// Waits until an operator asks for the end.
+    pub async fn stop_asked(&self) {
+        self.stop_asked.cancelled().await;
+    }
+
+    /// Waits until the engine ends by itself: a check of its own failed, and it does not limp on.
+    pub async fn died(&self) {
+        self.engine_ended.cancelled().await;
+    }
+
+    /// Ends every part: operators first, so that nothing is promised any more; then agents are told; then the engine
+    /// writes what it still has.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.operators.close();
+        let _ = tokio::time::timeout(OPERATORS_STOP_MAX, self.operators.wait()).await;
+        self.net.shutdown().await;
+        self.handle.stop().await;
+        self.engine_ended.cancelled().await;
+    }
+}
+
+type Opened = (Store, Arc<Authority>, Arc<Registry>);
+
+fn open(state_dir: &Path) -> Result<Opened, StartError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state_dir)
+        .map_err(|source| StartError::StateDir { path: state_dir.to_owned(), source })?;
+    let store = Store::open(state_dir)?;
+    let authority = Arc::new(Authority::open_or_create(&state_dir.join("identity"))?);
+    let registry = Arc::new(Registry::open(store.clone())?);
+    Ok((store, authority, registry))
+}
+
+fn join_line(
+    registry: &Registry,
+    authority: &Authority,
+    listen: SocketAddr,
+    uses: u16,
+    ttl: Duration,
+) -> Result<JoinLine, RegistryError> {
+    let wish = TokenWish { uses, ttl, addresses: net::reachable(listen), pin: authority.ca_pin() };
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    registry.create_token(wish, i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,252 @@
+//! `convert`: a whole farm in one process, for one machine and one command.
+//!
+//! A console and an agent over real QUIC and mutual TLS on loopback, with a throw-away identity unless a state folder is
+//! named. Ends when every job is final.
+
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
+use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
+
+use super::exit::{Exit, Failed};
+use super::watch::{Watch, watch};
+use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
+use crate::app::{Server, ServerConfig};
+use crate::operator::client::Client;
+use crate::profiles::{Profiles, user_folder};
+
+/// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
+const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
+
+pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
+    check(&args)?;
+    let throw_away = match state_dir {
+        Some(_) => None,
+        None => Some(temporary_folder()?),
+    };
+    let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
+    let exit = convert_in(&args, &state_dir).await;
+    if let Some(dir) = throw_away {
+        let _ = std::fs::remove_dir_all(dir);
+    }
+    exit
+}
+
+/// What can be said before anything is started.
+fn check(args: &ConvertArgs) -> Result<(), Failed> {
+    let profiles = Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?;
+    profiles.get(&args.profile).map_err(|e| Failed::usage(e.to_string()))?;
+    for source in &args.sources {
+        std::fs::metadata(source)
+            .map_err(|e| Failed::usage(format!("cannot read {}: {e}", source.display())))?;
+    }
+    vc_agent::ffmpeg::Tools::find(args.ffmpeg.as_deref(), args.ffprobe.as_deref())
+        .map_err(|e| Failed::usage(format!("{:#}", anyhow::Error::from(e))))?;
+    Ok(())
+}
+
+fn temporary_folder() -> Result<PathBuf, Failed> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|e| Failed::new(Exit::Unexpected, format!("random bytes: {e}")))?;
+    let dir = std::env::temp_dir().join(format!("vc-convert-{:016x}", u64::from_le_bytes(random)));
+    std::fs::create_dir(&dir).map_err(|e| Failed::usage(format!("cannot create {}: {e}", dir.display())))?;
+    Ok(dir)
+}
+
+async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed> {
+    let started = Instant::now();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = Server::start(ServerConfig { state_dir: state_dir.to_owned(), listen })
+        .await
+        .map_err(serve::start_failed)?;
+    let stop = CancellationToken::new();
+    let agent = start_agent(args, state_dir, &server, stop.clone()).await;
+    let exit = match agent {
+        Ok(agent) => {
+            let run = Run { args, state_dir, started };
+            let exit = run.to_the_end(stop.clone(), &agent).await;
+            stop.cancel();
+            let _ = tokio::time::timeout(AGENT_STOP_MAX, agent).await;
+            exit
+        }
+        Err(failed) => Err(failed),
+    };
+    server.stop().await;
+    // Only when it is empty: part files of others stay.
+    let _ = std::fs::remove_dir(args.out.join(TEMP_FOLDER));
+    exit
+}
+
+type Agent = tokio::task::JoinHandle<Result<(), vc_agent::AgentError>>;
+
+async fn start_agent(
+    args: &ConvertArgs,
+    state_dir: &Path,
+    server: &Server,
+    stop: CancellationToken,
+) -> Result<Agent, Failed> {
+    let unexpected = |e: anyhow::Error| Failed::unexpected(&e.context("start the agent"));
+    let agent_dir = state_dir.join("agent");
+    if !agent_dir.exists() {
+        let line = server.join_line(1, Duration::from_secs(60)).map_err(|e| unexpected(e.into()))?;
+        vc_agent::join(&line, &agent_dir, false).await.map_err(|e| unexpected(e.into()))?;
+    }
+    let config = vc_agent::AgentConfig {
+        console: Some(server.listen()),
+        slots: args.slots,
+        ffmpeg: args.ffmpeg.clone(),
+        ffprobe: args.ffprobe.clone(),
+        ..vc_agent::AgentConfig::new(agent_dir)
+    };
+    Ok(vc_agent::task::spawn("agent", vc_agent::run(config, stop)))
+}
+
+struct Run<'a> {
+    args: &'a ConvertArgs,
+    state_dir: &'a Path,
+    started: Instant,
+}
+
+impl Run<'_> {
+    async fn to_the_end(&self, stop: CancellationToken, agent: &Agent) -> Result<Exit, Failed> {
+        let mut client = Client::connect(self.state_dir).await?;
+        let before = ask::snapshot(&mut client).await?;
+        let request = AddRequest {
+            paths: self.args.sources.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
+            out: absolute(&self.args.out)?,
+            profile: self.args.profile.clone(),
+            priority: Priority::DEFAULT,
+            dry_run: false,
+        };
+        let (counts, problems) = add::scan(&mut client, request, |_| {}).await?;
+        problems.iter().for_each(|p| text::note(&format!("! {p}")));
+        if counts.added + counts.unchanged + counts.clashed + counts.unreadable == 0 {
+            return Err(Failed::new(
+                Exit::NothingMatched,
+                format!("no video found: {} files seen, none with a video's extension", counts.seen),
+            ));
+        }
+        let ended = if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
+            screen::convert(self.state_dir).await?
+        } else {
+            watch(self.state_dir, before.now_ms, !self.args.json, agent).await?
+        };
+        match ended {
+            Watch::Final => {}
+            Watch::Interrupted(exit) => {
+                stop.cancel();
+                text::note("stopped: what was being encoded is thrown away, finished outputs stay");
+                return Ok(exit);
+            }
+        }
+        let rows = finished(&mut client).await?;
+        let after = ask::snapshot(&mut client).await?;
+        let totals = Totals::of(&rows, &before.totals, &after.totals, self.started.elapsed());
+        if self.args.json {
+            let mut jobs = Vec::with_capacity(rows.len());
+            for row in &rows {
+                jobs.push(json::converted(&ask::detail(&mut client, row.id).await?));
+            }
+            text::json_out(&json!({ "v": 1, "jobs": jobs, "totals": totals.json(), "problems": problems }));
+        } else {
+            totals.print(&rows);
+        }
+        Ok(totals.exit(counts.clashed + counts.unreadable))
+    }
+}
+
+/// Every row of the table, by number.
+async fn finished(client: &mut Client) -> Result<Vec<JobRow>, Failed> {
+    let mut rows: Vec<JobRow> = Vec::new();
+    loop {
+        let page = ask::page(client, &JobFilter::default(), rows.len() as u64, PAGE_ROWS_MAX as u32).await?;
+        let is_last = !page.more || page.rows.is_empty();
+        rows.extend(page.rows);
+        if is_last {
+            rows.sort_by_key(|row| row.id);
+            return Ok(rows);
+        }
+    }
+}
+
+/// Figures of the last lines.
+struct Totals {
+    by_state: [u64; 7],
+    bytes_in: u64,
+    bytes_out: u64,
+    media_s: f64,
+    wall: Duration,
+}
+
+impl Totals {
+    fn of(rows: &[JobRow], before: &FarmTotals, after: &FarmTotals, wall: Duration) -> Totals {
+        let mut by_state = [0; 7];
+        rows.iter().for_each(|row| by_state[row.state as usize] += 1);
+        Totals {
+            by_state,
+            bytes_in: after.bytes_in.saturating_sub(before.bytes_in),
+            bytes_out: after.bytes_out.saturating_sub(before.bytes_out),
+            media_s: after.media_ms.saturating_sub(before.media_ms) as f64 / 1000.0,
+            wall,
+        }
+    }
+
+    fn count(&self, state: JobState) -> u64 {
+        self.by_state[state as usize]
+    }
+
+    fn speed(&self) -> f64 {
+        self.media_s / self.wall.as_secs_f64().max(0.001)
+    }
+
+    fn exit(&self, not_taken: u64) -> Exit {
+        if self.count(JobState::Failed) + not_taken > 0 {
+            Exit::SomeFailed
+        } else if self.count(JobState::Cancelled) + self.count(JobState::Held) > 0 {
+            Exit::SomeLeft
+        } else {
+            Exit::Done
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut value: serde_json::Map<_, _> =
+            JobState::ALL.iter().map(|state| (state.word().to_owned(), self.count(*state).into())).collect();
+        value.insert("bytes_in".into(), self.bytes_in.into());
+        value.insert("bytes_out".into(), self.bytes_out.into());
+        value.insert("media_seconds".into(), self.media_s.into());
+        value.insert("wall_seconds".into(), self.wall.as_secs_f64().into());
+        value.insert("speed".into(), self.speed().into());
+        value.into()
+    }
+
+    fn print(&self, rows: &[JobRow]) {
+        for row in rows.iter().filter(|r| r.state != JobState::Completed) {
+            text::out(&format!("{:<9} {}  {}", row.state.word(), row.source, text::cause(row)));
+        }
+        let mut counts = format!(
+            "{} completed, {} skipped, {} failed",
+            self.count(JobState::Completed),
+            self.count(JobState::Skipped),
+            self.count(JobState::Failed)
+        );
+        for state in [JobState::Cancelled, JobState::Held] {
+            if self.count(state) > 0 {
+                counts += &format!(", {} {}", self.count(state), state.word());
+            }
+        }
+        text::out(&counts);
+        text::out(&format!(
+            "{} -> {} in {}, {:.1}x real time",
+            super::size::bytes(self.bytes_in),
+            super::size::bytes(self.bytes_out),
+            super::size::seconds(self.wall.as_secs_f64()),
+            self.speed()
+        ));
+    }
+}

@@ -1,0 +1,71 @@
+//! Exit statuses, and the errors that carry them.
+
+use vc_protocol::operator::RefusalCode;
+
+use crate::operator::client::ClientError;
+
+/// Exit status of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done as asked.
+    Done = 0,
+    /// Something unexpected.
+    Unexpected = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// No server, or none that could be reached or started.
+    NoServer = 3,
+    /// Nothing matched.
+    NothingMatched = 4,
+    /// It needs `--yes`, and there is no terminal to ask on.
+    NeedsYes = 5,
+    /// `convert`: some jobs failed.
+    SomeFailed = 10,
+    /// `convert`: none failed, some were cancelled or are held.
+    SomeLeft = 11,
+    /// Ended by ctrl-c.
+    Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
+}
+
+/// Why a command was not done, with its exit status.
+#[derive(Debug)]
+pub struct Failed {
+    /// Exit status.
+    pub exit: Exit,
+    /// What went wrong, and what to do.
+    pub message: String,
+}
+
+impl Failed {
+    /// Of that status.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Failed {
+        Failed { exit, message: message.into() }
+    }
+
+    /// Wrong usage.
+    pub fn usage(message: impl Into<String>) -> Failed {
+        Failed::new(Exit::Usage, message)
+    }
+
+    /// Something unexpected, told with all its causes.
+    pub fn unexpected(error: &anyhow::Error) -> Failed {
+        Failed::new(Exit::Unexpected, format!("{error:#}"))
+    }
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::NotRunning(_) | ClientError::Gone => Exit::NoServer,
+            ClientError::Refused { code: RefusalCode::Usage, .. } => Exit::Usage,
+            ClientError::Refused { code: RefusalCode::NotFound, .. } => Exit::NothingMatched,
+            ClientError::Refused { code: RefusalCode::Unavailable, .. }
+            | ClientError::Socket(_)
+            | ClientError::Unexpected => Exit::Unexpected,
+        };
+        Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))
+    }
+}

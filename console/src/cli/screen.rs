@@ -1,0 +1,49 @@
+//! Puts the dashboard on the terminal, and says how it was left.
+
+use std::path::Path;
+
+use super::exit::{Exit, Failed};
+use super::watch::{Watch, is_over};
+use crate::operator::client::Client;
+use crate::operator::link;
+use crate::tui::{self, Leave, Look, Mode, Options};
+use vc_protocol::operator::Request;
+
+/// The dashboard of a conversion: closes by itself at the end, and leaving it ends everything.
+pub(super) async fn convert(state_dir: &Path) -> Result<Watch, Failed> {
+    match show(Mode::Convert, link::open(state_dir, Some(is_over))).await? {
+        Leave::Ended => Ok(Watch::Final),
+        Leave::Signal(signal) => Ok(Watch::Interrupted(of_signal(signal))),
+        Leave::Detached | Leave::StopFarm | Leave::CancelAll | Leave::Hangup => {
+            Ok(Watch::Interrupted(Exit::Interrupted))
+        }
+    }
+}
+
+/// The dashboard of a running server.
+pub(super) async fn attach(state_dir: &Path) -> Result<Exit, Failed> {
+    match show(Mode::Attach, link::open(state_dir, None)).await? {
+        Leave::Detached | Leave::Ended => {
+            super::text::note(
+                "the farm keeps running: `vc-console` to come back, `vc-console stop` to stop it",
+            );
+            Ok(Exit::Done)
+        }
+        Leave::StopFarm | Leave::CancelAll => {
+            Client::connect(state_dir).await?.request(&Request::Stop).await?;
+            super::text::note("the server ends; agents go on with what they have");
+            Ok(Exit::Done)
+        }
+        Leave::Signal(signal) => Ok(of_signal(signal)),
+        Leave::Hangup => Ok(Exit::Unexpected),
+    }
+}
+
+async fn show(mode: Mode, link: tui::Link) -> Result<Leave, Failed> {
+    let options = Options { mode, look: Look::detect() };
+    tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
+}
+
+fn of_signal(signal: i32) -> Exit {
+    if signal == nix::libc::SIGTERM { Exit::Terminated } else { Exit::Interrupted }
+}

@@ -1,0 +1,56 @@
+//! `serve`, and the dashboard on a running server.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::{Exit, Failed};
+use super::{ask, screen, text};
+use crate::app::{Server, ServerConfig, StartError};
+use crate::operator::client::Client;
+
+/// Runs the server until it is told to end.
+pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
+    log_to_stderr();
+    let unexpected =
+        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    let server = Server::start(ServerConfig { state_dir, listen }).await.map_err(start_failed)?;
+    text::out(&format!("listening on {}", server.listen()));
+    let exit = tokio::select! {
+        _ = interrupt.recv() => Exit::Interrupted,
+        // Asked to end in the ordinary way, by the system or by `stop`.
+        _ = terminate.recv() => Exit::Done,
+        () = server.stop_asked() => Exit::Done,
+        () = server.died() => {
+            server.stop().await;
+            return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));
+        }
+    };
+    server.stop().await;
+    Ok(exit)
+}
+
+/// Shows the running server; off a terminal, its status.
+pub(super) async fn attach(state_dir: &Path) -> Result<Exit, Failed> {
+    Client::connect(state_dir).await?;
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return ask::status(state_dir, false).await;
+    }
+    screen::attach(state_dir).await
+}
+
+/// The exit status that fits why a server did not start.
+pub(super) fn start_failed(error: StartError) -> Failed {
+    let exit = if error.is_taken() { Exit::NoServer } else { Exit::Unexpected };
+    Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("VC_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

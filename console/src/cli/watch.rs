@@ -1,0 +1,148 @@
+//! Follows a conversion off a terminal: a line for each finished job, and one every half minute.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use vc_protocol::id::JobId;
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX, Request, Response, Snapshot};
+
+use super::exit::{Exit, Failed};
+use super::size::{bytes, seconds};
+use super::{ask, text};
+use crate::operator::client::{Client, ClientError};
+
+/// How often the farm is described when nothing ends.
+const STILL_HERE: Duration = Duration::from_secs(30);
+
+/// How a conversion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// Every job is final or held.
+    Final,
+    /// A person or the system asked for the end.
+    Interrupted(Exit),
+}
+
+/// Whether nothing is left that could still change by itself.
+pub(super) fn is_over(totals: &FarmTotals) -> bool {
+    totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize] == 0
+}
+
+/// Follows until the end. Jobs that ended before `since_ms` (of the server's clock) are not told.
+pub(super) async fn watch<T>(
+    state_dir: &Path,
+    since_ms: i64,
+    on_stdout: bool,
+    agent: &tokio::task::JoinHandle<T>,
+) -> Result<Watch, Failed> {
+    let unexpected =
+        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
+    let mut told =
+        Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
+    let mut snapshots = subscribe(state_dir).await?;
+    let mut newest = Snapshot::default();
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(Watch::Interrupted(Exit::Interrupted)),
+            _ = terminate.recv() => return Ok(Watch::Interrupted(Exit::Terminated)),
+            _ = still_here.tick() => {
+                text::note(&line(&newest));
+                if agent.is_finished() {
+                    return Err(Failed::new(Exit::Unexpected, "the agent ended before its work was done"));
+                }
+            }
+            snapshot = snapshots.recv() => {
+                let Some(snapshot) = snapshot else { return Err(ClientError::Gone.into()) };
+                let changed = snapshot.totals.by_state != newest.totals.by_state;
+                newest = snapshot;
+                if changed {
+                    told.tell().await?;
+                }
+                if is_over(&newest.totals) {
+                    return Ok(Watch::Final);
+                }
+            }
+        }
+    }
+}
+
+/// Snapshots by a channel, so that waiting for one can be given up at any moment.
+async fn subscribe(state_dir: &Path) -> Result<tokio::sync::mpsc::Receiver<Snapshot>, Failed> {
+    let mut client = Client::connect(state_dir).await?;
+    client.ask(&Request::Subscribe).await?;
+    // When it is full the server waits, and merges what happens meanwhile.
+    let (tx, rx) = tokio::sync::mpsc::channel(1);
+    vc_agent::task::spawn("snapshots", async move {
+        while let Ok(Response::Snapshot(snapshot)) = client.next().await {
+            if tx.send(*snapshot).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(rx)
+}
+
+struct Told {
+    client: Client,
+    ids: BTreeSet<JobId>,
+    since_ms: i64,
+    on_stdout: bool,
+}
+
+impl Told {
+    /// Tells of jobs that ended since the last time, oldest first.
+    async fn tell(&mut self) -> Result<(), Failed> {
+        for state in
+            [JobState::Completed, JobState::Skipped, JobState::Failed, JobState::Cancelled, JobState::Held]
+        {
+            let filter = JobFilter { states: vec![state], text: String::new() };
+            let mut fresh = Vec::new();
+            loop {
+                let page =
+                    ask::page(&mut self.client, &filter, fresh.len() as u64, PAGE_ROWS_MAX as u32).await?;
+                let rows = page.rows.len();
+                fresh.extend(
+                    page.rows
+                        .into_iter()
+                        .take_while(|r| r.updated_ms >= self.since_ms && !self.ids.contains(&r.id)),
+                );
+                if !page.more || fresh.len() < rows || fresh.len() % PAGE_ROWS_MAX != 0 {
+                    break;
+                }
+            }
+            for row in fresh.iter().rev().filter(|r| self.ids.insert(r.id)) {
+                let line = ended(row);
+                if self.on_stdout { text::out(&line) } else { text::note(&line) }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ended(row: &JobRow) -> String {
+    let mut line = format!("{:<9} {}", row.state.word(), row.source);
+    if row.state == JobState::Completed {
+        line += &format!("  {} -> {}", bytes(row.bytes_in), bytes(row.bytes_out));
+    }
+    if !row.cause.is_empty() {
+        line += &format!("  {}", text::cause(row));
+    }
+    line
+}
+
+fn line(s: &Snapshot) -> String {
+    let t = &s.totals;
+    let left = t.by_state[JobState::Pending as usize] + t.by_state[JobState::Running as usize];
+    let eta = t.eta_s.map_or("-".to_owned(), |s| format!("~{}", seconds(s as f64)));
+    let mut line = format!("{left} left, {}% done, {:.1}x, ETA {eta}", t.permille / 10, t.speed);
+    for need in &s.needs {
+        line += &format!("; {}: {}", need.kind, need.text);
+    }
+    line
+}

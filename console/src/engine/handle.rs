@@ -1,0 +1,293 @@
+//! What the operator service asks of the engine.
+//!
+//! Reads of the table go to snapshots of the store and never wait for the engine; what changes something, or is known
+//! only in memory, is a [`Call`] that the engine answers after it is durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use vc_protocol::agent::LiveLog;
+use vc_protocol::id::{AttemptId, JobId};
+use vc_protocol::job::Priority;
+use vc_protocol::operator::{
+    Acted, IDS_MAX, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
+};
+use vc_protocol::path::FilePath;
+use vc_protocol::profile::NamedProfile;
+use vc_protocol::progress::Progress;
+
+use super::input::{EngineSender, Input};
+use crate::store::{AddSession, Added, Candidate, Store, StoreError, Tally};
+
+/// How long a running attempt's agent has to send its log before the detail goes out without it.
+const LOG_WAIT: Duration = Duration::from_secs(2);
+
+/// Why an operator's call was not carried out. Nothing of it happened.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The engine ended.
+    #[error("the server is going down")]
+    Stopped,
+    /// The store cannot be written: nothing is handed out or changed until it can.
+    #[error("the job table cannot be written: {0}")]
+    Halted(String),
+    /// The store cannot be read.
+    #[error("the job table cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// What is done to jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// End them, whatever they do.
+    Cancel,
+    /// Back to pending with full budgets.
+    Retry,
+}
+
+/// What became of a batch of candidates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddReport {
+    /// To be added to the scan's counts.
+    pub counts: ScanCounts,
+    /// One line for each candidate that was refused.
+    pub problems: Vec<String>,
+}
+
+/// Where a running job stands, as only the engine knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// The attempt that is out.
+    pub attempt: AttemptId,
+    /// Where it runs, as `ada/cpu`.
+    pub place: String,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
+    /// The last progress heard of it.
+    pub progress: Option<Progress>,
+    /// Its agent is silent.
+    pub unsure: bool,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, CallError>>;
+
+/// A call on the engine.
+#[derive(Debug)]
+pub enum Call {
+    /// Numbers for a scan; answered when durable.
+    BeginAdd(Box<AddWish>, Answer<AddSession>),
+    /// Candidates of a scan; answered when durable.
+    Add(Arc<AddSession>, Vec<Candidate>, Answer<AddReport>),
+    /// Answered when durable.
+    Act(Action, Vec<JobId>, Answer<Acted>),
+    /// Why a job does not run.
+    Why(JobId, Answer<Option<Why>>),
+    /// Where these jobs stand, those that run.
+    Live(Vec<JobId>, Answer<BTreeMap<JobId, Live>>),
+    /// The log of a running attempt, from its agent.
+    LiveLog(AttemptId, oneshot::Sender<LiveLog>),
+    /// The overview.
+    Snapshot(Answer<Arc<Snapshot>>),
+    /// End the loop after this turn.
+    Stop,
+}
+
+/// What a scan is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddWish {
+    /// Absolute path of the folder of the sources.
+    pub source_root: FilePath,
+    /// Absolute path of the folder of the outputs.
+    pub output_root: FilePath,
+    /// Recipe.
+    pub profile: NamedProfile,
+    /// Priority of all.
+    pub priority: Priority,
+}
+
+/// The operator's way to the farm; clones are the same one.
+#[derive(Clone)]
+pub struct Handle {
+    calls: EngineSender,
+    store: Store,
+    snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
+    tally: watch::Receiver<Tally>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        calls: EngineSender,
+        store: Store,
+        snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
+        tally: watch::Receiver<Tally>,
+    ) -> Self {
+        Handle { calls, store, snapshots, tally }
+    }
+
+    /// Starts a scan of one folder; a dry run only counts.
+    pub async fn begin_add(&self, wish: AddWish, dry_run: bool) -> Result<Arc<AddSession>, CallError> {
+        if dry_run {
+            let AddWish { source_root, output_root, profile, priority } = wish;
+            return Ok(Arc::new(self.store.begin_dry_run(&source_root, &output_root, &profile, priority)));
+        }
+        self.call(|answer| Call::BeginAdd(Box::new(wish), answer)).await.map(Arc::new)
+    }
+
+    /// Takes in what a scan found, a few hundred at a time; every job counted as added is durable.
+    pub async fn add(
+        &self,
+        session: &Arc<AddSession>,
+        candidates: Vec<Candidate>,
+    ) -> Result<AddReport, CallError> {
+        if session.is_dry() {
+            let session = session.clone();
+            let added = self.read(move |store| store.dry_add(&session, &candidates)).await?;
+            return Ok(added.into());
+        }
+        self.call(|answer| Call::Add(session.clone(), candidates, answer)).await
+    }
+
+    /// Does this to these jobs, durably.
+    pub async fn act(&self, action: Action, jobs: Vec<JobId>) -> Result<Acted, CallError> {
+        self.call(|answer| Call::Act(action, jobs, answer)).await
+    }
+
+    /// The jobs that are meant, at most [`IDS_MAX`] for a filter.
+    pub async fn select(&self, selection: Selection) -> Result<Vec<JobId>, CallError> {
+        match selection {
+            Selection::Ids(ids) => Ok(ids),
+            Selection::Filter(filter) => self.read(move |store| store.select(&filter, IDS_MAX)).await,
+        }
+    }
+
+    /// Why a job does not run; none if there is no such job.
+    pub async fn why(&self, job: JobId) -> Result<Option<Why>, CallError> {
+        self.call(|answer| Call::Why(job, answer)).await
+    }
+
+    /// A page of jobs, running ones with their progress.
+    pub async fn page(&self, filter: JobFilter, offset: u64, limit: usize) -> Result<Page, CallError> {
+        let mut page = self.read(move |store| store.page(&filter, offset, limit)).await?;
+        let running = |row: &JobRow| row.state == vc_protocol::job::JobState::Running;
+        let ids: Vec<JobId> = page.rows.iter().filter(|row| running(row)).map(|row| row.id).collect();
+        if !ids.is_empty() {
+            let live = self.call(|answer| Call::Live(ids, answer)).await?;
+            for row in &mut page.rows {
+                live.get(&row.id).into_iter().for_each(|live| live.onto(row));
+            }
+        }
+        Ok(page)
+    }
+
+    /// Everything about one job, its running attempt first; none if there is no such job. With the log, the agent of a
+    /// running attempt is asked for what it has printed so far.
+    pub async fn detail(&self, job: JobId, with_log: WithLog) -> Result<Option<JobDetail>, CallError> {
+        let found = self.read(move |store| store.reader()?.detail(job)).await?;
+        let Some(mut detail) = found else { return Ok(None) };
+        let live = self.call(|answer| Call::Live(vec![job], answer)).await?;
+        if let Some(live) = live.get(&job) {
+            let log = match with_log {
+                WithLog::Yes => self.live_log(live.attempt).await,
+                WithLog::No => LiveLog::default(),
+            };
+            live.onto(&mut detail.row);
+            detail.attempts.insert(0, live.attempt_view(log));
+        }
+        Ok(Some(detail))
+    }
+
+    async fn live_log(&self, attempt: AttemptId) -> LiveLog {
+        let (answer, log) = oneshot::channel();
+        if self.calls.send(Input::Call(Call::LiveLog(attempt, answer))).await.is_err() {
+            return LiveLog::default();
+        }
+        // An agent that does not answer in time, or went away, has no log to show now: the rest is worth showing.
+        tokio::time::timeout(LOG_WAIT, log).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The overview whenever it changed, at most ten times a second. The first value may be old: ask
+    /// [`Handle::snapshot`] first.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.subscribe()
+    }
+
+    /// The overview now.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, CallError> {
+        self.call(Call::Snapshot).await
+    }
+
+    /// Jobs by state as of the last commit, for whoever waits until all is final.
+    pub fn tally(&self) -> watch::Receiver<Tally> {
+        self.tally.clone()
+    }
+
+    /// The store, for reads.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Ends the engine after what it already took in; join its thread to know that it has.
+    pub async fn stop(&self) {
+        // A closed queue means that it has ended already.
+        let _ = self.calls.send(Input::Call(Call::Stop)).await;
+    }
+
+    async fn call<T>(&self, make: impl FnOnce(Answer<T>) -> Call) -> Result<T, CallError> {
+        let (answer, result) = oneshot::channel();
+        self.calls
+            .send(Input::Call(make(answer)))
+            .await
+            .map_err(|_: mpsc::error::SendError<_>| CallError::Stopped)?;
+        result.await.map_err(|_| CallError::Stopped)?
+    }
+
+    /// Reads block: they get a thread of their own.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || read(&store)).await;
+        Ok(done.map_err(|_| CallError::Stopped)??)
+    }
+}
+
+/// Whether the agent of a running attempt is asked for its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithLog {
+    /// Ask, and wait at most two seconds.
+    Yes,
+    /// Show what is stored.
+    No,
+}
+
+impl Live {
+    fn onto(&self, row: &mut JobRow) {
+        row.place.clone_from(&self.place);
+        row.progress = self.progress;
+        row.unsure = self.unsure;
+    }
+
+    fn attempt_view(&self, log: LiveLog) -> vc_protocol::operator::AttemptView {
+        vc_protocol::operator::AttemptView {
+            task: self.attempt.task,
+            no: self.attempt.no.0,
+            place: self.place.clone(),
+            encoder: String::new(),
+            started_ms: self.since_ms,
+            ended_ms: None,
+            ended: String::new(),
+            cause: String::new(),
+            commands: log.commands,
+            log: log.log,
+        }
+    }
+}
+
+impl From<Added> for AddReport {
+    fn from(added: Added) -> Self {
+        AddReport { counts: added.counts, problems: added.problems }
+    }
+}

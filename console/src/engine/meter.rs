@@ -1,0 +1,171 @@
+//! How fast the farm is, and when it will be done.
+//!
+//! Pure: times and sums are handed in.
+
+use std::collections::VecDeque;
+
+use vc_farm::event::Millis;
+
+use crate::store::Tally;
+
+/// Minutes shown.
+const MINUTES: usize = 60;
+const MINUTE_MS: u64 = 60_000;
+/// The time left is told by the pace of the last ten minutes in which something ran.
+const WINDOW_MS: u64 = 10 * MINUTE_MS;
+/// Pace is noted this often at most.
+const STEP_MS: u64 = 5_000;
+/// Speed is looked at this often at most.
+const SAMPLE_MS: u64 = 1_000;
+/// Jobs that must have ended before a time is told: fewer say nothing.
+const DONE_MIN: u64 = 3;
+
+/// Keeps the farm's pace.
+pub(super) struct Meter {
+    minutes: VecDeque<u32>,
+    minute_began: Millis,
+    /// Speed times milliseconds of the minute so far.
+    sum: f64,
+    last: Millis,
+    /// Milliseconds in which something ran.
+    active_ms: u64,
+    /// Active time and work done, oldest first.
+    pace: VecDeque<(u64, u64)>,
+    ended_at_start: Option<u64>,
+    ended: u64,
+}
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        Meter {
+            minutes: VecDeque::new(),
+            minute_began: Millis(0),
+            sum: 0.0,
+            last: Millis(0),
+            active_ms: 0,
+            pace: VecDeque::new(),
+            ended_at_start: None,
+            ended: 0,
+        }
+    }
+
+    /// Whether the last sample is old enough: adding up the slots of a thousand agents takes its time.
+    pub(super) fn wants_sample(&self, now: Millis) -> bool {
+        now.0 >= self.last.0 + SAMPLE_MS
+    }
+
+    /// The farm's speed since the last call.
+    pub(super) fn sample(&mut self, now: Millis, speed: f32, running: bool) {
+        let mut from = self.last;
+        self.last = now.max(from);
+        if running {
+            self.active_ms += self.last.0 - from.0;
+        }
+        while self.last.0 >= self.minute_began.0 + MINUTE_MS {
+            let end = self.minute_began.0 + MINUTE_MS;
+            self.sum += f64::from(speed) * end.saturating_sub(from.0) as f64;
+            // Tenths of real time: a farm is far below the limits of the type.
+            self.minutes.push_back((self.sum / MINUTE_MS as f64 * 10.0) as u32);
+            if self.minutes.len() > MINUTES {
+                self.minutes.pop_front();
+            }
+            // After a standstill of hours there is no need to count each minute of it.
+            let gap = (self.last.0 - end) / MINUTE_MS;
+            let skipped = gap.saturating_sub(MINUTES as u64) * MINUTE_MS;
+            self.minute_began = Millis(end + skipped);
+            from = self.minute_began;
+            self.sum = 0.0;
+        }
+        self.sum += f64::from(speed) * (self.last.0 - from.0.min(self.last.0)) as f64;
+    }
+
+    /// The sums after a turn.
+    pub(super) fn done(&mut self, tally: &Tally) {
+        self.ended =
+            vc_protocol::job::JobState::ALL.iter().filter(|s| s.is_final()).map(|s| tally.of(*s)).sum();
+        let at_start = *self.ended_at_start.get_or_insert(self.ended);
+        self.ended_at_start = Some(at_start.min(self.ended));
+        // A retry takes work back: the pace starts anew from there.
+        if self.pace.back().is_some_and(|(_, done)| *done > tally.cost_done) {
+            self.pace.clear();
+        }
+        // The newest note moves on until it is a step away from the one before.
+        let note = (self.active_ms, tally.cost_done);
+        let len = self.pace.len();
+        if len >= 2 && self.pace[len - 1].0 < self.pace[len - 2].0 + STEP_MS {
+            self.pace[len - 1] = note;
+        } else {
+            self.pace.push_back(note);
+        }
+        while self.pace.len() > 2 && self.pace[1].0 + WINDOW_MS < self.active_ms {
+            self.pace.pop_front();
+        }
+    }
+
+    /// Farm speed each minute of the last hour, oldest first, times ten.
+    pub(super) fn minutes(&self) -> Vec<u32> {
+        self.minutes.iter().copied().collect()
+    }
+
+    /// Seconds until so much work is done, once that can be told. `begun` is work done on jobs that still run.
+    pub(super) fn eta_s(&self, open: u64, begun: u64) -> Option<u64> {
+        if self.ended.saturating_sub(self.ended_at_start?) < DONE_MIN {
+            return None;
+        }
+        let (first, last) = (self.pace.front()?, self.pace.back()?);
+        let active_ms = self.active_ms.saturating_sub(first.0);
+        let done = (last.1 - first.1).saturating_add(begun);
+        if active_ms == 0 || done == 0 {
+            return None;
+        }
+        let left = open.saturating_sub(begun) as f64;
+        Some((left * active_ms as f64 / done as f64 / 1000.0).ceil() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(completed: u64, done: u64) -> Tally {
+        Tally { by_state: [0, 0, completed, 0, 0, 0, 0], cost_done: done, ..Tally::default() }
+    }
+
+    #[test]
+    fn minutes_are_averages_over_their_time() {
+        let mut meter = Meter::new();
+        meter.sample(Millis(30_000), 10.0, true);
+        meter.sample(Millis(60_000), 20.0, true);
+        assert_eq!(meter.minutes(), [150]);
+        meter.sample(Millis(150_000), 2.0, true);
+        assert_eq!(meter.minutes(), [150, 20]);
+        meter.sample(Millis(1_000 * 3_600_000), 0.0, false);
+        assert!(meter.minutes().len() <= MINUTES && meter.minutes().last() == Some(&0));
+    }
+
+    #[test]
+    fn a_time_is_told_after_three_jobs_and_idle_time_does_not_count() {
+        let mut meter = Meter::new();
+        meter.done(&tally(5, 1_000));
+        for (n, at) in [(1, 10_000), (2, 20_000)] {
+            meter.sample(Millis(at), 1.0, true);
+            meter.done(&tally(5 + n, 1_000 + 100 * n));
+            assert_eq!(meter.eta_s(1_000, 0), None);
+        }
+        meter.sample(Millis(30_000), 1.0, true);
+        meter.done(&tally(8, 1_300));
+        assert_eq!(meter.eta_s(1_000, 0), Some(100));
+        meter.sample(Millis(900_000), 0.0, false);
+        assert_eq!(meter.eta_s(1_000, 0), Some(100));
+    }
+
+    #[test]
+    fn work_taken_back_starts_the_pace_anew() {
+        let mut meter = Meter::new();
+        meter.done(&tally(0, 0));
+        meter.sample(Millis(10_000), 1.0, true);
+        meter.done(&tally(4, 400));
+        meter.done(&tally(3, 300));
+        assert_eq!(meter.eta_s(100, 0), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! What a person should look at, in words: most urgent first. Pure.
+
+use vc_protocol::id::JobId;
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{AgentState, AgentView, Need};
+
+use crate::store::CauseGroup;
+
+/// Less room than this where outputs go is worth a warning: a few hours of encoding.
+const DISK_LOW_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Jobs named with a need.
+pub(super) const JOBS_NAMED: usize = 5;
+
+/// What the list is made from.
+pub(super) struct Facts<'a> {
+    pub(super) halted: Option<&'a str>,
+    pub(super) agents: &'a [AgentView],
+    pub(super) groups: &'a [CauseGroup],
+    /// Jobs that are not final.
+    pub(super) open: u64,
+    pub(super) output_free: Option<u64>,
+}
+
+/// The list.
+pub(super) fn list(facts: &Facts<'_>) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if let Some(reason) = facts.halted {
+        needs.push(need("store", "", format!("nothing is handed out: {reason}"), Vec::new()));
+    }
+    if facts.open > 0 && facts.agents.iter().all(|agent| agent.state == AgentState::Offline) {
+        let text = match facts.agents.len() {
+            0 => "no agent has joined; `vc-console token create` prints the line for one".to_owned(),
+            _ => "no agent is connected".to_owned(),
+        };
+        needs.push(need("agents", &facts.open.to_string(), text, Vec::new()));
+    }
+    for group in facts.groups {
+        needs.push(of_group(group));
+    }
+    for agent in facts.agents {
+        needs.extend(of_agent(agent));
+    }
+    if let Some(free) = facts.output_free.filter(|free| *free < DISK_LOW_BYTES) {
+        let text = format!("{} MiB free where outputs go", free / (1024 * 1024));
+        needs.push(need("disk", "", text, Vec::new()));
+    }
+    needs
+}
+
+fn of_group(group: &CauseGroup) -> Need {
+    let kind = if group.state == JobState::Held { "held" } else { "failed" };
+    let files = if group.count == 1 { "1 file".to_owned() } else { format!("{} files", group.count) };
+    need(kind, &files, group.cause.clone(), group.jobs.clone())
+}
+
+fn of_agent(agent: &AgentView) -> Vec<Need> {
+    let mut needs = Vec::new();
+    let jobs: Vec<JobId> =
+        agent.devices.iter().flat_map(|device| &device.runs).map(|run| run.attempt.job).collect();
+    if agent.state == AgentState::Offline && !jobs.is_empty() {
+        let count = if jobs.len() == 1 { "1 job goes".to_owned() } else { format!("{} jobs go", jobs.len()) };
+        let text = format!("{count} back to pending unless it returns");
+        needs.push(need("offline", &agent.name, text, jobs.into_iter().take(JOBS_NAMED).collect()));
+    }
+    for folder in &agent.unproven {
+        needs.push(need("folder", &agent.name, folder.clone(), Vec::new()));
+    }
+    needs
+}
+
+fn need(kind: &str, what: &str, text: String, jobs: Vec<JobId>) -> Need {
+    Need { kind: kind.to_owned(), what: what.to_owned(), text, jobs }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(state: AgentState, unproven: &[&str]) -> AgentView {
+        AgentView {
+            id: vc_protocol::id::AgentId(1),
+            name: "ada".into(),
+            state,
+            silent_ms: None,
+            address: String::new(),
+            rtt_us: None,
+            version: String::new(),
+            ffmpeg: String::new(),
+            devices: Vec::new(),
+            unproven: unproven.iter().map(|text| (*text).to_owned()).collect(),
+            completed: 0,
+            failed: 0,
+        }
+    }
+
+    fn kinds(facts: &Facts<'_>) -> Vec<String> {
+        list(facts).into_iter().map(|need| need.kind).collect()
+    }
+
+    #[test]
+    fn what_stops_everything_comes_first() {
+        let group = CauseGroup {
+            state: JobState::Failed,
+            cause: "moov atom not found".into(),
+            count: 2,
+            jobs: vec![JobId(1), JobId(2)],
+        };
+        let offline = [agent(AgentState::Offline, &[])];
+        let facts = Facts {
+            halted: Some("disk full"),
+            agents: &offline,
+            groups: &[group],
+            open: 3,
+            output_free: Some(1),
+        };
+        assert_eq!(kinds(&facts), ["store", "agents", "failed", "disk"]);
+    }
+
+    #[test]
+    fn a_quiet_farm_needs_nobody() {
+        let agents = [agent(AgentState::Ok, &[])];
+        let facts = Facts { halted: None, agents: &agents, groups: &[], open: 3, output_free: None };
+        assert_eq!(kinds(&facts), [""; 0]);
+        let agents = [agent(AgentState::Ok, &["/media: no such folder"])];
+        assert_eq!(kinds(&Facts { agents: &agents, ..facts }), ["folder"]);
+    }
+}

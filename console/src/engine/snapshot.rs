@@ -1,0 +1,334 @@
+//! The overview: put together when something changed, somebody looks, and a tenth of a second has passed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use vc_farm::record::{AttemptEnd, AttemptRecord};
+use vc_farm::view;
+use vc_protocol::device::Device;
+use vc_protocol::id::{AgentId, RootId};
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{AgentState, AgentView, DeviceView, EventView, FarmTotals, RunView, Snapshot};
+use vc_protocol::progress::{Phase, Progress};
+
+use super::errand::Errand;
+use super::needs::{self, Facts};
+use super::run::{Halt, Loop};
+use crate::store::{CauseGroup, Reader, Seen, StoreError};
+
+/// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.
+const PAINT_PAUSE: Duration = Duration::from_millis(100);
+/// Causes listed under what needs a person.
+const CAUSES_MAX: usize = 20;
+/// Last events in a snapshot.
+const RECENT_MAX: usize = 20;
+/// Free room is looked at this often while somebody looks.
+const FREE_PAUSE: Duration = Duration::from_secs(10);
+
+/// What is kept for the overview beside the farm itself.
+pub(super) struct Painter {
+    sender: Arc<watch::Sender<Arc<Snapshot>>>,
+    dirty: bool,
+    last: Instant,
+    started: Instant,
+    names: BTreeMap<AgentId, String>,
+    /// Attempts completed and failed since the start.
+    ended: BTreeMap<AgentId, (u64, u64)>,
+    outputs: BTreeSet<RootId>,
+    output_free: Option<u64>,
+    free_asked: Option<Instant>,
+    /// Read from the store, as of this revision.
+    read: Option<(u64, Vec<CauseGroup>, Vec<EventView>)>,
+}
+
+impl Painter {
+    pub(super) fn new(sender: Arc<watch::Sender<Arc<Snapshot>>>, outputs: BTreeSet<RootId>) -> Self {
+        let now = Instant::now();
+        Painter {
+            sender,
+            dirty: true,
+            last: now,
+            started: now,
+            names: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            outputs,
+            output_free: None,
+            free_asked: None,
+            read: None,
+        }
+    }
+
+    /// Something changed that a screen shows.
+    pub(super) fn dirty(&mut self) {
+        self.dirty = true;
+    }
+
+    /// How long until the next snapshot is due; none while nothing changed or nobody looks.
+    pub(super) fn next_paint(&self) -> Option<Duration> {
+        (self.dirty && self.sender.receiver_count() > 0)
+            .then(|| PAINT_PAUSE.saturating_sub(self.last.elapsed()))
+    }
+
+    pub(super) fn named(&mut self, agent: AgentId, name: &str) {
+        self.names.insert(agent, name.to_owned());
+    }
+
+    pub(super) fn fills(&mut self, root: RootId) {
+        self.outputs.insert(root);
+    }
+
+    pub(super) fn free(&mut self, free: Option<u64>) {
+        self.dirty |= self.output_free != free;
+        self.output_free = free;
+    }
+
+    pub(super) fn ended(&mut self, record: &AttemptRecord) {
+        let (completed, failed) = self.ended.entry(record.lease.agent).or_default();
+        match record.end {
+            AttemptEnd::Completed | AttemptEnd::Skipped => *completed += 1,
+            AttemptEnd::Failed(_) => *failed += 1,
+            AttemptEnd::Stopped => {}
+        }
+    }
+}
+
+impl Loop {
+    /// Sends a snapshot to whoever looks, if one is due.
+    pub(super) fn paint_if_due(&mut self) {
+        if self.painter.next_paint() != Some(Duration::ZERO) {
+            return;
+        }
+        self.painter.dirty = false;
+        self.painter.last = Instant::now();
+        match self.snapshot() {
+            Ok(snapshot) => {
+                self.painter.sender.send_replace(Arc::new(snapshot));
+            }
+            Err(error) => tracing::warn!(error = super::chain(&error), "no snapshot"),
+        }
+    }
+
+    /// The overview now.
+    pub(super) fn snapshot(&mut self) -> Result<Snapshot, StoreError> {
+        self.measure_free();
+        let revision = self.store.revision();
+        let store = self.store.clone();
+        let reader = if self.halted.is_some() { None } else { Some(store.reader()?) };
+        let (groups, recent) = self.read_lists(revision, reader.as_ref())?;
+        let agents = self.agent_views(reader.as_ref())?;
+        let totals = self.totals(&agents);
+        let halted = self.halt_reason();
+        let needs = needs::list(&Facts {
+            halted: self.halted.as_ref().map(|halt| halt.reason.as_str()),
+            agents: &agents,
+            groups: &groups,
+            open: totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize],
+            output_free: self.painter.output_free,
+        });
+        Ok(Snapshot {
+            farm: self.config.farm.clone(),
+            // The engine runs before anyone listens; the operator service fills it in.
+            listen: String::new(),
+            up_ms: u64::try_from(self.painter.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            now_ms: self.clock.now().wall_ms,
+            revision,
+            totals,
+            agents,
+            needs,
+            recent,
+            halted,
+        })
+    }
+
+    fn halt_reason(&self) -> Option<String> {
+        if let Some(Halt { reason, .. }) = &self.halted {
+            return Some(format!("the job table cannot be written: {reason}"));
+        }
+        None
+    }
+
+    fn measure_free(&mut self) {
+        if self.painter.free_asked.is_some_and(|asked| asked.elapsed() < FREE_PAUSE) {
+            return;
+        }
+        self.painter.free_asked = Some(Instant::now());
+        let roots = self.painter.outputs.iter().filter_map(|root| self.store.root(*root).ok());
+        let roots: Vec<PathBuf> = roots.map(|path| super::local(&path)).collect();
+        if !roots.is_empty() {
+            self.errands.push(Errand::MeasureFree(roots));
+        }
+    }
+
+    fn read_lists(
+        &mut self,
+        revision: u64,
+        reader: Option<&Reader<'_>>,
+    ) -> Result<(Vec<CauseGroup>, Vec<EventView>), StoreError> {
+        if let (Some(reader), true) =
+            (reader, self.painter.read.as_ref().is_none_or(|read| read.0 != revision))
+        {
+            let mut groups = reader.causes(JobState::Held, CAUSES_MAX, needs::JOBS_NAMED)?;
+            groups.extend(reader.causes(JobState::Failed, CAUSES_MAX, needs::JOBS_NAMED)?);
+            self.painter.read = Some((revision, groups, reader.events(RECENT_MAX)?));
+        }
+        Ok(self
+            .painter
+            .read
+            .as_ref()
+            .map(|(_, groups, recent)| (groups.clone(), recent.clone()))
+            .unwrap_or_default())
+    }
+
+    fn totals(&self, agents: &[AgentView]) -> FarmTotals {
+        let tally = self.store.tally();
+        let live = self.farm.totals();
+        let runs = || agents.iter().flat_map(|agent| &agent.devices).flat_map(|device| &device.runs);
+        let begun = self.work_begun();
+        let all = tally.cost_done.saturating_add(tally.cost_open);
+        let done = tally.cost_done.saturating_add(begun).min(all);
+        FarmTotals {
+            by_state: tally.by_state,
+            to_retry: live.to_retry,
+            unsure: live.unsure,
+            bytes_in: tally.bytes_in,
+            bytes_out: tally.bytes_out,
+            media_ms: tally.media_ms,
+            speed: runs().map(|run| run.progress.speed).sum(),
+            fps: runs().map(|run| run.progress.fps).sum(),
+            permille: (u128::from(done) * 1000).checked_div(u128::from(all)).unwrap_or(0) as u16,
+            eta_s: self.meter.eta_s(live.cost_left, begun),
+            output_free: self.painter.output_free,
+            speed_minutes: self.meter.minutes(),
+        }
+    }
+
+    /// Expected work that is done of the jobs that run.
+    fn work_begun(&self) -> u64 {
+        let held = self.farm.agents().flat_map(|agent| agent.devices).flat_map(|device| device.held);
+        held.filter(|held| !held.stopping)
+            .filter_map(|held| {
+                let share = match held.progress?.phase {
+                    Phase::Waiting | Phase::Fetching => 0,
+                    Phase::Encoding => u64::from(held.progress?.permille),
+                    Phase::Verifying | Phase::Committing => 1000,
+                };
+                Some((u128::from(self.farm.record(held.attempt.job)?.cost) * u128::from(share) / 1000) as u64)
+            })
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Speed of all slots together, and whether anything runs.
+    pub(super) fn pace(&self) -> (f32, bool) {
+        let held = self.farm.agents().flat_map(|agent| agent.devices).flat_map(|device| device.held);
+        let speed = held.filter_map(|held| held.progress).map(|progress| progress.speed).sum();
+        (speed, self.farm.totals().by_state[JobState::Running as usize] > 0)
+    }
+
+    fn agent_views(&self, reader: Option<&Reader<'_>>) -> Result<Vec<AgentView>, StoreError> {
+        let seen = self.store.seen();
+        let live: BTreeMap<AgentId, view::AgentView<'_>> =
+            self.farm.agents().map(|agent| (agent.id, agent)).collect();
+        let ids: BTreeSet<AgentId> =
+            live.keys().chain(seen.keys()).chain(self.config.registered.keys()).copied().collect();
+        let mut views = Vec::with_capacity(ids.len());
+        for id in ids {
+            let known = seen.get(&id).map(|seen| seen.as_ref().clone()).unwrap_or_default();
+            views.push(self.agent_view(id, known, live.get(&id), reader)?);
+        }
+        views.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
+        Ok(views)
+    }
+
+    fn agent_view(
+        &self,
+        id: AgentId,
+        seen: Seen,
+        live: Option<&view::AgentView<'_>>,
+        reader: Option<&Reader<'_>>,
+    ) -> Result<AgentView, StoreError> {
+        let session = self.sessions.get(&id);
+        let address = session.map(|known| known.link.address().unwrap_or(known.address).to_string());
+        let (completed, failed) = self.painter.ended.get(&id).copied().unwrap_or_default();
+        let unproven = live.map_or(&[][..], |live| &live.unproven);
+        Ok(AgentView {
+            id,
+            name: self.agent_name(id),
+            state: live.map_or(AgentState::Offline, |live| live.state),
+            silent_ms: live.filter(|live| live.seen).map(|live| live.silent_ms),
+            address: address.unwrap_or(seen.address),
+            rtt_us: session.map(|known| known.link.rtt_us()),
+            version: seen.version,
+            ffmpeg: seen.ffmpeg,
+            devices: self.device_views(&seen.devices, live, reader)?,
+            unproven: unproven
+                .iter()
+                .map(|(root, why)| format!("{}: {why}", self.root_name(*root)))
+                .collect(),
+            completed,
+            failed,
+        })
+    }
+
+    fn device_views(
+        &self,
+        seen: &[Device],
+        live: Option<&view::AgentView<'_>>,
+        reader: Option<&Reader<'_>>,
+    ) -> Result<Vec<DeviceView>, StoreError> {
+        let view = |device: &Device| DeviceView {
+            id: device.id,
+            name: device.name.clone(),
+            slots: device.slots,
+            runs: Vec::new(),
+        };
+        let mut devices: Vec<DeviceView> = seen.iter().map(view).collect();
+        for held in live.iter().flat_map(|live| &live.devices) {
+            let runs = self.run_views(held, reader)?;
+            match devices.iter_mut().find(|device| device.id == held.id) {
+                Some(device) => device.runs = runs,
+                None if runs.is_empty() => {}
+                None => {
+                    let name = format!("device {}", held.id);
+                    devices.push(DeviceView { id: held.id, name, slots: 0, runs });
+                }
+            }
+        }
+        Ok(devices)
+    }
+
+    fn run_views(
+        &self,
+        device: &view::DeviceView<'_>,
+        reader: Option<&Reader<'_>>,
+    ) -> Result<Vec<RunView>, StoreError> {
+        let Some(reader) = reader else { return Ok(Vec::new()) };
+        let mut runs = Vec::new();
+        for held in device.held.iter().filter(|held| !held.stopping) {
+            let Some(spec) = reader.spec(held.attempt.job)? else { continue };
+            runs.push(RunView {
+                attempt: held.attempt,
+                source: spec.source,
+                profile: self.store.profile(spec.profile)?.name.clone(),
+                progress: held.progress.unwrap_or(Progress::start(Phase::Waiting)),
+                unsure: held.unsure,
+            });
+        }
+        runs.sort_by_key(|run| (run.progress.phase == Phase::Waiting, run.attempt));
+        Ok(runs)
+    }
+
+    /// The name of an agent, as well as it is known.
+    pub(super) fn agent_name(&self, id: AgentId) -> String {
+        let known = self.painter.names.get(&id).or_else(|| self.config.registered.get(&id)).cloned();
+        let seen = || self.store.seen().get(&id).map(|seen| seen.name.clone());
+        known.or_else(seen).unwrap_or_else(|| format!("agent {id}"))
+    }
+
+    /// The path of a folder, as well as it is known.
+    pub(super) fn root_name(&self, id: RootId) -> String {
+        self.store.root(id).map_or_else(|_| format!("folder {id}"), |path| path.shown())
+    }
+}

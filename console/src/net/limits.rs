@@ -1,0 +1,138 @@
+//! Bounds of what an agent may say, and the taming of its figures: pure.
+
+use vc_protocol::agent::{
+    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Report,
+};
+use vc_protocol::device::{DEVICES_MAX, SLOTS_MAX};
+use vc_protocol::path::is_unprintable;
+
+/// Longest host name, version and device name kept.
+const NAME_BYTES_MAX: usize = 256;
+/// Most warnings of one report.
+const WARNINGS_MAX: usize = 64;
+
+/// More of something than any honest agent has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it names {count} {what}, more than {max}")]
+pub(super) struct OverLimit {
+    what: &'static str,
+    count: usize,
+    max: usize,
+}
+
+fn at_most(what: &'static str, count: usize, max: usize) -> Result<(), OverLimit> {
+    if count <= max { Ok(()) } else { Err(OverLimit { what, count, max }) }
+}
+
+/// Checks an agent's first message.
+pub(super) fn check_hello(hello: &mut AgentHello) -> Result<(), OverLimit> {
+    at_most("devices", hello.devices.len(), DEVICES_MAX)?;
+    at_most("attempts", hello.inventory.len(), ATTEMPTS_MAX)?;
+    for device in &mut hello.devices {
+        at_most("slots", usize::from(device.slots), usize::from(SLOTS_MAX))?;
+        at_most("codecs", device.codecs.len(), NAME_BYTES_MAX)?;
+        tame(&mut device.name);
+    }
+    for text in [&mut hello.host, &mut hello.version, &mut hello.ffmpeg] {
+        tame(text);
+    }
+    hello.inventory.iter_mut().try_for_each(|held| match held {
+        Held::Running(_, progress) => {
+            *progress = progress.clamped();
+            Ok(())
+        }
+        Held::Proven(_, _) => Ok(()),
+        Held::Ended(report) => check_report(report),
+    })
+}
+
+/// Checks any later message.
+pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
+    match message {
+        FromAgent::Hello(hello) => check_hello(hello),
+        FromAgent::Heartbeat(attempts) => at_most("attempts", attempts.len(), ATTEMPTS_MAX),
+        FromAgent::Progress(progress) => {
+            progress.iter_mut().for_each(|(_, progress)| *progress = progress.clamped());
+            at_most("attempts", progress.len(), ATTEMPTS_MAX)
+        }
+        FromAgent::Report(report) => check_report(report),
+        FromAgent::Log(_, LiveLog { commands, log }) => {
+            at_most("commands", commands.len(), COMMANDS_MAX)?;
+            at_most("bytes of log", log.len(), LOG_TAIL_BYTES_MAX)
+        }
+        FromAgent::Proof(_, Err(why)) => {
+            tame(why);
+            Ok(())
+        }
+        FromAgent::AskCommit(_, _) | FromAgent::Proof(_, Ok(_)) | FromAgent::Draining => Ok(()),
+    }
+}
+
+fn check_report(report: &mut Report) -> Result<(), OverLimit> {
+    at_most("commands", report.commands.len(), COMMANDS_MAX)?;
+    at_most("warnings", report.warnings.len(), WARNINGS_MAX)?;
+    at_most("bytes of log", report.log.len(), LOG_TAIL_BYTES_MAX)?;
+    tame(&mut report.encoder);
+    Ok(())
+}
+
+/// A text for one line of a screen: short, and without what steers a terminal.
+fn tame(text: &mut String) {
+    text.truncate(text.floor_char_boundary(NAME_BYTES_MAX));
+    text.retain(|c| !is_unprintable(c));
+}
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::device::{Device, DeviceKind};
+    use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
+    use vc_protocol::progress::{Phase, Progress};
+
+    use super::*;
+
+    fn hello() -> AgentHello {
+        let device = Device {
+            id: DeviceId(0),
+            kind: DeviceKind::Cpu,
+            name: "cpu\u{1b}[2J".into(),
+            slots: 2,
+            codecs: vec![],
+        };
+        AgentHello {
+            instance: 1,
+            host: "a".repeat(1000),
+            version: "1".into(),
+            ffmpeg: "ffmpeg\nversion".into(),
+            devices: vec![device],
+            inventory: vec![],
+        }
+    }
+
+    #[test]
+    fn names_are_tamed_and_counts_refused() {
+        let mut good = hello();
+        assert_eq!(check_hello(&mut good), Ok(()));
+        assert_eq!((good.host.len(), good.ffmpeg.as_str()), (NAME_BYTES_MAX, "ffmpegversion"));
+        assert_eq!(good.devices[0].name, "cpu[2J");
+        let mut devices = AgentHello { devices: vec![good.devices[0].clone(); DEVICES_MAX + 1], ..hello() };
+        assert!(check_hello(&mut devices).is_err());
+        let mut slots = hello();
+        slots.devices[0].slots = SLOTS_MAX + 1;
+        assert!(check_hello(&mut slots).is_err());
+        let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
+        assert!(check(&mut FromAgent::Heartbeat(vec![attempt; ATTEMPTS_MAX])).is_ok());
+        assert!(check(&mut FromAgent::Heartbeat(vec![attempt; ATTEMPTS_MAX + 1])).is_err());
+        let log = LiveLog { commands: vec![], log: "x".repeat(LOG_TAIL_BYTES_MAX + 1) };
+        assert!(check(&mut FromAgent::Log(attempt, log)).is_err());
+    }
+
+    #[test]
+    fn impossible_figures_are_clamped() {
+        let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
+        let wild = Progress { permille: 60_000, fps: f32::NAN, ..Progress::start(Phase::Encoding) };
+        let mut message = FromAgent::Progress(vec![(attempt, wild)]);
+        check(&mut message).unwrap();
+        let FromAgent::Progress(progress) = message else { panic!() };
+        assert_eq!((progress[0].1.permille, progress[0].1.fps), (1000, 0.0));
+    }
+}

@@ -1,0 +1,157 @@
+//! The console's end of the network: accepts connections, decides who is who, and carries messages between agents and
+//! the engine.
+//!
+//! Knows nothing of jobs: it translates streams to [`crate::engine::input::Input`] and back. Every limit of one peer
+//! ends that peer's session and nothing else.
+
+mod accept;
+mod addresses;
+mod complaints;
+mod gate;
+mod join;
+mod limits;
+mod session;
+mod sessions;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quinn::Endpoint;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vc_agent::task::spawn;
+use vc_certs::Authority;
+use vc_certs::endpoint::{self, EndpointError};
+use vc_protocol::close::Close;
+use vc_protocol::id::AgentId;
+
+use crate::engine::input::EngineSender;
+use crate::registry::Registry;
+use complaints::Complaints;
+use gate::Gate;
+use sessions::Sessions;
+
+pub use addresses::reachable;
+
+/// Version told in every hello.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+/// How often expired tokens and the console's certificate are looked at.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// How long sessions get to end once they are told.
+const SESSIONS_END: Duration = Duration::from_secs(5);
+/// How long close frames get to leave.
+const LAST_PACKETS: Duration = Duration::from_secs(2);
+
+/// What the network needs.
+pub struct NetConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The farm's keys.
+    pub authority: Arc<Authority>,
+    /// Who may come in.
+    pub registry: Arc<Registry>,
+    /// Where their messages go.
+    pub engine: EngineSender,
+}
+
+/// What all connections share.
+struct Context {
+    authority: Arc<Authority>,
+    registry: Arc<Registry>,
+    engine: EngineSender,
+    sessions: Sessions,
+    gate: Arc<Gate>,
+    complaints: Complaints,
+}
+
+/// The running network.
+pub struct Net {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    context: Arc<Context>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Net {
+    /// Listens. Agents are heard from here on. To be called within the runtime that carries the network.
+    pub fn start(config: NetConfig) -> Result<Self, EndpointError> {
+        let NetConfig { listen, authority, registry, engine } = config;
+        let endpoint = endpoint::listen(listen, &authority, Arc::<Registry>::clone(&registry))?;
+        let address =
+            endpoint.local_addr().map_err(|source| EndpointError::Socket { address: listen, source })?;
+        let context = Arc::new(Context {
+            authority,
+            registry,
+            engine,
+            sessions: Sessions::default(),
+            gate: Arc::default(),
+            complaints: Complaints::default(),
+        });
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let accept = accept::run(endpoint.clone(), Arc::clone(&context), stop.clone(), tasks.clone());
+        spawn("accept", tasks.track_future(accept));
+        spawn("net housekeeping", tasks.track_future(housekeeping(Arc::clone(&context), stop.clone())));
+        Ok(Net { endpoint, address, context, stop, tasks })
+    }
+
+    /// Where it listens; with the port that was given when 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the sessions of an agent, as after its revocation.
+    pub fn close_agent(&self, agent: AgentId, why: Close) {
+        self.context.sessions.close(agent, why);
+    }
+
+    /// Stops accepting, tells every peer, waits for the sessions' tasks and for the last packets, each with a bound.
+    /// The engine must still take its input, or the bound is what ends the wait.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.context.sessions.close_all(Close::Shutdown);
+        self.tasks.close();
+        // Whoever is in the middle of a handshake hears it from the endpoint.
+        self.endpoint.close((Close::Shutdown as u32).into(), Close::Shutdown.words().as_bytes());
+        if tokio::time::timeout(SESSIONS_END, self.tasks.wait()).await.is_err() {
+            tracing::warn!("{} network tasks did not end in time", self.tasks.len());
+        }
+        if tokio::time::timeout(LAST_PACKETS, self.endpoint.wait_idle()).await.is_err() {
+            tracing::debug!("some close frames may not have left");
+        }
+    }
+}
+
+async fn housekeeping(context: Arc<Context>, stop: CancellationToken) {
+    loop {
+        // Both arms are cancel-safe.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(HOUSEKEEPING) => {}
+        }
+        let (registry, authority) = (Arc::clone(&context.registry), Arc::clone(&context.authority));
+        let work = tokio::task::spawn_blocking(move || {
+            if let Err(e) = registry.sweep(wall_ms()) {
+                tracing::warn!("erase expired tokens: {:#}", anyhow::Error::from(e));
+            }
+            match authority.renew_server() {
+                Ok(true) => tracing::info!("the console's certificate was renewed"),
+                Ok(false) => {}
+                Err(e) => tracing::error!("renew the console's certificate: {:#}", anyhow::Error::from(e)),
+            }
+        });
+        if work.await.is_err() {
+            tracing::error!("housekeeping of the network panicked");
+        }
+    }
+}
+
+/// Wall clock in milliseconds since 1970: tokens outlive the process, so no other clock will do.
+fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

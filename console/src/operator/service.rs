@@ -1,0 +1,192 @@
+//! Answers operators: requests in, calls of the engine, responses out.
+//!
+//! One task a connection. What a client can do wrong ends its own connection at most.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vc_protocol::operator::{PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot};
+
+use super::{SOCKET, adding, wire};
+use crate::engine::handle::{Action, CallError, Handle, WithLog};
+use crate::profiles::{Profiles, user_folder};
+
+/// Most operators at once; each takes a task and two buffers.
+const CLIENTS_MAX: usize = 64;
+/// Least time between two snapshots to one client: ten a second.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+
+/// Makes the line that lets agents in; the text is the reason why it could not.
+pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
+
+/// What every connection needs.
+pub struct Service {
+    /// The engine.
+    pub engine: Handle,
+    /// Where agents dial, for screens.
+    pub listen: String,
+    /// Makes join lines.
+    pub make_token: Box<MakeToken>,
+    /// Cancelled when an operator asks for the end.
+    pub stop_asked: CancellationToken,
+}
+
+/// Listens in the state folder until `stop`. The folder is 0700, the socket 0600, and the peer must be the same user.
+pub fn listen(
+    state_dir: &Path,
+    service: Arc<Service>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let path = state_dir.join(SOCKET);
+    // A socket left by a process that was killed; the lock on the job table keeps this to one server.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let room = Arc::new(tokio::sync::Semaphore::new(CLIENTS_MAX));
+    let tracked = tasks.clone();
+    let accept = async move {
+        loop {
+            let stream = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        tracing::warn!(%error, "accept an operator");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+            };
+            let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+            let (service, stop) = (service.clone(), stop.clone());
+            let client = tracked.track_future(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    ended = serve(stream, &service) => if let Err(error) = ended {
+                        tracing::debug!(%error, "an operator left");
+                    },
+                }
+                drop(permit);
+            });
+            vc_agent::task::spawn("operator", client);
+        }
+        drop(listener);
+        let _ = std::fs::remove_file(path);
+    };
+    vc_agent::task::spawn("operators", tasks.track_future(accept));
+    Ok(())
+}
+
+async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
+    let peer = stream.peer_cred()?.uid();
+    let own = nix::unistd::geteuid().as_raw();
+    if peer != own && peer != 0 {
+        tracing::warn!(uid = peer, "refused an operator: not the user of the server");
+        return Ok(());
+    }
+    while let Some(request) = wire::receive::<Request>(&mut stream).await? {
+        if request == Request::Subscribe {
+            return snapshots(&mut stream, service).await;
+        }
+        if let Request::Add(request) = request {
+            adding::add(&mut stream, &service.engine, request).await?;
+            continue;
+        }
+        let stopping = request == Request::Stop;
+        let response = answer(service, request).await;
+        wire::send(&mut stream, &response).await?;
+        if stopping {
+            service.stop_asked.cancel();
+        }
+    }
+    Ok(())
+}
+
+/// Sends a snapshot now and after each change. A slow reader gets fewer, never old ones.
+async fn snapshots(stream: &mut UnixStream, service: &Service) -> io::Result<()> {
+    let mut snapshots = service.engine.snapshots();
+    let mut every = tokio::time::interval(SNAPSHOT_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    wire::send(stream, &snapshot(service).await).await?;
+    loop {
+        every.tick().await;
+        if snapshots.changed().await.is_err() {
+            return Ok(());
+        }
+        let newest = snapshots.borrow_and_update().clone();
+        wire::send(stream, &shown(service, &newest)).await?;
+    }
+}
+
+async fn snapshot(service: &Service) -> Response {
+    let now = service.engine.snapshot().await;
+    now.map_or_else(unavailable, |snapshot| shown(service, &snapshot))
+}
+
+fn shown(service: &Service, snapshot: &Snapshot) -> Response {
+    Response::Snapshot(Box::new(Snapshot { listen: service.listen.clone(), ..snapshot.clone() }))
+}
+
+async fn answer(service: &Service, request: Request) -> Response {
+    let engine = &service.engine;
+    let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
+    match request {
+        Request::Snapshot => snapshot(service).await,
+        Request::Jobs { filter, offset, limit } => {
+            let limit = (limit as usize).min(PAGE_ROWS_MAX);
+            engine.page(filter, offset, limit).await.map_or_else(unavailable, Response::Page)
+        }
+        Request::Job(id) | Request::Log(id) => {
+            let with_log = if matches!(request, Request::Log(_)) { WithLog::Yes } else { WithLog::No };
+            match engine.detail(id, with_log).await {
+                Ok(Some(detail)) => Response::Detail(Box::new(detail)),
+                Ok(None) => no_job(id),
+                Err(error) => unavailable(error),
+            }
+        }
+        Request::Retry(selection) => act(engine, Action::Retry, selection).await,
+        Request::Cancel(selection) => act(engine, Action::Cancel, selection).await,
+        Request::Why(id) => match engine.why(id).await {
+            Ok(Some(why)) => Response::Why(why),
+            Ok(None) => no_job(id),
+            Err(error) => unavailable(error),
+        },
+        Request::TokenCreate { uses, ttl_s } => {
+            match (service.make_token)(uses, Duration::from_secs(ttl_s)) {
+                Ok(line) => Response::Token { line, ttl_s },
+                Err(reason) => refused(RefusalCode::Unavailable, reason),
+            }
+        }
+        Request::Profiles => match Profiles::load(user_folder().as_deref()) {
+            Ok(profiles) => Response::Profiles(profiles.list()),
+            Err(error) => refused(RefusalCode::Usage, error.to_string()),
+        },
+        Request::Stop => Response::Stopping,
+        Request::Add(_) | Request::Subscribe => {
+            refused(RefusalCode::Usage, "this request makes a stream".to_owned())
+        }
+    }
+}
+
+async fn act(engine: &Handle, action: Action, selection: Selection) -> Response {
+    let acted = async { engine.act(action, engine.select(selection).await?).await };
+    acted.await.map_or_else(unavailable, Response::Acted)
+}
+
+pub(super) fn refused(code: RefusalCode, message: String) -> Response {
+    Response::Refused { code, message }
+}
+
+pub(super) fn unavailable(error: CallError) -> Response {
+    refused(RefusalCode::Unavailable, format!("{:#}", anyhow::Error::from(error)))
+}

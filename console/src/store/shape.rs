@@ -1,0 +1,185 @@
+//! What the rows hold, and where a job stands in the index.
+
+use serde::{Deserialize, Serialize};
+use vc_farm::record::{AttemptRecord, JobRecord, Lease};
+use vc_protocol::agent::AgentHello;
+use vc_protocol::device::Device;
+use vc_protocol::id::{AttemptNo, JobId, ProfileId, RootId, TaskNo};
+use vc_protocol::job::{JobSpec, JobState};
+use vc_protocol::profile::NamedProfile;
+
+use super::row::Row;
+use super::tables::IndexKey;
+
+/// Attempts that a job's row points to; older ones stay in their table, out of sight.
+pub(super) const RUNS_MAX: usize = 10;
+
+/// A whole job with what points to its attempts: one row, so that a hand-out is one read and an end is one write.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoredJob {
+    /// What was asked for.
+    pub(super) spec: JobSpec,
+    /// As the farm core made it.
+    pub(super) record: JobRecord,
+    /// Attempts that ended, oldest first, at most [`RUNS_MAX`].
+    pub(super) runs: Vec<Run>,
+}
+
+/// Points from a job to one attempt that ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Run {
+    /// Its task.
+    pub(super) task: TaskNo,
+    /// Its number.
+    pub(super) no: AttemptNo,
+    /// Who had it.
+    pub(super) lease: Lease,
+    /// Its place in the table of attempts.
+    pub(super) at: u64,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct EventRow {
+    /// When, milliseconds since 1970.
+    pub(super) at_ms: i64,
+    /// The sentence.
+    pub(super) text: String,
+    /// The job concerned.
+    pub(super) job: Option<JobId>,
+}
+
+/// Sources that were added together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BatchRow {
+    /// When, milliseconds since 1970.
+    pub(super) created_ms: i64,
+    /// From where.
+    pub(super) source_root: RootId,
+}
+
+/// What an agent was like when it was last connected, for screens and for the names of devices.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// Where it dialled from.
+    pub address: String,
+    /// Version of the program.
+    pub version: String,
+    /// First line of `ffmpeg -version`.
+    pub ffmpeg: String,
+    /// Its devices.
+    pub devices: Vec<Device>,
+}
+
+impl Seen {
+    /// What a connecting agent says of itself.
+    pub fn of(name: &str, address: String, hello: &AgentHello) -> Self {
+        Seen {
+            name: name.to_owned(),
+            address,
+            version: hello.version.clone(),
+            ffmpeg: hello.ffmpeg.clone(),
+            devices: hello.devices.clone(),
+        }
+    }
+}
+
+/// Numbers handed out next, and sums over the whole table. One row, written with every turn.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Counters {
+    pub(super) last_job: u64,
+    pub(super) last_root: u32,
+    pub(super) last_profile: u32,
+    pub(super) last_batch: u32,
+    pub(super) last_attempt: u64,
+    pub(super) last_event: u64,
+    /// Grows with every turn that wrote something.
+    pub(super) revision: u64,
+    pub(super) tally: Tally,
+}
+
+/// Sums over the whole table; always equal to what its rows say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Jobs by state, in the order of [`JobState::ALL`].
+    pub by_state: [u64; 7],
+    /// Source bytes of completed jobs.
+    pub bytes_in: u64,
+    /// Output bytes of completed jobs.
+    pub bytes_out: u64,
+    /// Source milliseconds of completed jobs.
+    pub media_ms: u64,
+    /// Expected work of jobs in final states.
+    pub cost_done: u64,
+    /// Expected work of all others.
+    pub cost_open: u64,
+}
+
+impl Tally {
+    pub(super) fn enter(&mut self, record: &JobRecord) {
+        self.shift(record, |sum, by| *sum = sum.saturating_add(by));
+    }
+
+    pub(super) fn leave(&mut self, record: &JobRecord) {
+        self.shift(record, |sum, by| *sum = sum.saturating_sub(by));
+    }
+
+    fn shift(&mut self, record: &JobRecord, add: impl Fn(&mut u64, u64)) {
+        add(&mut self.by_state[record.state as usize], 1);
+        let cost = if record.state.is_final() { &mut self.cost_done } else { &mut self.cost_open };
+        add(cost, record.cost);
+        if let (JobState::Completed, Some(result)) = (record.state, &record.result) {
+            add(&mut self.bytes_in, result.bytes_in);
+            add(&mut self.bytes_out, result.bytes_out);
+            add(&mut self.media_ms, result.media_ms);
+        }
+    }
+
+    /// Jobs in this state.
+    pub fn of(&self, state: JobState) -> u64 {
+        self.by_state[state as usize]
+    }
+}
+
+/// Where a job stands: pending ones in the order in which they are handed out, running ones by number, all others
+/// newest first.
+pub(super) fn index_key(record: &JobRecord) -> IndexKey {
+    let id = record.id.0;
+    match record.state {
+        JobState::Pending => (JobState::Pending as u8, !record.priority.0, !record.cost, id),
+        JobState::Running => (JobState::Running as u8, 0, 0, id),
+        state @ (JobState::Completed
+        | JobState::Failed
+        | JobState::Cancelled
+        | JobState::Skipped
+        | JobState::Held) => (state as u8, 0, !(record.updated_ms.max(0) as u64), !id),
+    }
+}
+
+/// The job of an index key.
+pub(super) fn index_job(key: IndexKey) -> JobId {
+    let by_number = key.0 == JobState::Pending as u8 || key.0 == JobState::Running as u8;
+    JobId(if by_number { key.3 } else { !key.3 })
+}
+
+/// Key of a source: what must be equal for a rescan to find nothing new, except size and time.
+pub(super) fn source_key(
+    source_root: RootId,
+    profile: ProfileId,
+    output_root: RootId,
+    path: &[u8],
+) -> Vec<u8> {
+    let mut key = Vec::with_capacity(12 + path.len());
+    for part in [source_root.0, profile.0, output_root.0] {
+        key.extend_from_slice(&part.to_be_bytes());
+    }
+    key.extend_from_slice(path);
+    key
+}
+
+macro_rules! rows {
+    ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
+}
+rows!(StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile);

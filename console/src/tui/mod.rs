@@ -1,0 +1,56 @@
+//! The dashboard: a client of the operator service on a terminal.
+//!
+//! Owns screens, keys and the terminal. Knows nothing of sockets, stores and agents: it sends
+//! [`vc_protocol::operator::Request`]s into a [`Link`] and draws what comes back. Messages go through
+//! `state::update`, which is pure; `model::model` turns the state into words and `view` paints them.
+
+mod app;
+mod keys;
+mod link;
+mod look;
+mod model;
+mod state;
+mod term;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use app::run;
+pub use link::{Link, Reply, RequestTag};
+pub use look::{Color, Glyphs, Look};
+pub use state::filter::{FilterError, parse as parse_filter};
+
+/// What the dashboard is in front of: decides what leaving means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A server that outlives the dashboard: leaving detaches.
+    Attach,
+    /// The farm lives in this process: leaving cancels everything.
+    Convert,
+}
+
+/// How the dashboard is to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What it is in front of.
+    pub mode: Mode,
+    /// Glyphs, colours, time zone, frame rate.
+    pub look: Look,
+}
+
+/// How the dashboard ended; the caller acts on it after the terminal is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// The operator left; the farm goes on (or nothing was running).
+    Detached,
+    /// The operator asks to stop the server; the request is not sent yet.
+    StopFarm,
+    /// The operator gave up the conversion: cancel everything and quit.
+    CancelAll,
+    /// The link said that all is done ([`Reply::End`]).
+    Ended,
+    /// SIGTERM or SIGHUP came; the signal's number.
+    Signal(i32),
+    /// The terminal is gone.
+    Hangup,
+}

@@ -1,0 +1,254 @@
+//! From the state to the words of one frame. Pure: the same state, size and time give the same frame.
+//!
+//! Everything is cut, padded and placed here; the view only paints.
+
+mod chart;
+mod detail;
+mod jobs;
+mod overlay;
+mod overview;
+mod table;
+pub(crate) mod text;
+mod words;
+
+use ratatui::layout::{Rect, Size};
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{AgentState, Snapshot};
+use vc_protocol::progress::Phase;
+
+use self::text::{Line, Role, clean, cut, head, width};
+use super::keys;
+use super::look::Glyphs;
+use super::state::{Millis, Screen, State};
+
+/// Least size of the full screens; below it four lines say the most important.
+const WIDTH_MIN: u16 = 60;
+/// See [`WIDTH_MIN`].
+const HEIGHT_MIN: u16 = 16;
+
+/// A dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dialog {
+    pub(crate) title: String,
+    /// With its border, inside the frame.
+    pub(crate) area: Rect,
+    /// As many as fit inside the border.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One frame in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FrameModel {
+    /// From the top, at most as many as the frame has rows.
+    pub(crate) lines: Vec<Line>,
+    pub(crate) dialog: Option<Dialog>,
+    /// Where text is typed.
+    pub(crate) cursor: Option<(u16, u16)>,
+    /// The picture is old.
+    pub(crate) dimmed: bool,
+    pub(crate) glyphs: Glyphs,
+}
+
+/// The frame for a state, a size and a time.
+pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
+    let glyphs = state.look.glyphs;
+    let mut frame =
+        FrameModel { lines: Vec::new(), dialog: None, cursor: None, dimmed: state.gone.is_some(), glyphs };
+    let (columns, rows) = (usize::from(size.width), usize::from(size.height));
+    if size.width < WIDTH_MIN || size.height < HEIGHT_MIN {
+        frame.lines = short_form(state, columns);
+    } else {
+        frame.lines.push(header(state, columns, now));
+        frame.lines.push(tabs(state, columns));
+        let body_rows = rows - 3;
+        let mut body = match (&state.detail, state.screen) {
+            (Some(open), _) => detail::body(state, open, columns, body_rows),
+            (None, Screen::Overview) => overview::body(state, columns, body_rows, now),
+            (None, Screen::Jobs) => jobs::body(state, columns, body_rows, now),
+        };
+        body.resize(body_rows, Line::default());
+        frame.lines.extend(body);
+        frame.lines.push(footer(state, columns));
+        status(state, columns, now, &mut frame);
+    }
+    frame.lines.truncate(rows);
+    for line in &mut frame.lines {
+        line.fit(columns);
+    }
+    frame.dialog = overlay::dialog(state, size);
+    frame
+}
+
+/// Lines by which the open dialog can be scrolled.
+pub(crate) fn overlay_scroll_max(state: &State) -> usize {
+    overlay::scroll_max(state, state.size)
+}
+
+/// Lines by which the open tab of a job can be scrolled.
+pub(crate) fn detail_scroll_max(state: &State) -> usize {
+    let rows = usize::from(state.size.height).saturating_sub(3);
+    state.detail.as_ref().map_or(0, |d| detail::scroll_max(state, d, usize::from(state.size.width), rows))
+}
+
+/// Farm, capacity, clock.
+fn header(state: &State, columns: usize, now: Millis) -> Line {
+    let glyphs = state.look.glyphs;
+    let Some(snapshot) = &state.snapshot else { return Line::new(" vc   waiting for the server") };
+    let farm = clean(&snapshot.farm, glyphs);
+    let time = words::time(state.wall_ms(now), &state.look.zone);
+    let mut line = Line::new(" vc ").with(Role::Strong, head(&farm, 24));
+    let (right, up) = if state.active() && state.gone.is_none() {
+        let up_ms = snapshot.up_ms + now.saturating_sub(state.heard);
+        (time, format!("   up {}", words::length(up_ms / 1000)))
+    } else {
+        (format!("idle since {time}"), String::new())
+    };
+    let right = if state.gone.is_some() { String::new() } else { right };
+    let parts = [
+        (columns >= 110 && !snapshot.listen.is_empty())
+            .then(|| format!("   console {}", clean(&snapshot.listen, glyphs))),
+        Some(up),
+        Some(capacity(snapshot)),
+    ];
+    for part in parts.into_iter().flatten() {
+        if line.width() + width(&part) + width(&right) + 2 <= columns {
+            line.push(Role::Plain, part);
+        }
+    }
+    line.pad_to(columns.saturating_sub(width(&right) + 1)).push(Role::Plain, right);
+    line
+}
+
+/// `agents 4/5   devices 5/7   slots 23/27`
+fn capacity(snapshot: &Snapshot) -> String {
+    let (mut ok, mut devices, mut devices_ok, mut slots, mut busy) = (0, 0, 0, 0, 0);
+    for agent in &snapshot.agents {
+        let up = matches!(agent.state, AgentState::Ok | AgentState::Draining);
+        ok += usize::from(up);
+        devices += agent.devices.len();
+        if up {
+            devices_ok += agent.devices.len();
+            slots += agent.devices.iter().map(|d| usize::from(d.slots)).sum::<usize>();
+            busy += agent.devices.iter().map(busy_slots).sum::<usize>();
+        }
+    }
+    format!(
+        "   agents {ok}/{}   devices {devices_ok}/{devices}   slots {busy}/{slots}",
+        snapshot.agents.len()
+    )
+}
+
+/// Slots of a device that work.
+fn busy_slots(device: &vc_protocol::operator::DeviceView) -> usize {
+    device.runs.iter().filter(|r| r.progress.phase != Phase::Waiting).count()
+}
+
+fn tabs(state: &State, columns: usize) -> Line {
+    let jobs: u64 = state.snapshot.as_ref().map_or(0, |s| s.totals.by_state.iter().sum());
+    let jobs = if jobs > 0 { format!("2 Jobs {}", words::count(jobs)) } else { "2 Jobs".into() };
+    let mut line = Line::default();
+    for (screen, word) in [(Screen::Overview, "1 Overview".to_owned()), (Screen::Jobs, jobs)] {
+        if screen == state.screen {
+            line.push(Role::Strong, format!("[{word}]"));
+        } else {
+            line.push(Role::Plain, format!(" {word} "));
+        }
+    }
+    let marked = state.jobs.marks.count();
+    if marked > 0 {
+        line.push(Role::Strong, format!("   {} marked", words::count(marked)));
+    }
+    let help = if columns >= 100 { "? help " } else { "?help " };
+    line.pad_to(columns.saturating_sub(help.len())).push(Role::Plain, help);
+    line
+}
+
+/// The keys that do something now on what is selected; help and leave always stay.
+fn footer(state: &State, columns: usize) -> Line {
+    let works = |b: &&keys::Binding| !b.footer.is_empty() && state.refusal(b.command).is_none();
+    let listed: Vec<&keys::Binding> = keys::bindings(state.place()).filter(works).collect();
+    let last = |b: &&&keys::Binding| matches!(b.command, keys::Command::Help | keys::Command::Leave);
+    let ends: String = listed.iter().filter(last).map(|b| format!("  {}", b.footer)).collect();
+    let mut text = String::new();
+    for binding in listed.iter().filter(|b| !last(b)) {
+        let part = format!("{}{}", if text.is_empty() { " " } else { "  " }, binding.footer);
+        if width(&text) + part.len() + ends.len() > columns {
+            break;
+        }
+        text += &part;
+    }
+    if text.is_empty() {
+        text = ends.replacen("  ", " ", 1);
+    } else {
+        text += &ends;
+    }
+    Line::new(text)
+}
+
+/// What lies over the last lines: the filter's text field, else the server's silence, else a notice.
+fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
+    let glyphs = state.look.glyphs;
+    let Some(last) = frame.lines.len().checked_sub(1) else { return };
+    if let Some(prompt) = &state.prompt {
+        // Text, caret, message: one line each, so that a long message is read whole.
+        let room = columns.saturating_sub(4);
+        let value = prompt.input.value();
+        let scroll = prompt.input.visual_scroll(room);
+        let shown = head(&clean(&value[head(value, scroll).len()..], glyphs), room);
+        let column = |before: usize| 3 + before.saturating_sub(scroll);
+        frame.lines[last - 2] = Line::role(Role::Strong, format!(" / {shown}"));
+        let cursor = column(prompt.input.visual_cursor());
+        frame.cursor = Some((u16::try_from(cursor).unwrap_or(0), u16::try_from(last - 2).unwrap_or(0)));
+        let mut caret = Line::default();
+        let mut message =
+            Line::new("   enter apply  esc leave  ctrl-u clear   words  \"text\"  state:failed,held");
+        if let Some(error) = &prompt.error {
+            caret.pad_to(column(width(&value[..value.floor_char_boundary(error.at)]))).push(Role::Bad, "^");
+            message = Line::role(Role::Bad, cut(&format!("   {}", error.message), columns, glyphs));
+        }
+        frame.lines[last - 1] = caret;
+        frame.lines[last] = message;
+    } else if let Some(gone) = &state.gone {
+        let silent = words::length(now.saturating_sub(gone.since) / 1000);
+        let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
+        let text = format!(" no word from the server for {silent}, trying again ({}){notice}", gone.reason);
+        frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
+    } else if let Some(notice) = &state.notice {
+        frame.lines[last - 1] =
+            Line::role(Role::Strong, format!(" {}", cut(&notice.text, columns - 1, glyphs)));
+    }
+}
+
+/// For windows too small for a screen.
+fn short_form(state: &State, columns: usize) -> Vec<Line> {
+    let glyphs = state.look.glyphs;
+    let Some(snapshot) = &state.snapshot else { return vec![Line::new("waiting for the server")] };
+    let totals = &snapshot.totals;
+    let shown = [
+        (JobState::Running, "running"),
+        (JobState::Failed, "failed"),
+        (JobState::Pending, "pending"),
+        (JobState::Completed, "done"),
+    ];
+    let counts = shown.map(|(of, word)| format!("{} {word}", words::count(state.counted(of))));
+    let eta = totals.eta_s.map_or("-".into(), |s| format!("~{}", words::length(s)));
+    let third = match (&state.gone, snapshot.needs.first()) {
+        (Some(_), _) => "no word from the server".to_owned(),
+        (None, Some(need)) => format!("{} need you: {} {}", snapshot.needs.len(), need.kind, need.what),
+        (None, None) => "nothing needs you".to_owned(),
+    };
+    let speed = format!("speed {}  ETA {eta}", words::speed(totals.speed));
+    let lines = [counts.join("  "), speed, third, format!("make the window {WIDTH_MIN}x{HEIGHT_MIN}")];
+    lines.map(|text| Line::new(cut(&text, columns, glyphs))).into()
+}
+
+/// The colour of a job's state.
+fn state_role(state: JobState) -> Role {
+    match state {
+        JobState::Pending | JobState::Skipped => Role::Plain,
+        JobState::Running => Role::Busy,
+        JobState::Completed => Role::Good,
+        JobState::Failed => Role::Bad,
+        JobState::Cancelled | JobState::Held => Role::Odd,
+    }
+}

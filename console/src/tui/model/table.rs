@@ -1,0 +1,124 @@
+//! Columns that share a width: the least important ones drop first, what is left over goes to those that grow.
+
+use super::text::{Line, Role};
+
+/// Where the text of a cell stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    pub(crate) title: &'static str,
+    pub(crate) align: Align,
+    /// Narrowest useful width.
+    pub(crate) min: usize,
+    /// Share of what is left over.
+    pub(crate) grow: usize,
+    /// It grows no further than this.
+    pub(crate) max: usize,
+    /// The lowest one drops first.
+    pub(crate) keep: u8,
+}
+
+/// A column of fixed width.
+pub(crate) const fn fixed(title: &'static str, align: Align, width: usize, keep: u8) -> Column {
+    Column { title, align, min: width, grow: 0, max: width, keep }
+}
+
+/// A column that grows.
+pub(crate) const fn growing(
+    title: &'static str,
+    (min, max): (usize, usize),
+    grow: usize,
+    keep: u8,
+) -> Column {
+    Column { title, align: Align::Left, min, grow, max, keep }
+}
+
+/// Width of each column; 0 for those that dropped. One blank stands between two.
+pub(crate) fn widths<const N: usize>(columns: &[Column; N], total: usize) -> [usize; N] {
+    let mut widths = columns.map(|c| c.min);
+    let used = |widths: &[usize; N]| {
+        let shown = widths.iter().filter(|w| **w > 0).count();
+        widths.iter().sum::<usize>() + shown.saturating_sub(1)
+    };
+    while used(&widths) > total {
+        let last = (0..N).filter(|i| widths[*i] > 0).min_by_key(|i| columns[*i].keep);
+        match last {
+            Some(i) if widths.iter().filter(|w| **w > 0).count() > 1 => widths[i] = 0,
+            // The last column takes what there is.
+            Some(i) => {
+                widths[i] = total;
+                break;
+            }
+            None => break,
+        }
+    }
+    let mut left = total.saturating_sub(used(&widths));
+    while left > 0 {
+        let growing: Vec<usize> = (0..N)
+            .filter(|i| widths[*i] > 0 && columns[*i].grow > 0 && widths[*i] < columns[*i].max)
+            .collect();
+        let shares: usize = growing.iter().map(|i| columns[*i].grow).sum();
+        if shares == 0 {
+            break;
+        }
+        let before = left;
+        for i in growing {
+            let room = columns[i].max - widths[i];
+            let more = (before * columns[i].grow).div_ceil(shares).min(room).min(left);
+            widths[i] += more;
+            left -= more;
+        }
+    }
+    widths
+}
+
+/// The line of titles.
+pub(crate) fn heads<const N: usize>(columns: &[Column; N], widths: &[usize; N]) -> Line {
+    row(columns, widths, columns.map(|c| Line::role(Role::Strong, c.title)))
+}
+
+/// A line of cells.
+pub(crate) fn row<const N: usize>(columns: &[Column; N], widths: &[usize; N], cells: [Line; N]) -> Line {
+    let mut line = Line::default();
+    for ((column, width), mut cell) in columns.iter().zip(widths).zip(cells) {
+        if *width == 0 {
+            continue;
+        }
+        if !line.spans.is_empty() {
+            line.push(Role::Plain, " ");
+        }
+        if column.align == Align::Right {
+            let blanks = width.saturating_sub(cell.width());
+            line.push(Role::Plain, " ".repeat(blanks));
+            cell.fit(width - blanks);
+        } else {
+            cell.fit(*width);
+        }
+        line.extend(cell);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 3] =
+        [growing("name", (4, 100), 1, 255), fixed("x", Align::Right, 3, 1), fixed("y", Align::Left, 3, 2)];
+
+    #[test]
+    fn columns_drop_by_priority_and_the_rest_grows() {
+        assert_eq!(widths(&COLUMNS, 20), [12, 3, 3]);
+        assert_eq!(widths(&COLUMNS, 12), [4, 3, 3]);
+        assert_eq!(widths(&COLUMNS, 11), [7, 0, 3]);
+        assert_eq!(widths(&COLUMNS, 5), [5, 0, 0]);
+        assert_eq!(widths(&COLUMNS, 2), [2, 0, 0]);
+        assert_eq!(widths(&COLUMNS, 0), [0, 0, 0]);
+    }
+}

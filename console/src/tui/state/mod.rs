@@ -1,0 +1,388 @@
+//! What the dashboard knows, and how each message changes it. Pure: no clock, no terminal, no socket, no style.
+//!
+//! [`update`] is the only door; what it wants done comes back as [`Action`]s.
+
+pub(crate) mod detail;
+pub(crate) mod filter;
+pub(crate) mod jobs;
+mod on_key;
+mod on_reply;
+pub(crate) mod overlay;
+pub(crate) mod overview;
+
+use std::collections::BTreeMap;
+
+use ratatui::layout::Size;
+use vc_protocol::id::JobId;
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{JobRow, Request, Snapshot};
+use vc_protocol::path::FilePath;
+
+use self::detail::Detail;
+use self::filter::FilterError;
+use self::jobs::{Asked, Jobs, Marks};
+use self::overlay::{JobRef, Overlay, Target, Verb};
+use self::overview::{Node, Overview, Row};
+use super::keys::{Command, Key, Place};
+use super::link::{Reply, RequestTag};
+use super::look::Look;
+use super::{Leave, Mode};
+
+/// Milliseconds since the dashboard started.
+pub(crate) type Millis = u64;
+
+/// How long a notice stands.
+const NOTICE_MS: Millis = 5000;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Msg {
+    Key(Key),
+    Paste(String),
+    Resize(Size),
+    Reply(Reply),
+    /// A time given by [`State::next_tick`] came.
+    Tick,
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    Send(RequestTag, Request),
+    Leave(Leave),
+    /// Clear the terminal and draw everything.
+    Repaint,
+}
+
+/// Screens with a tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Screen {
+    Overview,
+    Jobs,
+}
+
+/// The filter's text field.
+#[derive(Debug, Clone)]
+pub(crate) struct Prompt {
+    pub(crate) input: tui_input::Input,
+    pub(crate) error: Option<FilterError>,
+}
+
+/// One line for the operator that goes away by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) text: String,
+    pub(crate) until: Millis,
+}
+
+/// The server does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub(crate) since: Millis,
+    pub(crate) reason: String,
+}
+
+/// Everything that is drawn is drawn from this.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) mode: Mode,
+    pub(crate) look: Look,
+    pub(crate) size: Size,
+    pub(crate) screen: Screen,
+    pub(crate) snapshot: Option<Box<Snapshot>>,
+    /// When the snapshot came.
+    pub(crate) heard: Millis,
+    pub(crate) gone: Option<Gone>,
+    pub(crate) overview: Overview,
+    pub(crate) jobs: Jobs,
+    pub(crate) detail: Option<Detail>,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) prompt: Option<Prompt>,
+    pub(crate) notice: Option<Notice>,
+    /// Commands under way.
+    acting: BTreeMap<RequestTag, Verb>,
+    /// The question behind the why dialog.
+    asked_why: Option<RequestTag>,
+    /// The question whether the server is back.
+    probe: Option<RequestTag>,
+    next_tag: u64,
+    /// The dialog was not drawn yet: keys pressed by now were meant for what lies under it.
+    unseen: bool,
+    /// The picture is no longer what this says.
+    pub(crate) dirty: bool,
+}
+
+impl State {
+    pub(crate) fn new(mode: Mode, look: Look, size: Size) -> State {
+        State {
+            mode,
+            look,
+            size,
+            screen: Screen::Overview,
+            snapshot: None,
+            heard: 0,
+            gone: None,
+            overview: Overview::default(),
+            jobs: Jobs::default(),
+            detail: None,
+            overlay: None,
+            prompt: None,
+            notice: None,
+            acting: BTreeMap::new(),
+            asked_why: None,
+            probe: None,
+            next_tag: 0,
+            unseen: false,
+            dirty: true,
+        }
+    }
+
+    /// What this says is on the screen.
+    pub(crate) fn drawn(&mut self) {
+        self.dirty = false;
+        self.unseen = false;
+    }
+
+    /// Who has the keys.
+    pub(crate) fn place(&self) -> Place {
+        match (&self.overlay, &self.detail, self.screen, self.mode) {
+            (Some(Overlay::Help { .. } | Overlay::Why { .. }), ..) => Place::Reading,
+            (Some(Overlay::Confirm(_)), ..) => Place::Confirm,
+            (Some(Overlay::Leave { .. }), _, _, Mode::Attach) => Place::LeaveAttach,
+            (Some(Overlay::Leave { .. }), _, _, Mode::Convert) => Place::LeaveConvert,
+            (None, ..) => self.below(),
+        }
+    }
+
+    /// The screen that lies under a dialog.
+    pub(crate) fn below(&self) -> Place {
+        match (&self.detail, self.screen) {
+            (Some(_), _) => Place::Detail,
+            (None, Screen::Overview) => Place::Overview,
+            (None, Screen::Jobs) => Place::Jobs,
+        }
+    }
+
+    pub(crate) fn counted(&self, state: JobState) -> u64 {
+        let counts = self.snapshot.as_ref().map(|s| s.totals.by_state).unwrap_or_default();
+        counts[state as usize]
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.snapshot.as_ref().map_or(0, |s| s.revision)
+    }
+
+    /// Something moves by itself, so the clock is worth drawing.
+    pub(crate) fn active(&self) -> bool {
+        let retries = self.snapshot.as_ref().is_some_and(|s| s.totals.to_retry > 0);
+        self.counted(JobState::Running) > 0 || retries
+    }
+
+    /// The server's clock, milliseconds since 1970; stands still while nothing runs.
+    pub(crate) fn wall_ms(&self, now: Millis) -> i64 {
+        let told = self.snapshot.as_ref().map_or(0, |s| s.now_ms);
+        let since = if self.active() && self.gone.is_none() { now.saturating_sub(self.heard) } else { 0 };
+        told.saturating_add_unsigned(since)
+    }
+
+    /// When time alone changes something. None: nothing until something happens.
+    pub(crate) fn next_tick(&self, now: Millis) -> Option<Millis> {
+        let clock = (self.active() || self.gone.is_some()).then(|| {
+            let into = u64::try_from(self.wall_ms(now).rem_euclid(1000)).unwrap_or(0);
+            if self.gone.is_some() { now + 1000 } else { now + 1000 - into }
+        });
+        let fetch = (self.below() == Place::Jobs).then(|| self.jobs.due(self.revision())).flatten();
+        let detail = self.detail_due();
+        let live = |due: Option<Millis>| due.filter(|_| self.gone.is_none());
+        let notice = self.notice.as_ref().map(|n| n.until);
+        [clock, live(fetch), live(detail), notice].into_iter().flatten().min().map(|due| due.max(now))
+    }
+
+    fn detail_due(&self) -> Option<Millis> {
+        let detail = self.detail.as_ref()?;
+        let running = detail.data.as_ref().is_some_and(|d| d.row.state == JobState::Running);
+        detail.due(self.revision(), running)
+    }
+
+    /// Rows of the jobs table in sight: all but header, tabs, title, column heads, cause and footer.
+    pub(crate) fn jobs_height(&self) -> u64 {
+        u64::from(self.size.height.saturating_sub(6)).max(1)
+    }
+
+    /// The job under the cursor or open.
+    pub(crate) fn selected(&self) -> Option<JobRef> {
+        let id = match (&self.detail, self.screen) {
+            (Some(detail), _) => detail.job,
+            (None, Screen::Jobs) => self.jobs.selected?,
+            (None, Screen::Overview) => match self.overview.selected? {
+                Node::Run(job) => job,
+                Node::Agent(_) | Node::Device(..) => return None,
+            },
+        };
+        self.find(id)
+    }
+
+    /// What is known of a job: a running one from the snapshot, which is newest.
+    pub(crate) fn find(&self, id: JobId) -> Option<JobRef> {
+        let run = self.snapshot.as_deref().and_then(|s| find_run(s, id));
+        let detail = self.detail.as_ref().and_then(|d| d.data.as_ref()).map(|d| &d.row);
+        let rows = self.jobs.window.iter().flat_map(|w| &w.page.rows);
+        run.or_else(|| detail.into_iter().chain(rows).find(|row| row.id == id).map(row_ref))
+    }
+
+    /// What a command is for: the open job, else the marked ones, else the one under the cursor.
+    pub(crate) fn target(&self) -> Option<Target> {
+        match &self.jobs.marks {
+            Marks::All { filter, count } if self.detail.is_none() => {
+                Some(Target::All { filter: filter.clone(), count: *count })
+            }
+            Marks::Jobs(jobs) if self.detail.is_none() && !jobs.is_empty() => {
+                let newest = |job: &JobRef| self.find(job.id).unwrap_or_else(|| job.clone());
+                Some(Target::Jobs(jobs.values().map(newest).collect()))
+            }
+            Marks::All { .. } | Marks::Jobs(_) => self.selected().map(|job| Target::Jobs(vec![job])),
+        }
+    }
+
+    /// Why a command does nothing now; none if it works.
+    pub(crate) fn refusal(&self, command: Command) -> Option<&'static str> {
+        let some_job = |fits: fn(&JobRef) -> bool| match self.target() {
+            None => false,
+            Some(Target::All { .. }) => true,
+            Some(Target::Jobs(jobs)) => jobs.iter().any(fits),
+        };
+        let asks = matches!(command, Command::Retry | Command::Cancel | Command::Why | Command::StopFarm);
+        if asks && self.gone.is_some() {
+            return Some("no word from the server: nothing can be asked of it now");
+        }
+        let only = |fails: bool, reason| if fails { Some(reason) } else { None };
+        // Commands that are not named here always do something.
+        if command == Command::Retry {
+            let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
+            only(!some_job(retryable), reason)
+        } else if command == Command::Cancel {
+            only(!some_job(|j| !j.state.is_final()), "nothing to cancel here: it has ended")
+        } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
+            only(self.selected().is_none(), "no job is selected")
+        } else if command == Command::Open {
+            only(self.selected().is_none() && self.overview_row().is_none(), "nothing is selected")
+        } else if command == Command::MarkNone {
+            only(self.jobs.marks.count() == 0, "nothing is marked")
+        } else if command == Command::MarkAll {
+            only(self.jobs.count() == 0, "there is no job to mark")
+        } else {
+            None
+        }
+    }
+
+    /// The selected row of the tree, when it can be folded.
+    fn overview_row(&self) -> Option<Node> {
+        self.overview.selected.filter(|n| self.screen == Screen::Overview && !matches!(n, Node::Run(_)))
+    }
+
+    fn say(&mut self, now: Millis, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), until: now + NOTICE_MS });
+    }
+
+    fn send(&mut self, request: Request, out: &mut Vec<Action>) -> RequestTag {
+        self.next_tag += 1;
+        let tag = RequestTag(self.next_tag);
+        out.push(Action::Send(tag, request));
+        tag
+    }
+}
+
+/// Whether a retry makes sense.
+fn retryable(job: &JobRef) -> bool {
+    match job.state {
+        JobState::Failed | JobState::Cancelled | JobState::Skipped | JobState::Held => true,
+        JobState::Pending | JobState::Running | JobState::Completed => false,
+    }
+}
+
+fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
+    let everything = Overview::default();
+    everything.rows(snapshot).into_iter().find_map(|row| match row {
+        Row::Run(agent, device, run) if run.attempt.job == id => Some(JobRef {
+            id,
+            name: file_name(&run.source),
+            state: JobState::Running,
+            waits: false,
+            place: format!("{}/{}", agent.name, device.name),
+            permille: Some(run.progress.permille),
+            spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
+        }),
+        Row::Run(..) | Row::Agent(_) | Row::Device(..) => None,
+    })
+}
+
+pub(crate) fn row_ref(row: &JobRow) -> JobRef {
+    JobRef {
+        id: row.id,
+        name: file_name(&row.source),
+        state: row.state,
+        waits: row.not_before_ms.is_some(),
+        place: row.place.clone(),
+        permille: row.progress.map(|p| p.permille),
+        spent_ms: row.progress.map_or(0, |p| spent_ms(p.out_ms, p.speed)),
+    }
+}
+
+/// Wall time of encoding so far, as far as media time and speed tell.
+fn spent_ms(out_ms: u64, speed: f32) -> u64 {
+    if speed > 0.0 { (out_ms as f64 / f64::from(speed)) as u64 } else { 0 }
+}
+
+fn file_name(path: &FilePath) -> String {
+    FilePath(path.file_name().to_vec()).shown()
+}
+
+/// Takes one message; afterwards every row in sight that is missing or old has been asked for.
+pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
+    let mut out = Vec::new();
+    match msg {
+        Msg::Key(key) => on_key::key(state, now, key, &mut out),
+        Msg::Paste(text) => on_key::paste(state, &text),
+        Msg::Resize(size) => {
+            state.size = size;
+            state.dirty = true;
+        }
+        Msg::Reply(reply) => on_reply::reply(state, now, reply, &mut out),
+        Msg::Tick => {
+            state.dirty = true;
+            // Snapshots only come when something changes, so a quiet farm that is back would not be noticed.
+            if state.gone.is_some() && state.probe.is_none() {
+                state.probe = Some(state.send(Request::Snapshot, &mut out));
+            }
+        }
+    }
+    if state.notice.as_ref().is_some_and(|n| n.until <= now) {
+        state.notice = None;
+        state.dirty = true;
+    }
+    if state.gone.is_none() && state.snapshot.is_some() {
+        fetch(state, now, &mut out);
+    }
+    out
+}
+
+/// Asks for what is in sight and missing or old.
+fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    let revision = state.revision();
+    if state.below() == Place::Jobs
+        && let Some(offset) = state.jobs.wanted(state.jobs_height(), revision, now)
+    {
+        let filter = state.jobs.filter.clone();
+        let limit = vc_protocol::operator::PAGE_ROWS_MAX as u32;
+        let tag = state.send(Request::Jobs { filter, offset, limit }, out);
+        state.jobs.asked = Some(Asked { tag, offset, revision, at: now, open: true });
+    }
+    if let (Some(due), Some(detail)) = (state.detail_due(), &state.detail)
+        && due <= now
+    {
+        let tag = state.send(Request::Log(detail.job), out);
+        if let Some(detail) = &mut state.detail {
+            (detail.asked, detail.asked_at, detail.revision) = (Some(tag), now, revision);
+        }
+    }
+}

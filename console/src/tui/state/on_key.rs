@@ -1,0 +1,325 @@
+//! Keys to changes: which command a key means is the table's, what it does is here.
+
+use tui_input::{Input, InputRequest};
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{IDS_MAX, Request};
+
+use super::detail::{Detail, Tab};
+use super::jobs::Marks;
+use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
+use super::{Action, Millis, Prompt, Screen, State, filter};
+use crate::tui::keys::{self, Command, Key, Place};
+use crate::tui::model;
+use crate::tui::{Leave, Mode};
+
+/// Retries of more jobs than this are asked about.
+const RETRY_UNASKED_MAX: u64 = 100;
+
+pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action>) {
+    if state.prompt.is_some() {
+        state.dirty = true;
+        return prompt_key(state, key);
+    }
+    if state.unseen {
+        return;
+    }
+    let Some(command) = keys::command(state.place(), key) else { return };
+    let covered = state.overlay.is_some();
+    state.dirty = true;
+    state.notice = None;
+    if let Some(reason) = state.refusal(command) {
+        return state.say(now, reason);
+    }
+    run(state, now, command, out);
+    state.unseen = state.overlay.is_some() && !covered;
+}
+
+/// Pasted text goes to a text field or nowhere.
+pub(super) fn paste(state: &mut State, text: &str) {
+    if let Some(prompt) = &mut state.prompt {
+        for c in text.chars().filter(|c| !vc_protocol::path::is_unprintable(*c)) {
+            type_char(&mut prompt.input, c);
+        }
+        prompt.error = filter::parse(prompt.input.value()).err();
+        state.dirty = true;
+    }
+}
+
+fn type_char(input: &mut Input, c: char) {
+    if input.value().len() + c.len_utf8() <= filter::FILTER_BYTES_MAX {
+        input.handle(InputRequest::InsertChar(c));
+    }
+}
+
+fn prompt_key(state: &mut State, key: Key) {
+    let Some(prompt) = &mut state.prompt else { return };
+    let request = match key {
+        Key::Enter => return apply_filter(state),
+        Key::Esc | Key::Ctrl('c') => {
+            state.prompt = None;
+            return;
+        }
+        Key::Char(c) => return type_and_check(prompt, c),
+        Key::Backspace | Key::Ctrl('h') => InputRequest::DeletePrevChar,
+        Key::Delete => InputRequest::DeleteNextChar,
+        Key::Left => InputRequest::GoToPrevChar,
+        Key::Right => InputRequest::GoToNextChar,
+        Key::Home | Key::Ctrl('a') => InputRequest::GoToStart,
+        Key::End | Key::Ctrl('e') => InputRequest::GoToEnd,
+        Key::Ctrl('w') => InputRequest::DeletePrevWord,
+        Key::Ctrl('u') => InputRequest::DeleteLine,
+        Key::Ctrl(_) | Key::F(_) | Key::Up | Key::Down | Key::PageUp | Key::PageDown => return,
+        Key::Tab | Key::BackTab => return,
+    };
+    prompt.input.handle(request);
+    prompt.error = None;
+}
+
+fn type_and_check(prompt: &mut Prompt, c: char) {
+    type_char(&mut prompt.input, c);
+    prompt.error = None;
+}
+
+fn apply_filter(state: &mut State) {
+    let Some(prompt) = &mut state.prompt else { return };
+    let text = prompt.input.value().trim_end().to_owned();
+    match filter::parse(&text) {
+        Ok(parsed) => {
+            state.jobs.set_filter(text, parsed);
+            state.prompt = None;
+        }
+        Err(error) => prompt.error = Some(error),
+    }
+}
+
+fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
+    match command {
+        Command::Down => scroll(state, 1),
+        Command::Up => scroll(state, -1),
+        Command::First => scroll(state, i64::MIN),
+        Command::Last => scroll(state, i64::MAX),
+        Command::HalfDown => scroll(state, page(state) / 2),
+        Command::HalfUp => scroll(state, -(page(state) / 2)),
+        Command::PageDown => scroll(state, page(state)),
+        Command::PageUp => scroll(state, -page(state)),
+        Command::Open => open(state, Tab::Summary),
+        Command::Log => open(state, Tab::Log),
+        Command::Back => back(state),
+        Command::Fold => on_tree(state, super::Overview::fold),
+        Command::Unfold => on_tree(state, super::Overview::unfold),
+        Command::GoOverview => go(state, Screen::Overview),
+        Command::GoJobs => go(state, Screen::Jobs),
+        Command::NextScreen | Command::PrevScreen => {
+            let other = if state.screen == Screen::Jobs { Screen::Overview } else { Screen::Jobs };
+            go(state, other);
+        }
+        Command::PrevTab => turn_tab(state, -1),
+        Command::NextTab => turn_tab(state, 1),
+        Command::Redraw => out.push(Action::Repaint),
+        Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
+        Command::Filter => open_filter(state),
+        Command::Mark => mark(state, now),
+        Command::MarkAll => mark_all(state, now),
+        Command::MarkNone => state.jobs.marks = Marks::default(),
+        Command::Retry => ask(state, now, Verb::Retry, out),
+        Command::Cancel => ask(state, now, Verb::Cancel, out),
+        Command::Why => why(state, out),
+        Command::Leave => leave(state, now, out),
+        Command::Yes => yes(state, now, out),
+        Command::No => state.overlay = None,
+        Command::Detach => out.push(Action::Leave(Leave::Detached)),
+        Command::StopFarm => out.push(Action::Leave(Leave::StopFarm)),
+    }
+}
+
+/// Rows of a page in what is scrolled now.
+fn page(state: &State) -> i64 {
+    i64::from(state.size.height.saturating_sub(7).max(2))
+}
+
+/// Moves the cursor, or the text where there is none.
+fn scroll(state: &mut State, by: i64) {
+    let shift = |at: usize, by: i64, max: usize| {
+        let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+        at.min(max).saturating_add_signed(by).min(max)
+    };
+    if state.overlay.is_some() {
+        let max = model::overlay_scroll_max(state);
+        if let Some(Overlay::Help { scroll } | Overlay::Why { scroll, .. }) = &mut state.overlay {
+            *scroll = shift(*scroll, by, max);
+        }
+    } else if state.detail.is_some() {
+        let max = model::detail_scroll_max(state);
+        if let Some(detail) = &mut state.detail {
+            // The log is read from its end: up means further away from it.
+            let by = if detail.tab == Tab::Log { by.saturating_neg() } else { by };
+            detail.scroll = shift(detail.scroll, by, max);
+        }
+    } else if state.screen == Screen::Jobs {
+        state.jobs.move_by(by);
+    } else if let Some(snapshot) = &state.snapshot {
+        let at = shift(state.overview.at, by, usize::MAX);
+        state.overview.move_to(snapshot, at);
+    }
+}
+
+fn on_tree(state: &mut State, change: impl Fn(&mut super::Overview, &super::Snapshot)) {
+    if let Some(snapshot) = &state.snapshot {
+        change(&mut state.overview, snapshot);
+    }
+}
+
+fn go(state: &mut State, screen: Screen) {
+    state.detail = None;
+    state.screen = screen;
+}
+
+fn open(state: &mut State, tab: Tab) {
+    if let Some(detail) = &mut state.detail {
+        (detail.tab, detail.scroll) = (tab, 0);
+    } else if let Some(job) = state.selected() {
+        state.detail = Some(Detail::new(job.id, tab));
+    } else if let Some(node) = state.overview_row() {
+        let folded = state.overview.folded.contains(&node);
+        on_tree(state, if folded { super::Overview::unfold } else { super::Overview::fold });
+    }
+}
+
+/// Closes the overlay, else the job, else clears the filter, else goes back to the overview.
+fn back(state: &mut State) {
+    if state.overlay.take().is_some() {
+    } else if state.detail.is_some() {
+        state.detail = None;
+    } else if !state.jobs.filter_text.is_empty() {
+        state.jobs.set_filter(String::new(), Default::default());
+    } else {
+        state.screen = Screen::Overview;
+    }
+}
+
+fn turn_tab(state: &mut State, by: isize) {
+    if let Some(detail) = &mut state.detail {
+        (detail.tab, detail.scroll) = (detail.tab.step(by), 0);
+    }
+}
+
+fn open_filter(state: &mut State) {
+    state.screen = Screen::Jobs;
+    let mut text = state.jobs.filter_text.clone();
+    if !text.is_empty() {
+        text.push(' ');
+    }
+    state.prompt = Some(Prompt { input: Input::new(text), error: None });
+}
+
+/// Marks or unmarks the job under the cursor and goes on to the next.
+fn mark(state: &mut State, now: Millis) {
+    let Some(job) = state.selected() else { return };
+    match &mut state.jobs.marks {
+        Marks::All { .. } => state.jobs.marks = Marks::Jobs([(job.id, job)].into()),
+        Marks::Jobs(marks) => {
+            let unmarked = marks.remove(&job.id).is_some();
+            if !unmarked && marks.len() >= IDS_MAX {
+                return state.say(now, format!("{IDS_MAX} marks are the most; use * with a filter"));
+            }
+            if !unmarked {
+                marks.insert(job.id, job);
+            }
+        }
+    }
+    scroll(state, 1);
+}
+
+/// Marks all that the filter finds: by id when all are here, else by filter and count.
+fn mark_all(state: &mut State, now: Millis) {
+    let Some(window) = &state.jobs.window else { return };
+    if window.whole() {
+        let marks = window.page.rows.iter().map(|row| (row.id, super::row_ref(row))).collect();
+        state.jobs.marks = Marks::Jobs(marks);
+    } else if let Some(count) = window.page.total {
+        state.jobs.marks = Marks::All { filter: state.jobs.filter.clone(), count };
+    } else {
+        state.say(now, "how many that are is not known: narrow the filter first, or filter by state alone");
+    }
+}
+
+/// Opens the question, or does at once what can be undone.
+fn ask(state: &mut State, now: Millis, verb: Verb, out: &mut Vec<Action>) {
+    let Some(target) = state.target() else { return };
+    let target = match (target, verb) {
+        (Target::Jobs(jobs), Verb::Retry) => Target::Jobs(keep(jobs, super::retryable)),
+        (Target::Jobs(jobs), Verb::Cancel) => Target::Jobs(keep(jobs, |job| !job.state.is_final())),
+        (all, _) => all,
+    };
+    if verb == Verb::Retry && target.count() <= RETRY_UNASKED_MAX {
+        act(state, verb, &target, out);
+    } else {
+        state.overlay = Some(Overlay::Confirm(Confirm { verb, target, opened: now, again: false }));
+    }
+}
+
+fn keep(mut jobs: Vec<JobRef>, fits: impl Fn(&JobRef) -> bool) -> Vec<JobRef> {
+    jobs.retain(fits);
+    jobs
+}
+
+fn act(state: &mut State, verb: Verb, target: &Target, out: &mut Vec<Action>) {
+    let request = match verb {
+        Verb::Cancel => Request::Cancel(target.selection()),
+        Verb::Retry => Request::Retry(target.selection()),
+    };
+    let tag = state.send(request, out);
+    state.acting.insert(tag, verb);
+    if state.detail.is_none() {
+        state.jobs.marks = Marks::default();
+    }
+}
+
+fn yes(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    match &state.overlay {
+        Some(Overlay::Confirm(confirm)) if now >= confirm.opened + YES_AFTER_MS => {
+            let confirm = confirm.clone();
+            if let (Target::All { filter, count }, Some(window)) = (&confirm.target, &state.jobs.window)
+                && let (true, Some(total)) = (state.jobs.filter == *filter, window.page.total)
+                && total != *count
+            {
+                let target = Target::All { filter: filter.clone(), count: total };
+                let again = Confirm { target, opened: now, again: true, ..confirm };
+                state.overlay = Some(Overlay::Confirm(again));
+                return;
+            }
+            state.overlay = None;
+            act(state, confirm.verb, &confirm.target, out);
+        }
+        Some(Overlay::Leave { opened }) if now >= opened + YES_AFTER_MS => {
+            out.push(Action::Leave(Leave::CancelAll));
+        }
+        _ => {}
+    }
+}
+
+fn why(state: &mut State, out: &mut Vec<Action>) {
+    let Some(job) = state.selected() else { return };
+    let tag = state.send(Request::Why(job.id), out);
+    state.asked_why = Some(tag);
+    state.overlay = Some(Overlay::Why { job: job.id, answer: None, scroll: 0 });
+}
+
+/// Back, and at the top level out: at once when nothing is lost, else by the dialog.
+fn leave(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    if state.place() == Place::Detail {
+        state.detail = None;
+        return;
+    }
+    let running = state.counted(JobState::Running);
+    let waiting = state.counted(JobState::Pending);
+    let asked = matches!(state.overlay, Some(Overlay::Leave { .. }));
+    match state.mode {
+        Mode::Attach if asked || running == 0 || state.gone.is_some() => {
+            out.push(Action::Leave(Leave::Detached));
+        }
+        Mode::Convert if asked || state.snapshot.is_none() => out.push(Action::Leave(Leave::CancelAll)),
+        Mode::Convert if running + waiting == 0 => out.push(Action::Leave(Leave::Ended)),
+        Mode::Attach | Mode::Convert => state.overlay = Some(Overlay::Leave { opened: now }),
+    }
+}

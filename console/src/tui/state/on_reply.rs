@@ -1,0 +1,107 @@
+//! What the server says: snapshots, answers, silence.
+
+use vc_protocol::operator::{Acted, Response, Snapshot};
+
+use super::jobs::Marks;
+use super::overlay::{Overlay, Verb};
+use super::{Action, Gone, Millis, State, row_ref};
+use crate::tui::Leave;
+use crate::tui::link::{Reply, RequestTag};
+
+pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<Action>) {
+    match reply {
+        Reply::Snapshot(snapshot) => take_snapshot(state, now, snapshot),
+        Reply::Response(tag, response) => answer(state, now, tag, response),
+        Reply::Gone(reason) => gone(state, now, reason),
+        Reply::End => out.push(Action::Leave(Leave::Ended)),
+    }
+}
+
+fn take_snapshot(state: &mut State, now: Millis, snapshot: Box<Snapshot>) {
+    state.overview.follow(&snapshot);
+    state.snapshot = Some(snapshot);
+    state.heard = now;
+    state.gone = None;
+    state.dirty = true;
+}
+
+/// The picture stays; questions under way are lost and are asked anew when the server is back.
+fn gone(state: &mut State, now: Millis, reason: String) {
+    let since = state.gone.as_ref().map_or(now, |g| g.since);
+    state.gone = Some(Gone { since, reason });
+    state.jobs.asked = None;
+    state.probe = None;
+    if let Some(detail) = &mut state.detail {
+        detail.asked = None;
+    }
+    if !state.acting.is_empty() {
+        state.acting.clear();
+        state.say(now, "the server went away before it answered: look again whether it was done");
+    }
+    state.dirty = true;
+}
+
+fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
+    if state.probe == Some(tag) {
+        state.probe = None;
+        if let Response::Snapshot(snapshot) = response {
+            take_snapshot(state, now, snapshot);
+        }
+    } else if let Some(asked) = state.jobs.asked.as_mut().filter(|a| a.tag == tag && a.open) {
+        asked.open = false;
+        let asked = *asked;
+        if let Response::Page(page) = response {
+            if let Marks::Jobs(marks) = &mut state.jobs.marks {
+                for row in &page.rows {
+                    marks.entry(row.id).and_modify(|mark| *mark = row_ref(row));
+                }
+            }
+            state.jobs.take(asked.offset, asked.revision, page);
+        } else {
+            state.jobs.refused = Some(refusal(response));
+        }
+        state.dirty = true;
+    } else if let Some(detail) = state.detail.as_mut().filter(|d| d.asked == Some(tag)) {
+        detail.asked = None;
+        if let Response::Detail(data) = response {
+            (detail.data, detail.refused) = (Some(*data), None);
+        } else {
+            detail.refused = Some(refusal(response));
+        }
+        state.dirty = true;
+    } else if state.asked_why == Some(tag) {
+        state.asked_why = None;
+        if let Some(Overlay::Why { answer, .. }) = &mut state.overlay {
+            *answer = Some(if let Response::Why(why) = response { Ok(why) } else { Err(refusal(response)) });
+        }
+        state.dirty = true;
+    } else if let Some(verb) = state.acting.remove(&tag) {
+        let text =
+            if let Response::Acted(acted) = &response { acted_words(verb, acted) } else { refusal(response) };
+        state.say(now, text);
+        state.dirty = true;
+    }
+}
+
+/// Why an answer is not the one that was asked for.
+fn refusal(response: Response) -> String {
+    if let Response::Refused { message, .. } = response {
+        return message;
+    }
+    let name = format!("{response:?}");
+    let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    format!("the server answered something else ({name}); are both of one version?")
+}
+
+/// What was done, and how to undo it.
+fn acted_words(verb: Verb, acted: &Acted) -> String {
+    let jobs = |n: usize| if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
+    let mut words = match verb {
+        Verb::Cancel => format!("{} cancelled; r puts back", jobs(acted.done.len())),
+        Verb::Retry => format!("{} back to pending; x cancels", jobs(acted.done.len())),
+    };
+    if let Some((id, why)) = acted.left.first() {
+        words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());
+    }
+    words
+}

@@ -1,0 +1,6 @@
+//! Screens as text, keys as journeys.
+
+mod drawing;
+mod fixture;
+mod journeys;
+mod random;

@@ -1,0 +1,126 @@
+//! Every screen at every size, from states that nobody would think of.
+
+use proptest::prelude::*;
+use ratatui::layout::Size;
+use vc_protocol::operator::{Page, Response, Why};
+use vc_protocol::path::FilePath;
+
+use super::drawing::draw;
+use super::fixture::{self, Board};
+use crate::tui::Mode;
+use crate::tui::keys::Key;
+use crate::tui::link::{Reply, RequestTag};
+use crate::tui::look::{Color, Glyphs};
+use crate::tui::model::model;
+use crate::tui::state::Msg;
+
+fn keys() -> impl Strategy<Value = Vec<Key>> {
+    let key = prop_oneof![
+        8 => proptest::sample::select("jkgGd12lxrwU*/?hqyn[]+- \\s".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+        1 => any::<char>().prop_map(Key::Char),
+        2 => proptest::sample::select(vec![
+            Key::Ctrl('c'), Key::Ctrl('d'), Key::Ctrl('u'), Key::Ctrl('l'), Key::Enter, Key::Esc, Key::Tab,
+            Key::BackTab, Key::Home, Key::End, Key::PageDown, Key::PageUp, Key::Left, Key::Right,
+            Key::Backspace, Key::Delete, Key::F(1), Key::F(9),
+        ]),
+    ];
+    proptest::collection::vec(key, 0..12)
+}
+
+fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board {
+    let glyphs = if seed & 1 == 0 { Glyphs::Ascii } else { Glyphs::Unicode };
+    let mode = if seed & 2 == 0 { Mode::Attach } else { Mode::Convert };
+    let mut snapshot = match seed % 3 {
+        0 => fixture::empty(),
+        1 => fixture::busy(),
+        _ => fixture::broken(),
+    };
+    let (n, real) = numbers;
+    snapshot.totals.permille = n as u16;
+    snapshot.totals.speed = real;
+    snapshot.totals.fps = real;
+    snapshot.totals.bytes_out = n;
+    snapshot.totals.eta_s = Some(n);
+    snapshot.totals.speed_minutes =
+        names.iter().map(|name| (name.len() as u32).wrapping_mul(n as u32)).collect();
+    snapshot.now_ms = n as i64;
+    let text = String::from_utf8_lossy(&names[0]).into_owned();
+    snapshot.farm = text.clone();
+    let mut paths = names.iter().cycle();
+    for agent in &mut snapshot.agents {
+        agent.name = text.clone();
+        for run in agent.devices.iter_mut().flat_map(|d| &mut d.runs) {
+            run.source = FilePath(paths.next().cloned().unwrap_or_default());
+            run.progress.permille = n as u16;
+            run.progress.speed = real;
+            run.progress.eta_s = Some(n as u32);
+        }
+    }
+    for need in &mut snapshot.needs {
+        need.text = text.clone();
+    }
+    let mut board = Board::of(mode, size, glyphs, snapshot);
+    let rows = fixture::page().rows.into_iter().map(|mut row| {
+        row.source = FilePath(paths.next().cloned().unwrap_or_default());
+        row.cause = text.clone();
+        row.bytes_in = n;
+        row
+    });
+    let total = (seed & 4 == 0).then_some(n % 1000);
+    board.page = Page { rows: rows.collect(), total, more: seed & 8 == 0 };
+    board.detail.source = FilePath(names[0].clone());
+    board.detail.media_ms = n;
+    board.detail.seconds = f64::from(real);
+    board.detail.attempts[0].log = text.clone();
+    board.detail.attempts[0].commands[1].argv.push(FilePath(names[0].clone()));
+    board
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_screen_at_any_size_is_drawn_inside_its_frame(
+        seed in any::<u8>(),
+        names in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..6),
+        numbers in (any::<u64>(), any::<f32>()),
+        (width, height) in (0u16..=200, 0u16..=60),
+        before in keys(),
+        after in keys(),
+        gone in proptest::bool::weighted(0.2),
+        paste in "\\PC{0,20}",
+    ) {
+        let size = Size { width, height };
+        let mut board = board(seed, &names, numbers, size);
+        for key in before {
+            board.press(key);
+            board.now += 50;
+        }
+        board.message(Msg::Paste(paste));
+        if gone {
+            board.tell(Reply::Gone(String::from_utf8_lossy(&names[0]).into_owned()));
+        }
+        let why = Why { answer: "x".repeat(300), devices: vec![(String::new(), "日".repeat(99))] };
+        for tag in 0..40 {
+            board.tell(Reply::Response(RequestTag(tag), Response::Why(why.clone())));
+        }
+        for key in after {
+            board.press(key);
+        }
+        let frame = model(&board.state, size, board.now);
+        prop_assert!(frame.lines.len() <= usize::from(height));
+        for line in &frame.lines {
+            prop_assert_eq!(line.width(), usize::from(width));
+        }
+        if let Some(dialog) = &frame.dialog {
+            prop_assert!(dialog.area.right() <= width && dialog.area.bottom() <= height);
+        }
+        if let Some((x, y)) = frame.cursor {
+            prop_assert!(x <= width && y < height);
+        }
+        let drawn = draw(&board, size, Color::On);
+        for cell in drawn.content() {
+            prop_assert!(!cell.symbol().chars().any(vc_protocol::path::is_unprintable), "{:?}", cell.symbol());
+        }
+    }
+}

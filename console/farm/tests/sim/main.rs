@@ -2,10 +2,19 @@
 //!
 //! `SIM_SEED=n cargo test -p vc-farm --test sim -- --nocapture` runs one seed; `SIM_SEEDS=n` runs more than usual.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a model looks at few of many kinds, and ignores the rest"
+)]
+
 mod agent;
 mod console;
 mod disk;
+mod engine;
+mod faults;
+mod fleet;
 mod judge;
+mod network;
 mod rng;
 mod world;
 

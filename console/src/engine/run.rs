@@ -272,17 +272,20 @@ impl Loop {
             // The session layer takes the hello; a second one means nothing.
             FromAgent::Hello(_) => return,
             FromAgent::Heartbeat(held) => AgentEvent::Heartbeat(held),
-            FromAgent::Progress(list) => {
-                let clamped = list.into_iter().map(|(attempt, progress)| (attempt, progress.clamped()));
-                AgentEvent::Progress(clamped.collect())
-            }
+            FromAgent::Progress(list) => AgentEvent::Progress(list),
             FromAgent::AskCommit(attempt, proven) => AgentEvent::AskCommit(attempt, proven),
             FromAgent::Report(report) => AgentEvent::Report(report),
             FromAgent::Proof(root, answer) => match self.judge_proof(agent, session, root, answer) {
                 Some(verdict) => AgentEvent::RootProof(root, verdict),
                 None => return,
             },
-            FromAgent::Log(attempt, log) => return self.answer_log(attempt, &log),
+            FromAgent::Log(attempt, log) => {
+                // Only its holder knows what an attempt printed.
+                if self.holder(attempt) == Some((agent, session)) {
+                    self.answer_log(attempt, &log);
+                }
+                return;
+            }
             FromAgent::Draining => AgentEvent::Draining,
         };
         self.apply(Event::Agent(agent, session, event), turn, after);
@@ -304,7 +307,7 @@ impl Loop {
         Some(match answer {
             Ok(proof) if proof == expected.proof => Ok(()),
             Ok(_) => Err("it sees other files there than the console does".to_owned()),
-            Err(why) => Err(vc_protocol::path::FilePath(why.into_bytes()).shown()),
+            Err(why) => Err(why),
         })
     }
 

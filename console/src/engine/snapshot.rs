@@ -95,6 +95,16 @@ impl Painter {
     }
 }
 
+/// The snapshot without the figures that move by themselves: a farm in which only clocks run is not drawn again.
+fn picture(snapshot: &Snapshot) -> Snapshot {
+    let mut still = Snapshot { up_ms: 0, now_ms: 0, ..snapshot.clone() };
+    for agent in &mut still.agents {
+        agent.silent_ms = None;
+        agent.rtt_us = None;
+    }
+    still
+}
+
 impl Loop {
     /// Sends a snapshot to whoever looks, if one is due.
     pub(super) fn paint_if_due(&mut self) {
@@ -105,7 +115,13 @@ impl Loop {
         self.painter.last = Instant::now();
         match self.snapshot() {
             Ok(snapshot) => {
-                self.painter.sender.send_replace(Arc::new(snapshot));
+                self.painter.sender.send_if_modified(|shown| {
+                    let changed = picture(shown) != picture(&snapshot);
+                    if changed {
+                        *shown = Arc::new(snapshot);
+                    }
+                    changed
+                });
             }
             Err(error) => tracing::warn!(error = super::chain(&error), "no snapshot"),
         }
@@ -126,6 +142,7 @@ impl Loop {
             agents: &agents,
             groups: &groups,
             open: totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize],
+            unreported: self.farm.unreported_agents(),
             output_free: self.painter.output_free,
         });
         Ok(Snapshot {

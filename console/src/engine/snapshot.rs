@@ -17,7 +17,7 @@ use vc_protocol::progress::{Phase, Progress};
 use super::errand::Errand;
 use super::needs::{self, Facts};
 use super::run::{Halt, Loop};
-use crate::store::{CauseGroup, Reader, Seen, Store, StoreError};
+use crate::store::{CauseGroup, Reader, Seen, StoreError};
 
 /// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.
 const PAINT_PAUSE: Duration = Duration::from_millis(100);
@@ -45,13 +45,9 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    pub(super) fn new(sender: Arc<watch::Sender<Arc<Snapshot>>>, store: &Store) -> Result<Self, StoreError> {
-        let mut outputs = BTreeSet::new();
-        store.reader()?.each_live(|record| {
-            outputs.insert(record.group.output_root);
-        })?;
+    pub(super) fn new(sender: Arc<watch::Sender<Arc<Snapshot>>>, outputs: BTreeSet<RootId>) -> Self {
         let now = Instant::now();
-        Ok(Painter {
+        Painter {
             sender,
             dirty: true,
             last: now,
@@ -62,7 +58,7 @@ impl Painter {
             output_free: None,
             free_asked: None,
             read: None,
-        })
+        }
     }
 
     /// Something changed that a screen shows.

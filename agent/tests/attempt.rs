@@ -1,5 +1,12 @@
 //! Whole attempts with the real ffmpeg of this box.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stderr,
+    reason = "tests fail by panics, and say aloud what they skip"
+)]
+
 mod support;
 
 use std::os::unix::ffi::OsStrExt;

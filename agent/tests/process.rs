@@ -1,5 +1,7 @@
 //! Real children: stopping, stalling, flooding, forking.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panics, and say aloud what they skip")]
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};

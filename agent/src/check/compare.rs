@@ -34,7 +34,7 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     for (planned, found) in plan.streams.iter().zip(found) {
         warnings.extend(stream(planned, found).map_err(refused)?);
     }
-    length(plan, facts, output)?;
+    warnings.extend(length(plan, facts, output)?);
     if let (Some(wrote), Some(holds)) = (frames_encoded(plan, facts), output.video().and_then(|v| v.frames))
         && wrote != holds
     {
@@ -76,7 +76,11 @@ fn is_same_kind(planned: StreamKind, found: StreamKind) -> bool {
     planned == found || matches!((planned, found), (Cover, Video) | (Video, Cover))
 }
 
-fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<(), Failure> {
+/// Longest start that an edit list may hide: copied pictures begin at a keyframe, and a container without edit lists
+/// shows them from there.
+const HIDDEN_MS_MAX: u64 = 15_000;
+
+fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<Option<String>, Failure> {
     let Some(is) = output.duration_ms else { return Err(refused("it has no length".to_owned())) };
     // A source whose header says nothing is held against what the encoder says that it wrote.
     let wanted: Vec<u64> = if plan.durations_ms.is_empty() {
@@ -85,35 +89,79 @@ fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<(), Failure> {
         plan.durations_ms.clone()
     };
     let is_near = |wanted: &u64| is.abs_diff(*wanted) <= TOLERANCE_MS.max(wanted / TOLERANCE_SHARE);
-    let Some(first) = wanted.first() else { return Ok(()) };
+    let Some(first) = wanted.first().copied() else { return Ok(None) };
     if wanted.iter().any(is_near) {
-        return Ok(());
+        return Ok(None);
     }
-    let (is, wanted) = (clock(is), clock(*first));
-    let damage = ffmpeg::damage(&facts.log);
-    Err(match damage {
-        Some(_) if is < wanted => {
-            Failure::new(FailureClass::Source, format!("source ends at {is} of {wanted} (truncated?)"))
-        }
-        Some((line, _)) => Failure::new(FailureClass::Source, format!("source is damaged: {line}")),
-        None => refused(format!("it is {is} long and the source {wanted}")),
-    })
+    let is_copied =
+        plan.streams.first().is_some_and(|s| s.kind == StreamKind::Video && s.action == Action::Copy);
+    if is_copied && is > first && is - first <= HIDDEN_MS_MAX {
+        return Ok(Some(format!("{} that the source hides at its start is shown", clock(is - first))));
+    }
+    let source = |cause| Err(Failure::new(FailureClass::Source, cause));
+    let (shown, first_shown) = (clock(is), clock(first));
+    match ffmpeg::damage(&facts.log) {
+        _ if is > first => source(format!("broken time stamps: {shown} came out of {first_shown}")),
+        Some(_) => source(format!("source ends at {shown} of {first_shown} (truncated?)")),
+        None => Err(refused(format!("it is {shown} long and the source {first_shown}"))),
+    }
 }
 
-/// Frames that decoded, where ffprobe listed them.
-pub(super) fn frames(plan: &Plan, facts: &Facts, output: &Described, is_whole: bool) -> Result<(), Failure> {
+/// What ffprobe listed of the pictures: something of each stream, and all of an output that was read whole. Else, with the
+/// beginning of its middle second, a second's worth at its beginning, there and at its end: a cut file lacks the last of
+/// these without any error.
+pub(super) fn frames(
+    plan: &Plan,
+    facts: &Facts,
+    output: &Described,
+    middle_ms: Option<u64>,
+) -> Result<(), Failure> {
+    let none = Vec::new();
     for found in output.media.streams.iter().filter(|s| s.kind == StreamKind::Video) {
-        if output.frames.get(&found.index).is_none_or(|n| *n == 0) {
+        let times = output.times_ms.get(&found.index).unwrap_or(&none);
+        if times.is_empty() {
             return Err(refused(format!("no frame of stream {} decodes", found.index)));
         }
+        if let Some(where_) = middle_ms.and_then(|middle| gap(found, times, middle)) {
+            return Err(refused(format!("frames are missing at the {where_} of stream {}", found.index)));
+        }
     }
-    let decoded = output.media.video().and_then(|v| output.frames.get(&v.index));
-    match (frames_encoded(plan, facts), decoded) {
-        (Some(wrote), Some(decoded)) if is_whole && wrote != *decoded => {
+    let listed = output.media.video().and_then(|v| output.times_ms.get(&v.index));
+    decoded(plan, facts, listed.map_or(0, |times| times.len() as u64), middle_ms.is_none())
+}
+
+/// Every frame that was encoded must decode, where all were tried.
+pub(super) fn decoded(plan: &Plan, facts: &Facts, decoded: u64, is_whole: bool) -> Result<(), Failure> {
+    match frames_encoded(plan, facts) {
+        Some(wrote) if is_whole && wrote != decoded => {
             Err(refused(format!("{decoded} of {wrote} frames decode")))
         }
-        _ => Ok(()),
+        Some(_) if decoded == 0 => Err(refused("no frame decodes".to_owned())),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// Frames that may be missing of a second: rounding at both its ends.
+const SLACK_FRAMES: u64 = 2;
+/// Below this many frames a second their order in the file reaches too far for a second to be counted.
+const COUNTED_FPS_MIN: u64 = 10;
+
+/// Where less than a second's worth of frames was listed.
+fn gap(stream: &Stream, times_ms: &[i64], middle_ms: u64) -> Option<&'static str> {
+    let per_second = if stream.fps.is_finite() { stream.fps as u64 } else { 0 };
+    // Uneven or slow frames may leave a second empty.
+    let is_counted = !stream.is_vfr && per_second >= COUNTED_FPS_MIN;
+    let needed = if is_counted { per_second - SLACK_FRAMES } else { 0 };
+    let start = times_ms.iter().copied().min()?;
+    let length = i64::try_from(stream.duration_ms?).ok()?;
+    let middle = i64::try_from(middle_ms).ok()?;
+    let last = start + length - 1000;
+    let count = |from: i64, to: i64| times_ms.iter().filter(|t| (from..to).contains(*t)).count() as u64;
+    // Sound may go on after the pictures have ended, before the middle even.
+    let middle_count = if middle > last { u64::MAX } else { count(middle, middle + 1000) };
+    [("beginning", count(start, start + 1000)), ("middle", middle_count), ("end", count(last, i64::MAX))]
+        .into_iter()
+        .find_map(|(name, n)| (n < needed).then_some(name))
 }
 
 /// Frames of the first picture stream, if it was encoded: in a copied one some may be hidden by an edit list.
@@ -122,10 +170,14 @@ fn frames_encoded(plan: &Plan, facts: &Facts) -> Option<u64> {
     matches!(first.action, Action::Picture(_)).then_some(facts.frames).flatten()
 }
 
-/// `0:16`, `1:02:03`; with tenths where seconds alone could look equal.
+/// `0:16.4`, `1:02:03`: tenths below a minute, where whole seconds could look equal.
 fn clock(ms: u64) -> String {
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+    match (hours, minutes) {
+        (0, 0) => format!("0:{seconds:02}.{}", ms / 100 % 10),
+        (0, _) => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use vc_protocol::failure::{Failure, FailureClass};
 use crate::ffmpeg;
 use crate::plan::{Action, Plan};
 use crate::probe;
-use crate::process::{Ended, Exit};
+use crate::process::{Ended, Exit, ProgressParser};
 
 pub use steps::{Steps, limits, steps};
 
@@ -44,9 +44,10 @@ pub fn judge(
     let file = probe::parse(&described.stdout).map_err(|error| refused(error.to_string()))?;
     let mut warnings = compare::compare(plan, facts, &file.media)?;
     warnings.extend(errors(plan, described)?);
-    match decoded {
-        Some(ended) => warnings.extend(errors(plan, ended)?),
-        None => compare::frames(plan, facts, &file, steps.is_whole)?,
+    compare::frames(plan, facts, &file, (!steps.is_whole).then_some(steps.middle_ms))?;
+    if let Some(ended) = decoded {
+        warnings.extend(errors(plan, ended)?);
+        compare::decoded(plan, facts, frames_decoded(ended), steps.is_whole)?;
     }
     if let Some((line, count)) = ffmpeg::damage(&facts.log) {
         warnings.push(format!("the source is damaged: {line} ({count} such lines)"));
@@ -71,6 +72,13 @@ fn ran(ended: &Ended) -> Result<(), Failure> {
         }),
         Exit::Code(_) | Exit::Signal(_) => Err(failure),
     }
+}
+
+/// Frames of the first picture stream that ffmpeg says it decoded.
+fn frames_decoded(ended: &Ended) -> u64 {
+    let mut frames = 0;
+    ProgressParser::default().push(&ended.stdout, |block| frames = block.frames.unwrap_or(frames));
+    frames
 }
 
 /// Errors while decoding. In a stream that was copied they are the source's own.

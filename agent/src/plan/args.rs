@@ -40,7 +40,6 @@ impl Plan {
         for stream in streams() {
             args.pair("-map", format!("0:{}", stream.source));
         }
-        args.words("-c copy");
         for (n, stream) in streams().enumerate() {
             self.stream(&mut args, n, stream, files, pass);
         }
@@ -54,7 +53,9 @@ impl Plan {
 
     fn stream(&self, args: &mut Args, n: usize, stream: &super::Planned, files: &Files, pass: Pass) {
         match &stream.action {
-            Action::Copy => {}
+            Action::Copy => {
+                args.pair(&format!("-c:{n}"), "copy");
+            }
             Action::Picture(picture) => {
                 let Some(encoder) = self.encoder else { return };
                 args.pair(&format!("-c:{n}"), encoder.name);

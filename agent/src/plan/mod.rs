@@ -272,8 +272,8 @@ impl Planner<'_> {
 }
 
 fn dropped(stream: &Stream, what: &str) -> String {
-    let codec = if stream.codec.is_empty() { "unknown" } else { &stream.codec };
-    format!("stream {} ({what}, {codec}) is left out", stream.index)
+    let codec = if hold::is_known(&stream.codec) { format!(", {}", stream.codec) } else { String::new() };
+    format!("stream {} ({what}{codec}) is left out", stream.index)
 }
 
 #[cfg(test)]

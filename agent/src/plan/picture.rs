@@ -47,7 +47,7 @@ fn format(stream: &Stream, encoder: &Encoder, warnings: &mut Vec<String>) -> &'s
         None if depth > 8 => {
             warnings.push(format!(
                 "stream {index}: reduced from {depth} to 8 bit, as players of {} need",
-                encoder.name
+                encoder.codec.ffmpeg_name()
             ));
             encoder.format_8bit
         }

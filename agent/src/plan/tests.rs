@@ -1,5 +1,6 @@
 //! Media, profile and encoder in; the exact command line out.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use vc_protocol::profile::{AudioCodec, AudioWish, Effort, SubtitleMode, SubtitleWish};
@@ -97,10 +98,8 @@ fn a_plain_clip_becomes_h264_in_mp4_with_its_aac_copied() {
         planned(&media, &profile(Container::Mp4, VideoCodec::H264, Some(20), AudioCodec::Aac), 9).unwrap();
     assert_eq!(
         lines(&plan),
-        [
-            "-i file:/in/a b.mkv -map 0:0 -map 0:1 -c copy -c:0 libx264 -preset:0 medium -crf:0 20 -pix_fmt:0 yuv420p \
-          -fps_mode:0 vfr -max_muxing_queue_size 4096 -movflags +faststart -f mp4 /out/.vc-tmp/7.1.x.part.mp4"
-        ]
+        ["-i file:/in/a b.mkv -map 0:0 -map 0:1 -c:0 libx264 -preset:0 medium -crf:0 20 -pix_fmt:0 yuv420p \
+          -fps_mode:0 vfr -c:1 copy -max_muxing_queue_size 4096 -movflags +faststart -f mp4 /out/.vc-tmp/7.1.x.part.mp4"]
     );
     assert_eq!(plan.warnings, [""; 0]);
 }
@@ -134,9 +133,9 @@ fn mp4_takes_what_it_can_and_names_what_it_cannot() {
         planned(&media, &profile(Container::Mp4, VideoCodec::H264, Some(20), AudioCodec::Aac), 9).unwrap();
     assert_eq!(
         lines(&plan),
-        ["-i file:/in/a b.mkv -map 0:1 -map 0:0 -map 0:2 -map 0:3 -map 0:5 -c copy \
+        ["-i file:/in/a b.mkv -map 0:1 -map 0:0 -map 0:2 -map 0:3 -map 0:5 \
           -c:0 libx264 -preset:0 medium -crf:0 20 -pix_fmt:0 yuv420p -fps_mode:0 vfr -c:1 aac -b:1 480000 \
-          -c:2 aac -b:2 160000 -c:3 mov_text -max_muxing_queue_size 4096 -movflags +faststart -f mp4 \
+          -c:2 aac -b:2 160000 -c:3 mov_text -c:4 copy -max_muxing_queue_size 4096 -movflags +faststart -f mp4 \
           /out/.vc-tmp/7.1.x.part.mp4"]
     );
     assert_eq!(
@@ -144,8 +143,8 @@ fn mp4_takes_what_it_can_and_names_what_it_cannot() {
         [
             "stream 4 (subtitles, hdmv_pgs_subtitle) is left out: mp4 cannot hold them",
             "stream 6 (attachment, ttf) is left out: mp4 holds no attachments",
-            "stream 8 (data, unknown) is left out",
-            "stream 9 (sound, unknown) is left out",
+            "stream 8 (data) is left out",
+            "stream 9 (sound) is left out",
         ]
     );
     let kept: Vec<_> =
@@ -169,9 +168,10 @@ fn mkv_keeps_everything_but_data() {
             .unwrap();
     assert_eq!(
         lines(&plan),
-        ["-i file:/in/a b.mkv -map 0:1 -map 0:0 -map 0:2 -map 0:3 -map 0:4 -map 0:5 -map 0:6 -c copy \
+        ["-i file:/in/a b.mkv -map 0:1 -map 0:0 -map 0:2 -map 0:3 -map 0:4 -map 0:5 -map 0:6 \
           -c:0 libx265 -preset:0 medium -crf:0 22 -pix_fmt:0 yuv420p -fps_mode:0 vfr \
-          -x265-params:0 log-level=error -max_muxing_queue_size 4096 -f matroska /out/.vc-tmp/7.1.x.part.mp4"]
+          -x265-params:0 log-level=error -c:1 copy -c:2 copy -c:3 copy -c:4 copy -c:5 copy -c:6 copy \
+          -max_muxing_queue_size 4096 -f matroska /out/.vc-tmp/7.1.x.part.mp4"]
     );
     assert_eq!(plan.warnings.len(), 4, "{:?}", plan.warnings);
 }
@@ -193,11 +193,9 @@ fn ten_bit_stays_where_the_codec_shows_it_and_is_reduced_aloud_where_not() {
     let hevc = to(VideoCodec::Hevc, 9);
     assert_eq!(
         lines(&hevc),
-        [
-            "-i file:/in/a b.mkv -map 0:0 -c copy -c:0 libx265 -preset:0 medium -crf:0 24 -pix_fmt:0 yuv420p10le \
+        ["-i file:/in/a b.mkv -map 0:0 -c:0 libx265 -preset:0 medium -crf:0 24 -pix_fmt:0 yuv420p10le \
           -fps_mode:0 passthrough -enc_time_base:0 demux -x265-params:0 log-level=error -tag:0 hvc1 \
-          -max_muxing_queue_size 4096 -movflags +faststart -f mp4 /out/.vc-tmp/7.1.x.part.mp4"
-        ]
+          -max_muxing_queue_size 4096 -movflags +faststart -f mp4 /out/.vc-tmp/7.1.x.part.mp4"]
     );
     assert_eq!(hevc.streams[0].size, Some((1080, 1920)));
     assert!(hevc.warnings.is_empty());
@@ -205,7 +203,7 @@ fn ten_bit_stays_where_the_codec_shows_it_and_is_reduced_aloud_where_not() {
     assert!(old.contains("-pix_fmt:0 yuv420p10le -fps_mode:0 vfr -max"), "{old}");
     let h264 = to(VideoCodec::H264, 9);
     assert!(lines(&h264).concat().contains("-pix_fmt:0 yuv420p "));
-    assert_eq!(h264.warnings, ["stream 0: reduced from 10 to 8 bit, as players of libx264 need"]);
+    assert_eq!(h264.warnings, ["stream 0: reduced from 10 to 8 bit, as players of h264 need"]);
 }
 
 #[test]
@@ -221,9 +219,9 @@ fn a_bitrate_is_encoded_in_two_passes_where_the_encoder_can() {
     assert_eq!(
         lines(&x264),
         [
-            "-fflags +genpts -i file:/in/a b.mkv -map 0:0 -c copy -c:0 libx264 -preset:0 medium -b:0 6000000 \
+            "-fflags +genpts -i file:/in/a b.mkv -map 0:0 -c:0 libx264 -preset:0 medium -b:0 6000000 \
              -pix_fmt:0 yuv420p -fps_mode:0 vfr -pass:0 1 -passlogfile:0 /out/t:1/7.pass -f null -",
-            "-fflags +genpts -i file:/in/a b.mkv -map 0:0 -map 0:1 -c copy -c:0 libx264 -preset:0 medium \
+            "-fflags +genpts -i file:/in/a b.mkv -map 0:0 -map 0:1 -c:0 libx264 -preset:0 medium \
              -b:0 6000000 -pix_fmt:0 yuv420p -fps_mode:0 vfr -pass:0 2 -passlogfile:0 /out/t:1/7.pass -c:1 aac \
              -b:1 96000 -max_muxing_queue_size 4096 -movflags +faststart -f mp4 /out/.vc-tmp/7.1.x.part.mp4",
         ]
@@ -251,8 +249,10 @@ fn remux_copies_or_refuses_but_never_encodes_the_picture() {
     let kept = planned(&vorbis, &remux(Container::Mkv), 9).unwrap();
     assert_eq!(
         lines(&kept),
-        ["-i file:/in/a b.mkv -map 0:0 -map 0:1 -c copy -max_muxing_queue_size 4096 -f matroska \
-          /out/.vc-tmp/7.1.x.part.mp4"]
+        [
+            "-i file:/in/a b.mkv -map 0:0 -map 0:1 -c:0 copy -c:1 copy -max_muxing_queue_size 4096 -f matroska \
+          /out/.vc-tmp/7.1.x.part.mp4"
+        ]
     );
     let sound_only = media("flac", vec![audio(0, "truehd", 6)]);
     let converted = planned(&sound_only, &remux(Container::Mp4), 9).unwrap();
@@ -281,7 +281,10 @@ fn opus_gets_layouts_that_it_takes_and_only_so_many_channels() {
         line[0].contains(&format!("-c:1 libopus -b:1 384000 -filter:1 {layouts} -c:2 libopus")),
         "{line:?}"
     );
-    assert!(line[0].contains(&format!("-b:2 512000 -ac:2 8 -filter:2 {layouts} -max_muxing")), "{line:?}");
+    assert!(
+        line[0].contains(&format!("-b:2 512000 -ac:2 8 -filter:2 {layouts} -c:3 copy -max_muxing")),
+        "{line:?}"
+    );
 }
 
 #[test]
@@ -303,5 +306,3 @@ fn hostile_names_stay_one_word_and_are_never_options() {
         assert_eq!(args.last().unwrap(), "/out/.vc-tmp/7.1.x.part.mp4");
     }
 }
-
-use std::ffi::OsString;

@@ -8,13 +8,13 @@ use vc_protocol::media::{Media, Stream, StreamKind};
 /// Share by which base rate and average rate may differ before frame times count as uneven.
 const RATE_TOLERANCE: f64 = 0.01;
 
-/// A described file, and where its frames were listed too, how many of each stream.
+/// A described file, and where its frames or packets were listed too, when each is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
     /// The file.
     pub media: Media,
-    /// Frames listed of each stream, by its number.
-    pub frames: BTreeMap<u32, u64>,
+    /// Times of the listed frames or packets in milliseconds, by the number of their stream, in the order of the list.
+    pub times_ms: BTreeMap<u32, Vec<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Document {
     streams: Vec<RawStream>,
     #[serde(default)]
     chapters: Vec<IgnoredAny>,
-    #[serde(default)]
+    #[serde(default, alias = "packets")]
     frames: Vec<RawFrame>,
     #[serde(default)]
     format: RawFormat,
@@ -32,6 +32,7 @@ struct Document {
 #[derive(Deserialize)]
 struct RawFrame {
     stream_index: Option<u32>,
+    pts_time: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -68,14 +69,17 @@ struct RawSideData {
     rotation: Option<f64>,
 }
 
-/// Reads the JSON of `-show_format -show_streams -show_chapters`, and of `-show_frames` if it is there.
+/// Reads the JSON of `-show_format -show_streams -show_chapters`, and of `-show_frames` or `-show_packets` if it is there.
 pub fn parse(json: &[u8]) -> Result<Described, serde_json::Error> {
     // A tag need not be UTF-8, and ffprobe copies it as it is.
     let text = String::from_utf8_lossy(json);
     let document: Document = serde_json::from_str(&text)?;
-    let mut frames = BTreeMap::new();
-    for index in document.frames.iter().filter_map(|frame| frame.stream_index) {
-        *frames.entry(index).or_default() += 1;
+    let mut times_ms: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
+    for frame in &document.frames {
+        let time = frame.pts_time.as_deref().and_then(|t| t.parse::<f64>().ok()).filter(|t| t.is_finite());
+        if let (Some(index), Some(time)) = (frame.stream_index, time) {
+            times_ms.entry(index).or_default().push((time * 1000.0).round() as i64);
+        }
     }
     let media = Media {
         duration_ms: duration(&document.format),
@@ -84,7 +88,7 @@ pub fn parse(json: &[u8]) -> Result<Described, serde_json::Error> {
         streams: document.streams.into_iter().map(stream).collect(),
         chapters: u32::try_from(document.chapters.len()).unwrap_or(u32::MAX),
     };
-    Ok(Described { media, frames })
+    Ok(Described { media, times_ms })
 }
 
 /// Length of the file. Matroska counts from zero and not from the first frame, which may come late.

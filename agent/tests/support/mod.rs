@@ -1,5 +1,11 @@
 //! What the tests of attempts share: a box with ffmpeg, a folder tree, a console of a few lines.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stderr,
+    reason = "tests fail by panics, and say aloud what they skip"
+)]
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::os::unix::ffi::OsStrExt;

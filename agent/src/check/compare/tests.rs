@@ -102,20 +102,26 @@ fn each_difference_is_refused_by_name() {
         Encoder,
         "the output is not right: it holds 70 frames and 75 were encoded",
     );
-    let short = "the output is not right: it is 0:01 long and the source 0:03";
+    let short = "the output is not right: it is 0:01.6 long and the source 0:03.0";
     check(|m| m.duration_ms = Some(1600), "", Encoder, short);
     let lost = "the output is not right: stream 1: language unknown and not eng";
     check(|m| m.streams[1].language = None, "", Encoder, lost);
     let partial = "[mov @ 0x1] [error] stream 1, offset 0x30: partial file";
-    check(|m| m.duration_ms = Some(1600), partial, Source, "source ends at 0:01 of 0:03 (truncated?)");
+    check(|m| m.duration_ms = Some(1600), partial, Source, "source ends at 0:01.6 of 0:03.0 (truncated?)");
 }
 
 #[test]
 fn frames_must_decode_and_all_of_them_where_all_were_tried() {
-    let of = |n: u64| Described { media: output(), frames: [(0, n), (1, 9)].into() };
-    let judge = |n, is_whole| frames(&the_plan(), &facts(""), &of(n), is_whole).map_err(|f| f.cause);
+    let of = |n: i64| Described { media: output(), times_ms: [(0, (0..n).map(|i| i * 40).collect())].into() };
+    let judge = |n, is_whole: bool| {
+        let middle = (!is_whole).then_some(1500);
+        frames(&the_plan(), &facts(""), &of(n), middle).map_err(|f| f.cause)
+    };
     assert_eq!(judge(75, true), Ok(()));
-    assert_eq!(judge(30, false), Ok(()));
+    assert_eq!(judge(74, false), Ok(()));
+    let missing = |at| Err(format!("the output is not right: frames are missing at the {at} of stream 0"));
+    assert_eq!(judge(61, false), missing("end"));
+    assert_eq!(judge(30, false), missing("middle"));
     assert_eq!(judge(74, true), Err("the output is not right: 74 of 75 frames decode".into()));
     assert_eq!(judge(0, false), Err("the output is not right: no frame of stream 0 decodes".into()));
 }
@@ -133,5 +139,11 @@ fn a_length_may_be_that_of_the_kept_streams_and_lengths_scale() {
         long(3400, &[]) && !long(9000, &[]),
         "without a length of the source, the encoder's count decides"
     );
-    assert_eq!((clock(16_900), clock(3_723_000)), ("0:16".into(), "1:02:03".into()));
+    let stamps = "broken time stamps: 1:42 came out of 0:03.0";
+    check(|m| m.duration_ms = Some(102_000), "", FailureClass::Source, stamps);
+    let mut copied = the_plan();
+    copied.streams[0].action = Action::Copy;
+    let hidden = length(&copied, &facts(""), &Media { duration_ms: Some(3_600), ..output() });
+    assert_eq!(hidden, Ok(Some("0:00.6 that the source hides at its start is shown".into())));
+    assert_eq!((clock(16_900), clock(3_723_000)), ("0:16.9".into(), "1:02:03".into()));
 }

@@ -1,0 +1,109 @@
+//! The check on real outputs: good ones pass, each kind of damage is caught.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stderr,
+    reason = "tests fail by panics, and say aloud what they skip"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::{Box, profile};
+use vc_agent::check::{self, Facts};
+use vc_agent::plan::{self, Caps, Files, Plan};
+use vc_agent::process::{Ended, Exit, Invocation};
+use vc_agent::{encoder, probe};
+use vc_protocol::failure::Failure;
+use vc_protocol::profile::{Container, VideoCodec};
+
+fn run(call: &Invocation) -> Ended {
+    let out = Command::new(&call.program).args(&call.args).envs(call.env.iter().copied()).output().unwrap();
+    Ended {
+        exit: out.status.code().map_or(Exit::Signal(0), Exit::Code),
+        stopped: None,
+        stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+        stdout: out.stdout,
+        is_stdout_cut: false,
+    }
+}
+
+fn judge(on: &Box, plan: &Plan, facts: &Facts, output: &Path) -> Result<Vec<String>, Failure> {
+    let steps = check::steps(&on.context.tools, plan, facts, output);
+    let described = run(&steps.describe);
+    let decoded = steps.decode.as_ref().map(run);
+    check::judge(plan, facts, &steps, &described, decoded.as_ref())
+}
+
+/// Encodes a source, and gives its plan with what the encoder is known to have done.
+fn encode(on: &Box, source: &Path, output: &Path, container: Container, codec: VideoCodec) -> (Plan, Facts) {
+    let tools = &on.context.tools;
+    let media = probe::read(&run(&probe::command(tools, source)), source).unwrap();
+    let encoder = encoder::candidates(codec, &tools.encoders).next();
+    let caps = Caps { encoders: &tools.encoders, major: tools.major };
+    let plan = plan::plan(&media, &profile(container, codec), encoder, caps).unwrap();
+    let files = Files { source: source.into(), part: output.into(), pass_log: output.with_extension("pass") };
+    let call = Invocation::new(&tools.ffmpeg, plan.commands(&files).remove(0));
+    let ended = run(&call);
+    assert!(ended.is_clean(), "{}", ended.stderr);
+    let mut facts = Facts { log: ended.stderr, ..Facts::default() };
+    vc_agent::process::ProgressParser::default().push(&ended.stdout, |block| {
+        facts.frames = block.frames;
+        facts.out_ms = block.out_time_us.map(|us| us as u64 / 1000);
+    });
+    (plan, facts)
+}
+
+/// Overwrites a stretch of the media data, at a share of the file.
+fn damage(from: &Path, to: &Path, share: f64) {
+    let mut bytes = std::fs::read(from).unwrap();
+    let at = (bytes.len() as f64 * share) as usize;
+    let len = (bytes.len() / 50).min(6000);
+    for (n, byte) in bytes[at..at + len].iter_mut().enumerate() {
+        *byte = (n * 37 % 251) as u8;
+    }
+    std::fs::write(to, bytes).unwrap();
+}
+
+#[test]
+fn whole_outputs_pass_and_cut_or_damaged_ones_do_not() {
+    let Some(on) = Box::new() else { return };
+    let noisy = "-f lavfi -i testsrc2=s=320x180:r=25:d=12,noise=alls=20:allf=t -f lavfi -i sine=d=12 -c:v mpeg4 -q:v 3 -c:a aac";
+    let source = on.make("long.mkv", noisy);
+    let short = on.make("short.mkv", &noisy.replace("d=12", "d=3"));
+    let codecs = on.context.tools.codecs();
+    for (container, codec) in [
+        (Container::Mp4, VideoCodec::H264),
+        (Container::Mkv, VideoCodec::H264),
+        (Container::Mp4, VideoCodec::Hevc),
+        (Container::Mkv, VideoCodec::Av1),
+    ] {
+        if !codecs.contains(&codec) {
+            eprintln!("SKIPPED: this ffmpeg has no encoder for {codec:?}");
+            continue;
+        }
+        for (length, source) in [("long", &source), ("short", &short)] {
+            let what = format!("{length} {codec:?} in {container:?}");
+            let good = on.output("good");
+            let bad = on.output("bad");
+            let (plan, facts) = encode(&on, source, &good, container, codec);
+            assert_eq!(judge(&on, &plan, &facts, &good), Ok(Vec::new()), "{what}");
+
+            let bytes = std::fs::read(&good).unwrap();
+            std::fs::write(&bad, &bytes[..bytes.len() * 6 / 10]).unwrap();
+            let cut = judge(&on, &plan, &facts, &bad).expect_err(&what);
+            eprintln!("{what}, cut: {}", cut.cause);
+            // In the first second, and in the last one.
+            for share in [0.04, 0.95] {
+                damage(&good, &bad, share);
+                let damaged = judge(&on, &plan, &facts, &bad).expect_err(&what);
+                eprintln!("{what}, damaged at {share}: {}", damaged.cause);
+            }
+            std::fs::write(&bad, b"garbage").unwrap();
+            judge(&on, &plan, &facts, &bad).expect_err(&what);
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! process and finish each job at once. Prints figures; asserts none. `cargo bench -p vc-tests --bench dispatch`,
 //! `-- --quick` for a short run; `VC_BENCH_DIR` chooses the disk.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench says what it measured")]
+
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};

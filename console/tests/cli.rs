@@ -1,5 +1,7 @@
 //! The `vc-console` program from outside, without a server: usage, profiles, exit statuses.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
 use std::process::{Command, Output};
 
 fn run(args: &[&str]) -> Output {

@@ -52,5 +52,9 @@ pub(super) fn start_failed(error: StartError) -> Failed {
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("VC_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }

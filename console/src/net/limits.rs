@@ -1,13 +1,16 @@
 //! Bounds of what an agent may say, and the taming of its figures: pure.
 
 use vc_protocol::agent::{
-    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Report,
+    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Outcome, Report,
 };
 use vc_protocol::device::{DEVICES_MAX, SLOTS_MAX};
+use vc_protocol::failure::CAUSE_BYTES_MAX;
 use vc_protocol::path::is_unprintable;
 
 /// Longest host name, version and device name kept.
 const NAME_BYTES_MAX: usize = 256;
+/// Longest sentence kept: a cause, a warning. As long as an honest agent makes them.
+const SENTENCE_BYTES_MAX: usize = CAUSE_BYTES_MAX;
 /// Most warnings of one report.
 const WARNINGS_MAX: usize = 64;
 
@@ -72,13 +75,23 @@ fn check_report(report: &mut Report) -> Result<(), OverLimit> {
     at_most("commands", report.commands.len(), COMMANDS_MAX)?;
     at_most("warnings", report.warnings.len(), WARNINGS_MAX)?;
     at_most("bytes of log", report.log.len(), LOG_TAIL_BYTES_MAX)?;
+    report.warnings.iter_mut().for_each(|text| tame_to(text, SENTENCE_BYTES_MAX));
     tame(&mut report.encoder);
+    match &mut report.outcome {
+        Outcome::Skipped(text) => tame_to(text, SENTENCE_BYTES_MAX),
+        Outcome::Failed(failure) => tame_to(&mut failure.cause, SENTENCE_BYTES_MAX),
+        Outcome::Committed(_) | Outcome::SourceChanged(_) | Outcome::Stopped => {}
+    }
     Ok(())
 }
 
 /// A text for one line of a screen: short, and without what steers a terminal.
 fn tame(text: &mut String) {
-    text.truncate(text.floor_char_boundary(NAME_BYTES_MAX));
+    tame_to(text, NAME_BYTES_MAX);
+}
+
+fn tame_to(text: &mut String, bytes_max: usize) {
+    text.truncate(text.floor_char_boundary(bytes_max));
     text.retain(|c| !is_unprintable(c));
 }
 

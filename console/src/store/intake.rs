@@ -17,7 +17,7 @@ use vc_protocol::path::FilePath;
 use vc_protocol::profile::{NamedProfile, VideoCodec};
 
 use super::row::Row;
-use super::shape::{BatchRow, StoredJob, source_key};
+use super::shape::{BatchRow, Role, RootRow, StoredJob, source_key};
 use super::tables::{self, Tables};
 use super::turn::{Change, Turn};
 use super::{Store, StoreError, begin_write};
@@ -90,8 +90,8 @@ impl Turn<'_> {
         profile: &NamedProfile,
         priority: Priority,
     ) -> Result<AddSession, StoreError> {
-        let source_root = self.root(source)?;
-        let output_root = self.root(output)?;
+        let source_root = self.root(RootRow::new(Role::Source, source))?;
+        let output_root = self.root(RootRow::new(Role::Output, output))?;
         let profile_id = self.profile(profile)?;
         self.counters.last_batch += 1;
         let batch = BatchId(self.counters.last_batch);
@@ -109,21 +109,21 @@ impl Turn<'_> {
         })
     }
 
-    fn root(&mut self, path: &FilePath) -> Result<RootId, StoreError> {
-        if let Some(id) = self.store.root_id(path) {
+    fn root(&mut self, root: RootRow) -> Result<RootId, StoreError> {
+        if let Some(id) = self.store.root_id(&root) {
             return Ok(id);
         }
         let mut roots = txn(&mut self.txn, self.store)?.open_table(tables::ROOTS)?;
         // A folder that this very turn stored is not in memory yet.
         for entry in roots.iter()? {
             let (id, known) = entry?;
-            if known.value() == path.0 {
+            if known.value() == root.bytes() {
                 return Ok(RootId(id.value()));
             }
         }
         self.counters.last_root += 1;
-        roots.insert(self.counters.last_root, path.0.as_slice())?;
-        self.new_roots.push((RootId(self.counters.last_root), path.clone()));
+        roots.insert(self.counters.last_root, root.bytes())?;
+        self.new_roots.push((RootId(self.counters.last_root), root));
         Ok(RootId(self.counters.last_root))
     }
 
@@ -209,8 +209,8 @@ impl Store {
     ) -> AddSession {
         AddSession {
             batch: BatchId(UNKNOWN),
-            source_root: self.root_id(source).unwrap_or(RootId(UNKNOWN)),
-            output_root: self.root_id(output).unwrap_or(RootId(UNKNOWN)),
+            source_root: self.root_id(&RootRow::new(Role::Source, source)).unwrap_or(RootId(UNKNOWN)),
+            output_root: self.root_id(&RootRow::new(Role::Output, output)).unwrap_or(RootId(UNKNOWN)),
             output_path: output.clone(),
             profile: self.profile_id(profile).unwrap_or(ProfileId(UNKNOWN)),
             codec: profile.profile.video.codec,
@@ -250,8 +250,8 @@ impl Store {
         Ok(added)
     }
 
-    fn root_id(&self, path: &FilePath) -> Option<RootId> {
-        self.memory().roots.iter().find(|(_, known)| *known == path).map(|(id, _)| *id)
+    fn root_id(&self, root: &RootRow) -> Option<RootId> {
+        self.memory().roots.iter().find(|(_, known)| *known == root).map(|(id, _)| *id)
     }
 
     fn profile_id(&self, profile: &NamedProfile) -> Option<ProfileId> {

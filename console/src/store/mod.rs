@@ -34,7 +34,7 @@ pub use turn::Turn;
 use page::Cursors;
 use rank::Ranks;
 use row::Row;
-use shape::Counters;
+use shape::{Counters, RootRow};
 use tables::Tables;
 
 /// Name of the file in the state folder.
@@ -74,7 +74,7 @@ struct Shared {
 #[derive(Default)]
 struct Memory {
     counters: Counters,
-    roots: BTreeMap<RootId, FilePath>,
+    roots: BTreeMap<RootId, RootRow>,
     profiles: BTreeMap<ProfileId, Arc<NamedProfile>>,
     seen: BTreeMap<AgentId, Arc<Seen>>,
 }
@@ -131,12 +131,12 @@ impl Store {
 
     /// The path of a folder.
     pub fn root(&self, id: RootId) -> Result<FilePath, StoreError> {
-        self.memory().roots.get(&id).cloned().ok_or(StoreError::NoRoot(id))
+        self.memory().roots.get(&id).map(RootRow::path).ok_or(StoreError::NoRoot(id))
     }
 
     /// Every folder.
     pub fn roots(&self) -> Vec<(RootId, FilePath)> {
-        self.memory().roots.iter().map(|(id, path)| (*id, path.clone())).collect()
+        self.memory().roots.iter().map(|(id, root)| (*id, root.path())).collect()
     }
 
     /// A recipe.
@@ -264,7 +264,7 @@ fn load(db: &Database) -> Result<(Memory, Ranks), StoreError> {
     }
     for entry in txn.open_table(tables::ROOTS)?.iter()? {
         let (id, path) = entry?;
-        memory.roots.insert(RootId(id.value()), FilePath(path.value().to_vec()));
+        memory.roots.insert(RootId(id.value()), RootRow::from_bytes(path.value()));
     }
     for entry in txn.open_table(tables::PROFILES)?.iter()? {
         let (id, row) = entry?;

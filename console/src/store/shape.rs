@@ -6,6 +6,7 @@ use vc_protocol::agent::AgentHello;
 use vc_protocol::device::Device;
 use vc_protocol::id::{AttemptNo, JobId, ProfileId, RootId, TaskNo};
 use vc_protocol::job::{JobSpec, JobState};
+use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
 
 use super::row::Row;
@@ -183,3 +184,37 @@ macro_rules! rows {
     ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
 }
 rows!(StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile);
+
+/// What a folder is for. The same folder in both roles has two numbers: each role is proved by other means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Role {
+    /// Sources are below it.
+    Source = b's',
+    /// Outputs go below it.
+    Output = b'o',
+}
+
+/// A folder as its table holds it: the role's letter, then the absolute path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RootRow(Vec<u8>);
+
+impl RootRow {
+    pub(super) fn new(role: Role, path: &FilePath) -> Self {
+        let mut bytes = vec![role as u8];
+        bytes.extend_from_slice(&path.0);
+        RootRow(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        RootRow(bytes.to_vec())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn path(&self) -> FilePath {
+        FilePath(self.0.get(1..).unwrap_or_default().to_vec())
+    }
+}

@@ -22,7 +22,7 @@ pub(super) const INDEX: TableDefinition<'_, IndexKey, ()> = TableDefinition::new
 pub(super) const SOURCES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("sources");
 /// Absolute path of an output to the one job that may make it.
 pub(super) const OUTPUTS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("outputs");
-/// Folder number to its absolute path.
+/// Folder number to what it is for and its absolute path.
 pub(super) const ROOTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("roots");
 /// Profile number to the recipe with its name; a changed recipe is a new number.
 pub(super) const PROFILES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("profiles");

@@ -7,11 +7,10 @@ use redb::{MultimapTable, ReadableTable, Table, WriteTransaction};
 use vc_farm::record::{AttemptRecord, JobRecord, Reason};
 use vc_protocol::id::{AgentId, JobId, ProfileId, RootId};
 use vc_protocol::job::{FileStamp, JobSpec, JobState};
-use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
 
 use super::row::Row;
-use super::shape::{Counters, EventRow, RUNS_MAX, Run, Seen, StoredJob, index_key};
+use super::shape::{Counters, EventRow, RUNS_MAX, RootRow, Run, Seen, StoredJob, index_key};
 use super::tables::{self, IndexKey};
 use super::{META_COUNTERS, Store, StoreError, begin_write};
 
@@ -27,7 +26,7 @@ pub struct Turn<'s> {
     pub(super) changes: BTreeMap<JobId, Change>,
     events: Vec<EventRow>,
     seen: BTreeMap<AgentId, Seen>,
-    pub(super) new_roots: Vec<(RootId, FilePath)>,
+    pub(super) new_roots: Vec<(RootId, RootRow)>,
     pub(super) new_profiles: Vec<(ProfileId, NamedProfile)>,
 }
 

@@ -101,7 +101,13 @@ impl<W: Work> Start<W> {
             consoles = identity.consoles.join(","), left = left.len(), "started");
         let journal = Arc::new(journal);
         let facts = Facts { instance: random(), host: host_name(), ffmpeg, devices: devices.clone() };
-        let supervisor = Supervisor::new(Arc::new(work), journal.clone(), left, Slots::new(devices));
+        let supervisor = Supervisor::new(
+            (identity.agent, identity.name.clone()),
+            Arc::new(work),
+            journal.clone(),
+            left,
+            Slots::new(devices),
+        );
         let (calls, called) = mpsc::channel::<Call>(CALLS_MAX);
         let closing = CancellationToken::new();
         let session = Session { identity, facts, calls: calls.clone(), closing: closing.clone() };

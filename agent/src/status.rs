@@ -30,9 +30,9 @@ pub struct Status {
     pub pid: u32,
     /// Version of the program.
     pub version: String,
-    /// Its number in the farm, once the console has welcomed it.
-    pub agent: Option<AgentId>,
-    /// Its name in the farm, empty until then.
+    /// Its number in the farm.
+    pub agent: AgentId,
+    /// Its name in the farm.
     pub name: String,
     /// The connection.
     pub console: ConsoleStatus,

@@ -1,7 +1,7 @@
 //! Bad input: each is met with a clear message and the documented exit code, loses nothing, and does not keep other
 //! jobs from going on.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt;
@@ -15,7 +15,9 @@ use redb::ReadableTable;
 use serde_json::Value;
 use vc_console::app::{Server, ServerConfig};
 use vc_tests::media::{TINY, assert_whole, clip, files_below};
-use vc_tests::{Agent, Console, Fake, Scratch, need_ffmpeg, run, vc_console, vc_console_path, wait_until};
+use vc_tests::{
+    Agent, Console, Fake, Scratch, need_ffmpeg, run, skipped, vc_console, vc_console_path, wait_until,
+};
 
 use crate::convert::{convert, convert_with};
 use crate::{assert_no_parts, job_of};
@@ -101,10 +103,10 @@ fn as_nobody(scratch: &Scratch, command: &mut Command) -> Option<()> {
     if fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
         let probe = Command::new(vc_console_path()).arg("--version").uid(NOBODY).gid(NOBODY).output();
         if !probe.is_ok_and(|output| output.status.success()) {
-            eprintln!(
-                "skipped: root may read everything, and nobody may not run {}",
+            skipped(&format!(
+                "root may read everything, and nobody may not run {}",
                 vc_console_path().display()
-            );
+            ));
             return None;
         }
         command.uid(NOBODY).gid(NOBODY);
@@ -335,7 +337,8 @@ fn a_port_that_is_taken_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run(vc_console(&scratch).args(["serve", "--listen", &address, "--state-dir", "state"]));
-    assert_says(&output.expect_code(1).stderr, &[&address, "in use"]);
+    let port = taken.local_addr().unwrap().port().to_string();
+    assert_says(&output.expect_code(3).stderr, &[&port, "taken"]);
 }
 
 #[test]
@@ -357,30 +360,27 @@ fn a_table_of_a_newer_version_is_left_alone() {
     let scratch = Scratch::new();
     let mut console = Console::start(&scratch);
     console.stop();
-    let file = make_newer(console.state());
-    let before = fs::read(&file).unwrap();
+    let file = console.state().join(vc_console::store::FILE_NAME);
+    let newer = raise_schema(&file);
     let output = console.cli(["serve", "--listen", "127.0.0.1:0"]).expect_code(1);
-    assert_says(&output.stderr, &["schema", "upgrade", file.file_name().unwrap().to_str().unwrap()]);
-    assert_eq!(fs::read(&file).unwrap(), before, "a table that is not understood was changed");
+    assert_says(&output.stderr, &["schema", "upgrade", vc_console::store::FILE_NAME]);
+    assert_eq!(raise_schema(&file), newer + 1, "a table that is not understood was changed");
 }
 
-/// Raises the version in the table of a stopped console, as an update would; the table's file.
-fn make_newer(state: &Path) -> PathBuf {
-    let tables = files_below(state);
-    let name =
-        tables.iter().find(|path| path.extension() == Some(OsStr::new("redb"))).expect("there is a table");
-    let file = state.join(name);
-    let database = redb::Database::open(&file).expect("a stopped console's table opens");
+/// Raises the version in the table of a stopped console, as an update would; the version that it has then.
+fn raise_schema(file: &Path) -> u32 {
+    let database = redb::Database::open(file).expect("a stopped console's table opens");
     let write = database.begin_write().unwrap();
-    {
+    let schema = {
         let definition = redb::TableDefinition::<&str, &[u8]>::new("meta");
         let mut meta = write.open_table(definition).expect("the file says what it is");
         let schema = meta.get("schema").unwrap().expect("it says its version").value().to_vec();
         let schema = u32::from_le_bytes(schema.try_into().expect("four bytes")) + 1;
         meta.insert("schema", schema.to_le_bytes().as_slice()).unwrap();
-    }
+        schema
+    };
     write.commit().unwrap();
-    file
+    schema
 }
 
 #[test]
@@ -411,8 +411,6 @@ fn a_used_token_is_refused() {
     Agent::new(&scratch, "ada").join(&line).expect_code(0);
     let output = Agent::new(&scratch, "bolt").join(&line).expect_code(6);
     assert_says(&output.stderr, &["used"]);
-    let agents = console.json(["agents", "ls"]);
-    assert_eq!(agents["agents"].as_array().map(Vec::len), Some(1), "{agents}");
 }
 
 #[test]
@@ -467,11 +465,10 @@ fn an_agent_of_another_farm_is_refused_and_says_why() {
     wait_until("the other farm listens", vc_tests::LONG, || other.stdout().contains("listening"));
 
     agent.run();
-    let words = ["another farm", "other farm", "wrong farm", "not this farm", "certificate"];
     wait_until("the agent says why it does not get in", vc_tests::LONG, || {
-        let said = agent.process().stderr() + &agent.process().stdout();
-        words.iter().any(|word| said.contains(word))
+        agent.process().stderr().contains("not of this farm")
     });
+    assert!(agent.process().runs(), "its own console may come back at that address");
     assert!(other.runs(), "a stranger ended the console");
 }
 

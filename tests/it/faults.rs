@@ -198,7 +198,8 @@ fn killed_as_the_part_file_was_flushed() {
 #[test]
 fn killed_as_the_grant_was_asked_for() {
     need_ffmpeg!();
-    killed_at("grant-asked", false, 1);
+    // Its journal is written while the question is on its way, and either may be lost.
+    killed_at("grant-asked", false, 2);
 }
 
 #[test]
@@ -247,7 +248,7 @@ fn a_failing_command_costs_a_retry_and_waits() {
     assert!(job["not_before"].is_string(), "{job}");
     assert!(job["attempts"][0]["log"].as_str().unwrap().contains("told to end"), "the log is kept: {job}");
     let why = busy.console.json(["why", &busy.job.to_string()]);
-    assert!(why["answer"].as_str().unwrap().contains("retry"), "{why}");
+    assert!(why["answer"].as_str().unwrap().contains("next attempt"), "{why}");
     assert_no_parts(&busy.out());
 
     // A person need not wait for it.
@@ -261,7 +262,7 @@ fn a_full_disk_is_the_places_fault() {
     need_ffmpeg!();
     let (busy, job) = after_failure("enospc");
     assert_eq!((job["state"].as_str(), job["class"].as_str()), (Some("pending"), Some("capacity")), "{job}");
-    assert!(job["cause"].as_str().unwrap().contains("No space left"), "{job}");
+    assert!(job["cause"].as_str().unwrap().contains("no space left"), "{job}");
     assert_eq!(number(&job, "retries"), 0, "{job}");
     assert_no_parts(&busy.out());
 }

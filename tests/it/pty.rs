@@ -152,7 +152,10 @@ fn a_conversion_is_watched_cancelled_retried_and_left() {
     assert_eq!(media_processes(scratch.path()).len(), 1);
 
     terminal.press("r");
-    terminal.wait_picture("it is back", |picture| row_says(picture, "first.mp4", "pending"));
+    // It is pending, or waits at the agent for the slot, which counts as running.
+    terminal.wait_picture("it is back", |picture| {
+        row_says(picture, "first.mp4", "pending") || row_says(picture, "first.mp4", "running")
+    });
     fake.open_gate();
     wait_until("it is completed", LONG, || scratch.join("out/first.mp4").exists());
     terminal.press("q");
@@ -176,11 +179,8 @@ fn leaving_in_the_middle_ends_every_child_and_restores_the_terminal() {
     fake.wait_encodes(1);
     // Once asks, twice means it.
     terminal.press("\u{3}");
-    let ended = eventually(LONG, || {
-        terminal.press("\u{3}");
-        terminal.child.try_wait().expect("a child can be waited for")
-    });
-    assert!(ended.is_some(), "ctrl-c does not end it:\n{}", terminal.picture());
+    terminal.wait_picture("it asks", |picture| picture.contains("Cancel everything"));
+    terminal.press("\u{3}");
     assert_eq!(terminal.wait_end(), 130, "{}", terminal.picture());
     terminal.assert_restored();
     wait_until("every ffmpeg is gone", LONG, || media_processes(scratch.path()).is_empty());

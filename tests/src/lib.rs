@@ -22,6 +22,6 @@ pub use child::{Output, Running, run, start};
 pub use console::{Console, vc_console};
 pub use fake::Fake;
 pub use processes::media_processes;
-pub use programs::{real_ffmpeg, vc_agent_path, vc_console_path, vc_fake_path};
+pub use programs::{real_ffmpeg, skipped, vc_agent_path, vc_console_path, vc_fake_path};
 pub use scratch::Scratch;
 pub use wait::{LONG, eventually, wait_for, wait_until};

@@ -46,6 +46,12 @@ pub fn real_ffmpeg() -> Option<PathBuf> {
     found.clone()
 }
 
+/// Says aloud why a test, or a part of it, is not done here.
+#[expect(clippy::print_stderr, reason = "what is skipped is told to whoever runs the tests")]
+pub fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 /// Returns from a test that needs ffmpeg where there is none, saying so; otherwise the folder of ffmpeg.
 #[macro_export]
 macro_rules! need_ffmpeg {
@@ -53,7 +59,7 @@ macro_rules! need_ffmpeg {
         match $crate::real_ffmpeg() {
             Some(folder) => folder,
             None => {
-                eprintln!("skipped: no ffmpeg");
+                $crate::skipped("no ffmpeg");
                 return;
             }
         }

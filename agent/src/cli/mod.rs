@@ -40,7 +40,7 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Common {
     /// Folder of the agent's key and unacknowledged results [default: $XDG_STATE_HOME/vc-agent]
-    #[arg(long, global = true, value_name = "DIR", env = "VC_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "VC_STATE_DIR", value_parser = maybe_empty())]
     state_dir: Option<PathBuf>,
     /// What is logged to stderr: error, warn, info, debug, trace, or a filter such as info,vc_agent=debug
     #[arg(long, global = true, value_name = "FILTER", env = "VC_LOG", default_value = "info")]
@@ -79,10 +79,10 @@ struct Run {
     #[arg(long, value_name = "FROM=TO", value_parser = OsStringValueParser::new().try_map(checked_map))]
     map: Vec<OsString>,
     /// ffmpeg, if not the one on the PATH
-    #[arg(long, value_name = "PATH", env = "VC_FFMPEG")]
+    #[arg(long, value_name = "PATH", env = "VC_FFMPEG", value_parser = maybe_empty())]
     ffmpeg: Option<PathBuf>,
     /// ffprobe, if not the one on the PATH
-    #[arg(long, value_name = "PATH", env = "VC_FFPROBE")]
+    #[arg(long, value_name = "PATH", env = "VC_FFPROBE", value_parser = maybe_empty())]
     ffprobe: Option<PathBuf>,
 }
 
@@ -147,6 +147,11 @@ impl Run {
             ..AgentConfig::new(state_dir)
         })
     }
+}
+
+/// A path; a variable that is set to nothing is as good as one that is not set.
+fn maybe_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn checked_map(text: OsString) -> Result<OsString, MapError> {

@@ -20,10 +20,7 @@ pub(super) fn status(status: &Status, json: bool) {
 }
 
 fn words(status: &Status) -> Vec<String> {
-    let who = match status.agent {
-        Some(id) => format!("{} (agent {id})", status.name),
-        None => "not welcomed yet".into(),
-    };
+    let who = format!("{} (agent {})", status.name, status.agent);
     let mut lines = vec![format!("vc-agent {}, process {}: {who}", status.version, status.pid)];
     let console = &status.console;
     let address = console.address.as_deref().unwrap_or("unknown");
@@ -58,7 +55,7 @@ mod tests {
             v: 1,
             pid: 7,
             version: "0.1.0".into(),
-            agent: Some(AgentId(3)),
+            agent: AgentId(3),
             name: "ada".into(),
             console: ConsoleStatus { connected: false, address: None, problem: Some("no answer".into()) },
             devices: vec![DeviceStatus { id: DeviceId(0), name: "CPU, 2 cores".into(), slots: 1, taken: 1 }],

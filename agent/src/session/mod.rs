@@ -146,8 +146,8 @@ impl Session {
             wire::close(connection, Close::Protocol, "a welcome was expected");
             return Ok(Ended::Lost("the console said something else than welcome".into()));
         };
-        if let ToAgent::Welcome { agent, name, .. } = &welcome {
-            tracing::info!(%agent, name, %address, "connected");
+        if let ToAgent::Welcome { agent, .. } = &welcome {
+            tracing::info!(%agent, %address, "connected");
         }
         let (outbox, messages) = mpsc::channel(OUTBOX_MAX);
         if self.calls.send(Call::Up { welcome, address, outbox }).await.is_err() {

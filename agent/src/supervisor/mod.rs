@@ -81,7 +81,7 @@ pub(crate) struct Supervisor<W> {
     inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     outbox: Option<mpsc::Sender<FromAgent>>,
     console: ConsoleStatus,
-    identity: (Option<AgentId>, String),
+    identity: (AgentId, String),
     proofs: Arc<Semaphore>,
 }
 
@@ -94,7 +94,13 @@ struct Line {
 
 impl<W: Work> Supervisor<W> {
     /// With what an earlier process left in the journal.
-    pub(crate) fn new(work: Arc<W>, journal: Arc<Journal>, left: Vec<Record>, slots: Slots) -> Self {
+    pub(crate) fn new(
+        identity: (AgentId, String),
+        work: Arc<W>,
+        journal: Arc<Journal>,
+        left: Vec<Record>,
+        slots: Slots,
+    ) -> Self {
         let mut holdings = Holdings::new(slots.devices().iter().map(|d| d.id).collect());
         for record in left {
             match record {
@@ -111,7 +117,7 @@ impl<W: Work> Supervisor<W> {
             inputs: mpsc::channel(INPUTS_MAX),
             outbox: None,
             console: ConsoleStatus::default(),
-            identity: (None, String::new()),
+            identity,
             proofs: Arc::new(Semaphore::new(PROOFS_MAX)),
         }
     }
@@ -163,8 +169,10 @@ impl<W: Work> Supervisor<W> {
             Call::Inventory(answer) => drop(answer.send(self.holdings.inventory())),
             Call::Status(answer) => drop(answer.send(Box::new(self.status()))),
             Call::Up { welcome, address, outbox } => {
-                if let ToAgent::Welcome { agent, name, .. } = &welcome {
-                    self.identity = (Some(*agent), name.clone());
+                if let ToAgent::Welcome { name, .. } = &welcome
+                    && !name.is_empty()
+                {
+                    self.identity.1.clone_from(name);
                 }
                 self.outbox = Some(outbox);
                 self.console = ConsoleStatus { connected: true, address: Some(address), problem: None };

@@ -33,7 +33,8 @@ impl Bench {
         let (journal, left) = Journal::open(dir.path()).unwrap();
         let journal = Arc::new(journal);
         let slots = Slots::new(vec![cpu_device(Some(1), vec![VideoCodec::H264])]);
-        let supervisor = Supervisor::new(Arc::new(Fake), journal.clone(), left, slots);
+        let supervisor =
+            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots);
         let (calls, theirs) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let ended = task::spawn("supervisor", supervisor.run(theirs, stop.clone()));

@@ -68,10 +68,13 @@ impl Farm {
     pub(crate) fn settle(&mut self, attempt: AttemptId, out: &mut Effects) {
         let Some(proven) = self.granted(attempt).cloned() else { return };
         self.reseat(attempt, Seat::Left);
-        if let Some(run) = self.runs.get_mut(&attempt) {
-            run.settling = Settling::Asked;
-            out.push(Effect::Settle(attempt, proven));
+        let Some(run) = self.runs.get_mut(&attempt) else { return };
+        match std::mem::replace(&mut run.settling, Settling::Asked) {
+            Settling::Asked => return,
+            Settling::Again(at) => self.timers.drop(at, Due::Settle(attempt)),
+            Settling::No => {}
         }
+        out.push(Effect::Settle(attempt, proven));
     }
 
     fn granted(&self, attempt: AttemptId) -> Option<&Proven> {
@@ -241,6 +244,19 @@ mod tests {
         r.expect(&["settle 1.0/1", "tell 1 done 1.0/1"]);
         r.settled(a, Settlement::Withdrawn);
         r.expect(&["attempt 1.0/1 failed source", "job 1 failed: open"]);
+    }
+
+    #[test]
+    fn an_output_that_is_being_looked_for_is_not_looked_for_twice() {
+        let (mut r, a) = running();
+        r.asks(1, a);
+        r.pass(180_000);
+        r.skip();
+        r.settled(a, Settlement::Unreachable("not mounted".to_owned()));
+        r.reports(1, a, failure(FailureClass::Infrastructure));
+        r.expect(&["settle 1.0/1", "tell 1 done 1.0/1"]);
+        r.reports(1, a, failure(FailureClass::Infrastructure));
+        r.expect(&["tell 1 done 1.0/1"]);
     }
 
     #[test]

@@ -44,6 +44,7 @@ impl Farm {
         agent.session = Some(session);
         agent.newest = Some(session);
         let same_process = agent.instance == Some(instance);
+        let restarted = agent.instance.is_some_and(|known| known != instance);
         agent.draining &= same_process;
         agent.instance = Some(instance);
         agent.offer(devices);
@@ -53,7 +54,8 @@ impl Farm {
         let held: BTreeSet<AttemptId> = inventory.iter().map(Held::attempt).collect();
         let dispositions =
             inventory.into_iter().map(|item| (item.attempt(), self.dispose(id, item, out))).collect();
-        self.miss(id, &held, same_process, out);
+        let why = if restarted { "its agent restarted" } else { "its agent does not have it" };
+        self.miss(id, &held, why, out);
         // The name is the registry's; whoever sends this knows it.
         let welcome = ToAgent::Welcome { agent: id, name: String::new(), inventory: dispositions };
         out.push(Effect::Tell(id, session, welcome));
@@ -100,7 +102,7 @@ impl Farm {
     }
 
     /// Deals with what the agent should hold and does not.
-    fn miss(&mut self, id: AgentId, held: &BTreeSet<AttemptId>, same_process: bool, out: &mut Effects) {
+    fn miss(&mut self, id: AgentId, held: &BTreeSet<AttemptId>, why: &'static str, out: &mut Effects) {
         let Some(agent) = self.agents.get(&id) else { return };
         let missing: Vec<AttemptId> = agent
             .devices
@@ -113,8 +115,7 @@ impl Farm {
             if run.standing == Standing::Zombie {
                 self.drop_run(attempt);
             } else if run.settling == Settling::No {
-                let text = if same_process { "its agent does not have it" } else { "its agent restarted" };
-                self.take_back(attempt, text, out);
+                self.take_back(attempt, why, out);
             } else {
                 self.reseat(attempt, Seat::Left);
             }

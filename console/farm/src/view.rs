@@ -57,7 +57,7 @@ pub struct AgentView<'a> {
     pub state: AgentState,
     /// Its session, while it is connected.
     pub session: Option<SessionNo>,
-    /// How long it has been silent, not counting time in which the console stood still.
+    /// How long it had been silent at the last event (a tick will do), without time in which the console stood still.
     pub silent_ms: u64,
     /// It connected at least once since the console started; else it is known only by what it was given before.
     pub seen: bool,
@@ -190,5 +190,54 @@ impl Farm {
     fn is_unsure(&self, run: &Run) -> bool {
         let silent = self.agents.get(&run.lease.agent).is_none_or(|agent| agent.quiet == Quiet::Unsure);
         run.standing == Standing::Live && (silent || run.seat == Seat::Left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::AgentEvent;
+    use crate::recorder::{Recorder, SOURCE, attempt, cpu, failure, new_job};
+
+    #[test]
+    fn counts_follow_every_job_to_its_end() {
+        let mut r = Recorder::new();
+        r.add((1..=4).map(new_job));
+        assert_eq!(
+            r.farm.totals(),
+            Totals { by_state: [4, 0, 0, 0, 0, 0, 0], cost_left: 400, ..Totals::default() }
+        );
+        r.join(1, 1);
+        assert_eq!(r.farm.totals().by_state, [2, 2, 0, 0, 0, 0, 0]);
+        assert_eq!(r.farm.ready_len(), 2);
+        r.reports(1, attempt(1, 1), failure(vc_protocol::failure::FailureClass::Capacity));
+        assert_eq!((r.farm.totals().to_retry, r.farm.totals().cost_left), (1, 400));
+        for job in 1..=4 {
+            r.cancel(job);
+        }
+        assert_eq!(r.farm.totals(), Totals::default());
+        assert!(r.farm.is_idle());
+    }
+
+    #[test]
+    fn an_agent_shows_its_devices_what_they_hold_and_what_it_cannot_see() {
+        let mut r = Recorder::new();
+        r.add((1..=2).map(new_job));
+        r.join(1, 1);
+        r.encodes(1, attempt(1, 1));
+        r.cancel(2);
+        r.connect(2, 2, vec![cpu(4)], Vec::new());
+        r.say(2, AgentEvent::RootProof(SOURCE, Err("no such folder".to_owned())));
+        let agents: Vec<AgentView<'_>> = r.farm.agents().collect();
+        let held = &agents[0].devices[0].held;
+        assert_eq!(
+            (held[0].attempt, held[0].stopping, held[0].progress.is_some()),
+            (attempt(1, 1), false, true)
+        );
+        assert_eq!((held[1].attempt, held[1].stopping), (attempt(2, 1), true));
+        assert_eq!(agents[1].unproven, [(SOURCE, "no such folder")]);
+        assert_eq!(agents[1].devices[0].device.map(|d| d.slots), Some(4));
+        let job = r.farm.job(JobId(1)).unwrap();
+        assert_eq!((job.state, job.place), (JobState::Running, Some((AgentId(1), DeviceId(0)))));
     }
 }

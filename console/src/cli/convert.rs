@@ -3,6 +3,7 @@
 //! A console and an agent over real QUIC and mutual TLS on loopback, with a throw-away identity unless a state folder is
 //! named. Ends when every job is final.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ use crate::profiles::{Profiles, user_folder};
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
 const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
+/// Sources named for each cause in the last lines; `jobs ls` and `--json` have them all.
+const NAMED_MAX: usize = 5;
 
 pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
     check(&args)?;
@@ -174,6 +177,21 @@ async fn finished(client: &mut Client) -> Result<Vec<JobRow>, Failed> {
     }
 }
 
+/// A line for each state and cause that kept a source from being converted, with the sources it is about.
+fn by_cause(rows: &[JobRow]) -> Vec<String> {
+    let mut groups: BTreeMap<(JobState, String), Vec<String>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.state != JobState::Completed) {
+        groups.entry((row.state, text::cause(row))).or_default().push(row.source.shown());
+    }
+    let line = |((state, cause), sources): ((JobState, String), Vec<String>)| {
+        let more = sources.len().saturating_sub(NAMED_MAX);
+        let named = sources[..sources.len() - more].join(", ");
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{:<9} {cause}: {named}{more}", state.word())
+    };
+    groups.into_iter().map(line).collect()
+}
+
 /// Figures of the last lines.
 struct Totals {
     by_state: [u64; 7],
@@ -226,9 +244,7 @@ impl Totals {
     }
 
     fn print(&self, rows: &[JobRow]) {
-        for row in rows.iter().filter(|r| r.state != JobState::Completed) {
-            text::out(&format!("{:<9} {}  {}", row.state.word(), row.source, text::cause(row)));
-        }
+        by_cause(rows).iter().for_each(|line| text::out(line));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
             self.count(JobState::Completed),
@@ -248,5 +264,48 @@ impl Totals {
             super::size::seconds(self.wall.as_secs_f64()),
             self.speed()
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::failure::FailureClass;
+    use vc_protocol::id::JobId;
+
+    use super::*;
+
+    fn row(id: u64, state: JobState, cause: &str) -> JobRow {
+        JobRow {
+            id: JobId(id),
+            state,
+            unsure: false,
+            priority: Priority::DEFAULT,
+            source: format!("{id}.mp4").as_str().into(),
+            profile: String::new(),
+            place: String::new(),
+            retries: 0,
+            retries_max: 3,
+            updated_ms: 0,
+            not_before_ms: None,
+            progress: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            cause: cause.to_owned(),
+            class: (state == JobState::Failed).then_some(FailureClass::Source),
+        }
+    }
+
+    #[test]
+    fn the_last_lines_group_what_was_not_converted_by_cause() {
+        let mut rows = vec![row(1, JobState::Completed, ""), row(2, JobState::Failed, "the file is empty")];
+        rows.extend((3..10).map(|id| row(id, JobState::Skipped, "kept")));
+        let lines = by_cause(&rows);
+        assert_eq!(
+            lines,
+            [
+                "failed    source: the file is empty: 2.mp4",
+                "skipped   kept: 3.mp4, 4.mp4, 5.mp4, 6.mp4, 7.mp4 and 2 more"
+            ]
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use vc_protocol::agent::Proven;
 use vc_protocol::id::{AgentId, AttemptId, RootId, SessionNo};
@@ -19,6 +20,9 @@ use crate::store::Store;
 
 /// Threads: hashing a large output must not keep a newcomer's proof waiting.
 const THREADS: usize = 3;
+
+/// How long the end of the engine waits for disk work that is under way.
+const END_WAIT: Duration = Duration::from_secs(2);
 
 /// Something to do.
 pub(super) enum Errand {
@@ -81,8 +85,12 @@ impl Drop for Errands {
         queue.errands.retain(|errand| matches!(errand, Errand::Forget(_)));
         drop(queue);
         bell.notify_all();
-        // Not joined: a thread may hang on a dead share, and the process must end nevertheless.
-        self.threads.clear();
+        // Waited for, so that the store can be opened again at once; but not for ever, since a thread may hang on a
+        // dead share.
+        let deadline = Instant::now() + END_WAIT;
+        while !self.threads.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

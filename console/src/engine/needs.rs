@@ -18,6 +18,8 @@ pub(super) struct Facts<'a> {
     pub(super) groups: &'a [CauseGroup],
     /// Jobs that are not final.
     pub(super) open: u64,
+    /// Agents that held something when the console started, and were not heard since.
+    pub(super) unreported: usize,
     pub(super) output_free: Option<u64>,
 }
 
@@ -33,6 +35,11 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Need> {
             _ => "no agent is connected".to_owned(),
         };
         needs.push(need("agents", &facts.open.to_string(), text, Vec::new()));
+    }
+    if facts.unreported > 0 {
+        let agents = if facts.unreported == 1 { "agent" } else { "agents" };
+        let text = format!("waiting for {} {agents} to report what became of its jobs", facts.unreported);
+        needs.push(need("agents", &facts.unreported.to_string(), text, Vec::new()));
     }
     for group in facts.groups {
         needs.push(of_group(group));
@@ -111,15 +118,17 @@ mod tests {
             agents: &offline,
             groups: &[group],
             open: 3,
+            unreported: 1,
             output_free: Some(1),
         };
-        assert_eq!(kinds(&facts), ["store", "agents", "failed", "disk"]);
+        assert_eq!(kinds(&facts), ["store", "agents", "agents", "failed", "disk"]);
     }
 
     #[test]
     fn a_quiet_farm_needs_nobody() {
         let agents = [agent(AgentState::Ok, &[])];
-        let facts = Facts { halted: None, agents: &agents, groups: &[], open: 3, output_free: None };
+        let facts =
+            Facts { halted: None, agents: &agents, groups: &[], open: 3, unreported: 0, output_free: None };
         assert_eq!(kinds(&facts), [""; 0]);
         let agents = [agent(AgentState::Ok, &["/media: no such folder"])];
         assert_eq!(kinds(&Facts { agents: &agents, ..facts }), ["folder"]);

@@ -1,6 +1,6 @@
 //! The loop itself: turns, their commit, and what happens when a commit fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,8 +25,9 @@ use super::prove::{Challenged, Probe};
 use super::snapshot::Painter;
 use crate::store::{Seen, Store, StoreError, Tally, Turn};
 
-/// Rows after which a turn is committed: a thousand scattered ones would hold everybody up for 100 ms.
-const ROWS_MAX: usize = 256;
+/// Jobs after which a turn is committed. A third of them touch the big table, at up to 50 us each: more would hold
+/// everybody up, fewer would leave the disk waiting more often than it must.
+const JOBS_MAX: usize = 512;
 /// Inputs after which a turn ends even if they wrote nothing, so that snapshots and timers are never starved.
 const INPUTS_MAX: usize = 1_024;
 /// Pause between two tries to write again after an error.
@@ -95,11 +96,11 @@ impl Loop {
         tallies: watch::Sender<Tally>,
     ) -> Result<Self, StoreError> {
         let clock = Clock::start();
-        let farm = restore(&store, clock.now())?;
+        let (farm, outputs) = restore(&store, clock.now())?;
         Ok(Loop {
             config,
             farm,
-            painter: Painter::new(snapshots, &store)?,
+            painter: Painter::new(snapshots, outputs),
             meter: Meter::new(),
             store,
             clock,
@@ -167,7 +168,7 @@ impl Loop {
         while let Some(input) = next {
             self.take(input, &mut turn, &mut after);
             taken += 1;
-            let full = turn.rows() >= ROWS_MAX || taken >= INPUTS_MAX || self.stop;
+            let full = turn.jobs() >= JOBS_MAX || taken >= INPUTS_MAX || self.stop;
             next = if full { None } else { inbox.try_recv().ok() };
         }
         let now = self.clock.now();
@@ -183,7 +184,7 @@ impl Loop {
     }
 
     fn finish(&mut self, turn: Turn<'_>, after: After) {
-        let wrote = turn.rows() > 0;
+        let wrote = !turn.is_empty();
         let committed = match after.broken {
             Some(error) => Err(error),
             None => turn.commit(),
@@ -271,17 +272,20 @@ impl Loop {
             // The session layer takes the hello; a second one means nothing.
             FromAgent::Hello(_) => return,
             FromAgent::Heartbeat(held) => AgentEvent::Heartbeat(held),
-            FromAgent::Progress(list) => {
-                let clamped = list.into_iter().map(|(attempt, progress)| (attempt, progress.clamped()));
-                AgentEvent::Progress(clamped.collect())
-            }
+            FromAgent::Progress(list) => AgentEvent::Progress(list),
             FromAgent::AskCommit(attempt, proven) => AgentEvent::AskCommit(attempt, proven),
             FromAgent::Report(report) => AgentEvent::Report(report),
             FromAgent::Proof(root, answer) => match self.judge_proof(agent, session, root, answer) {
                 Some(verdict) => AgentEvent::RootProof(root, verdict),
                 None => return,
             },
-            FromAgent::Log(attempt, log) => return self.answer_log(attempt, &log),
+            FromAgent::Log(attempt, log) => {
+                // Only its holder knows what an attempt printed.
+                if self.holder(attempt) == Some((agent, session)) {
+                    self.answer_log(attempt, &log);
+                }
+                return;
+            }
             FromAgent::Draining => AgentEvent::Draining,
         };
         self.apply(Event::Agent(agent, session, event), turn, after);
@@ -303,7 +307,7 @@ impl Loop {
         Some(match answer {
             Ok(proof) if proof == expected.proof => Ok(()),
             Ok(_) => Err("it sees other files there than the console does".to_owned()),
-            Err(why) => Err(vc_protocol::path::FilePath(why.into_bytes()).shown()),
+            Err(why) => Err(why),
         })
     }
 
@@ -408,7 +412,7 @@ impl Loop {
             .and_then(|()| self.store.try_write())
             .and_then(|()| restore(&self.store, now));
         match mended {
-            Ok(farm) => {
+            Ok((farm, _)) => {
                 self.farm = farm;
                 self.halted = None;
                 tracing::info!("the job table can be written again");
@@ -422,9 +426,13 @@ impl Loop {
     }
 }
 
-/// The farm as the store has it.
-fn restore(store: &Store, now: Now) -> Result<Farm, StoreError> {
+/// The farm as the store has it, and the folders that its outputs go to.
+fn restore(store: &Store, now: Now) -> Result<(Farm, BTreeSet<RootId>), StoreError> {
     let mut farm = Farm::new(FarmConfig::default(), now);
-    store.reader()?.each_live(|record| farm.restore(record))?;
-    Ok(farm)
+    let mut outputs = BTreeSet::new();
+    store.reader()?.each_live(|record| {
+        outputs.insert(record.group.output_root);
+        farm.restore(record);
+    })?;
+    Ok((farm, outputs))
 }

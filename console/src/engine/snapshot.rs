@@ -17,7 +17,7 @@ use vc_protocol::progress::{Phase, Progress};
 use super::errand::Errand;
 use super::needs::{self, Facts};
 use super::run::{Halt, Loop};
-use crate::store::{CauseGroup, Reader, Seen, Store, StoreError};
+use crate::store::{CauseGroup, Reader, Seen, StoreError};
 
 /// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.
 const PAINT_PAUSE: Duration = Duration::from_millis(100);
@@ -45,13 +45,9 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    pub(super) fn new(sender: Arc<watch::Sender<Arc<Snapshot>>>, store: &Store) -> Result<Self, StoreError> {
-        let mut outputs = BTreeSet::new();
-        store.reader()?.each_live(|record| {
-            outputs.insert(record.group.output_root);
-        })?;
+    pub(super) fn new(sender: Arc<watch::Sender<Arc<Snapshot>>>, outputs: BTreeSet<RootId>) -> Self {
         let now = Instant::now();
-        Ok(Painter {
+        Painter {
             sender,
             dirty: true,
             last: now,
@@ -62,7 +58,7 @@ impl Painter {
             output_free: None,
             free_asked: None,
             read: None,
-        })
+        }
     }
 
     /// Something changed that a screen shows.
@@ -99,6 +95,16 @@ impl Painter {
     }
 }
 
+/// The snapshot without the figures that move by themselves: a farm in which only clocks run is not drawn again.
+fn picture(snapshot: &Snapshot) -> Snapshot {
+    let mut still = Snapshot { up_ms: 0, now_ms: 0, ..snapshot.clone() };
+    for agent in &mut still.agents {
+        agent.silent_ms = None;
+        agent.rtt_us = None;
+    }
+    still
+}
+
 impl Loop {
     /// Sends a snapshot to whoever looks, if one is due.
     pub(super) fn paint_if_due(&mut self) {
@@ -109,7 +115,13 @@ impl Loop {
         self.painter.last = Instant::now();
         match self.snapshot() {
             Ok(snapshot) => {
-                self.painter.sender.send_replace(Arc::new(snapshot));
+                self.painter.sender.send_if_modified(|shown| {
+                    let changed = picture(shown) != picture(&snapshot);
+                    if changed {
+                        *shown = Arc::new(snapshot);
+                    }
+                    changed
+                });
             }
             Err(error) => tracing::warn!(error = super::chain(&error), "no snapshot"),
         }
@@ -130,6 +142,7 @@ impl Loop {
             agents: &agents,
             groups: &groups,
             open: totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize],
+            unreported: self.farm.unreported_agents(),
             output_free: self.painter.output_free,
         });
         Ok(Snapshot {

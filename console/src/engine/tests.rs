@@ -4,7 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use vc_protocol::agent::{AgentHello, Disposition, FromAgent, Held, Outcome, Proven, Report, ToAgent};
+use vc_protocol::agent::{
+    AgentHello, Disposition, FromAgent, Held, LiveLog, Outcome, Proven, Report, ToAgent,
+};
 use vc_protocol::device::{Device, DeviceKind};
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::{AttemptId, DeviceId, JobId, SessionNo};
@@ -215,6 +217,12 @@ async fn a_job_goes_all_the_way_and_no_probe_file_stays() {
     let why = engine.handle.why(offer.attempt.job).await.unwrap().unwrap();
     assert_eq!(why.answer, "it runs on ada/cpu as attempt 1");
     let output = proven(&offer, b"output");
+    let (detail, ()) = tokio::join!(engine.handle.detail(offer.attempt.job, WithLog::Yes), async {
+        assert_eq!(ada.hear().await, Some(ToAgent::WantLog(offer.attempt)));
+        let log = LiveLog { log: "frame=1".into(), ..LiveLog::default() };
+        ada.say(FromAgent::Log(offer.attempt, log)).await;
+    });
+    assert_eq!(detail.unwrap().unwrap().attempts[0].log, "frame=1");
     ada.ask_commit(offer.attempt, &output).await;
     ada.report(offer.attempt, Outcome::Committed(output)).await;
     assert_eq!(ada.hear().await, Some(ToAgent::Done(offer.attempt)));
@@ -328,6 +336,23 @@ async fn whoever_looks_sees_changes_and_nobody_is_painted_for() {
     let pending = |snapshot: &Arc<Snapshot>| snapshot.totals.by_state[JobState::Pending as usize] == 1;
     let needs = tokio::time::timeout(PATIENCE, seen.wait_for(pending)).await.unwrap().unwrap().needs.clone();
     assert_eq!(needs[0].kind, "agents");
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn a_farm_in_which_only_clocks_run_is_not_drawn_again() {
+    let bench = Bench::new(&[]);
+    let (_store, engine) = bench.start();
+    let mut ada = Player::connect(&engine, 1, Vec::new()).await;
+    assert!(matches!(ada.hear().await, Some(ToAgent::Welcome { .. })));
+    let mut seen = engine.handle.snapshots();
+    let connected = |snapshot: &Arc<Snapshot>| snapshot.agents.len() == 1;
+    ada.say(FromAgent::Heartbeat(Vec::new())).await;
+    tokio::time::timeout(PATIENCE, seen.wait_for(connected)).await.unwrap().unwrap();
+    ada.say(FromAgent::Heartbeat(Vec::new())).await;
+    // Three times the pause between two pictures: one that was due would have come.
+    let again = tokio::time::timeout(Duration::from_millis(300), seen.changed()).await;
+    assert!(again.is_err(), "drawn again for a heartbeat");
     stop(engine).await;
 }
 

@@ -19,7 +19,7 @@ use vc_protocol::profile::{NamedProfile, VideoCodec};
 use super::row::Row;
 use super::shape::{BatchRow, StoredJob, source_key};
 use super::tables::{self, Tables};
-use super::turn::{Change, Turn, restamp_spec};
+use super::turn::{Change, Turn};
 use super::{Store, StoreError, begin_write};
 
 /// Stands for a folder, profile or batch that is not stored: nothing is ever found under it.
@@ -123,7 +123,6 @@ impl Turn<'_> {
         }
         self.counters.last_root += 1;
         roots.insert(self.counters.last_root, path.0.as_slice())?;
-        self.written += 1;
         self.new_roots.push((RootId(self.counters.last_root), path.clone()));
         Ok(RootId(self.counters.last_root))
     }
@@ -142,7 +141,6 @@ impl Turn<'_> {
         }
         self.counters.last_profile += 1;
         profiles.insert(self.counters.last_profile, bytes.as_slice())?;
-        self.written += 1;
         self.new_profiles.push((ProfileId(self.counters.last_profile), profile.clone()));
         Ok(ProfileId(self.counters.last_profile))
     }
@@ -156,54 +154,46 @@ impl Turn<'_> {
     ) -> Result<Added, StoreError> {
         let mut added = Added::default();
         let txn = txn(&mut self.txn, self.store)?;
-        let mut jobs = txn.open_table(tables::JOBS)?;
         let mut sources = txn.open_table(tables::SOURCES)?;
         let mut outputs = txn.open_table(tables::OUTPUTS)?;
-        let mut restamps = Vec::new();
-        {
-            let (hot, cold) = (txn.open_table(tables::HOT)?, txn.open_table(tables::COLD)?);
-            for candidate in candidates {
-                let output = session.output_path.join(&candidate.output);
-                let source = session.source_key(candidate);
-                let verdict = judge(
-                    session,
-                    candidate,
-                    &Known {
-                        of_source: sources.get(source.as_slice())?.map(|v| JobId(v.value())),
-                        of_output: outputs.get(output.0.as_slice())?.map(|v| JobId(v.value())),
-                        jobs: &jobs,
-                        hot: &hot,
-                        cold: &cold,
-                        changes: &self.changes,
-                    },
-                )?;
-                added.count(&verdict, candidate, &output);
-                match verdict {
-                    Verdict::Known | Verdict::Clash(_) => {}
-                    Verdict::Restamp(job) => restamps.push((job, candidate.stamp)),
-                    Verdict::New => {
-                        self.counters.last_job += 1;
-                        let id = self.counters.last_job;
-                        jobs.insert(id, session.spec(now_ms, candidate).to_bytes()?.as_slice())?;
-                        sources.insert(source.as_slice(), id)?;
-                        outputs.insert(output.0.as_slice(), id)?;
-                        added.new.push(session.new_job(JobId(id), candidate));
-                    }
+        let (hot, cold) = (txn.open_table(tables::HOT)?, txn.open_table(tables::COLD)?);
+        for candidate in candidates {
+            let output = session.output_path.join(&candidate.output);
+            let source = session.source_key(candidate);
+            let verdict = judge(
+                session,
+                candidate,
+                &Known {
+                    of_source: sources.get(source.as_slice())?.map(|v| JobId(v.value())),
+                    of_output: outputs.get(output.0.as_slice())?.map(|v| JobId(v.value())),
+                    hot: &hot,
+                    cold: &cold,
+                    changes: &self.changes,
+                },
+            )?;
+            added.count(&verdict, candidate, &output);
+            match verdict {
+                Verdict::Known | Verdict::Clash(_) => {}
+                Verdict::Restamp(job) => {
+                    self.changes.entry(job).or_default().stamp = Some(candidate.stamp);
+                }
+                Verdict::New => {
+                    self.counters.last_job += 1;
+                    let id = self.counters.last_job;
+                    sources.insert(source.as_slice(), id)?;
+                    outputs.insert(output.0.as_slice(), id)?;
+                    let job = session.new_job(JobId(id), candidate);
+                    let change = self.changes.entry(job.id).or_default();
+                    change.spec = Some(session.spec(now_ms, candidate));
+                    change.record = Some(JobRecord::fresh(&job, now_ms));
+                    added.new.push(job);
                 }
             }
-        }
-        drop(jobs);
-        for job in &added.new {
-            self.changes.entry(job.id).or_default().record = Some(JobRecord::fresh(job, now_ms));
         }
         if !added.new.is_empty() {
             let row = BatchRow { created_ms: now_ms, source_root: session.source_root }.to_bytes()?;
             txn.open_table(tables::BATCHES)?.insert(session.batch.0, row.as_slice())?;
         }
-        for (job, stamp) in &restamps {
-            restamp_spec(txn, *job, *stamp)?;
-        }
-        self.written += restamps.len();
         Ok(added)
     }
 }
@@ -242,7 +232,6 @@ impl Store {
                 &Known {
                     of_source: tables.sources.get(source.as_slice())?.map(|v| JobId(v.value())),
                     of_output: tables.outputs.get(output.0.as_slice())?.map(|v| JobId(v.value())),
-                    jobs: &tables.jobs,
                     hot: &tables.hot,
                     cold: &tables.cold,
                     changes: &BTreeMap::new(),
@@ -271,30 +260,25 @@ impl Store {
 }
 
 /// What the table says about a candidate's source and output.
-struct Known<'a, J, S> {
+struct Known<'a, S> {
     of_source: Option<JobId>,
     of_output: Option<JobId>,
-    jobs: &'a J,
     hot: &'a S,
     cold: &'a S,
     /// What the turn will write of jobs that the tables do not say yet.
     changes: &'a BTreeMap<JobId, Change>,
 }
 
-fn judge<J, S>(
-    session: &AddSession,
-    candidate: &Candidate,
-    known: &Known<'_, J, S>,
-) -> Result<Verdict, StoreError>
+fn judge<S>(session: &AddSession, candidate: &Candidate, known: &Known<'_, S>) -> Result<Verdict, StoreError>
 where
-    J: ReadableTable<u64, &'static [u8]>,
     S: ReadableTable<u64, &'static [u8]>,
 {
     if let Some(job) = known.of_source {
-        if known.spec(job)?.stamp == candidate.stamp {
+        let (spec, state) = known.job(job)?;
+        if spec.stamp == candidate.stamp {
             return Ok(Verdict::Known);
         }
-        match known.state(job)? {
+        match state {
             // Its agent compares the source before it commits; one that slips through differs at the next scan.
             JobState::Running => return Ok(Verdict::Known),
             JobState::Pending | JobState::Held => return Ok(Verdict::Restamp(job)),
@@ -302,33 +286,28 @@ where
         }
     }
     let Some(holder) = known.of_output else { return Ok(Verdict::New) };
-    let spec = known.spec(holder)?;
+    let (spec, state) = known.job(holder)?;
     let same_source = spec.source_root == session.source_root && spec.source == candidate.path;
-    Ok(if same_source && known.state(holder)?.is_final() { Verdict::New } else { Verdict::Clash(holder) })
+    Ok(if same_source && state.is_final() { Verdict::New } else { Verdict::Clash(holder) })
 }
 
-impl<J, S> Known<'_, J, S>
+impl<S> Known<'_, S>
 where
-    J: ReadableTable<u64, &'static [u8]>,
     S: ReadableTable<u64, &'static [u8]>,
 {
-    fn spec(&self, job: JobId) -> Result<JobSpec, StoreError> {
-        let row = self.jobs.get(job.0)?.ok_or(StoreError::Damaged(job))?;
-        Ok(JobSpec::from_bytes(row.value())?)
-    }
-
-    /// A job without a row is one that this turn added.
-    fn state(&self, job: JobId) -> Result<JobState, StoreError> {
-        if let Some(record) = self.changes.get(&job).and_then(|change| change.record.as_ref()) {
-            return Ok(record.state);
-        }
-        if self.hot.get(job.0)?.is_some() {
-            return Ok(JobState::Running);
-        }
-        match self.cold.get(job.0)? {
-            Some(row) => Ok(StoredJob::from_bytes(row.value())?.record.state),
-            None => Ok(JobState::Pending),
-        }
+    /// The job as the tables and this turn have it.
+    fn job(&self, id: JobId) -> Result<(JobSpec, JobState), StoreError> {
+        let change = self.changes.get(&id);
+        let stored = match self.hot.get(id.0)?.or(self.cold.get(id.0)?) {
+            Some(row) => Some(StoredJob::from_bytes(row.value())?),
+            None => None,
+        };
+        let changed = change.and_then(|change| change.record.as_ref()).map(|record| record.state);
+        let state = changed.or(stored.as_ref().map(|stored| stored.record.state));
+        let spec = change.and_then(|change| change.spec.clone()).or(stored.map(|stored| stored.spec));
+        let (Some(mut spec), Some(state)) = (spec, state) else { return Err(StoreError::Damaged(id)) };
+        spec.stamp = change.and_then(|change| change.stamp).unwrap_or(spec.stamp);
+        Ok((spec, state))
     }
 }
 

@@ -43,8 +43,9 @@ pub const FILE_NAME: &str = "farm.redb";
 const PID_NAME: &str = "farm.pid";
 /// Layout of the tables that this build reads and writes.
 const SCHEMA: u32 = 1;
-/// Memory for pages of the file: a million jobs' hot pages fit; random reads with less are a third slower.
-const CACHE_BYTES: usize = 128 * 1024 * 1024;
+/// Memory for pages of the file: what a turn touches fits many times; behind it the system keeps the file in what
+/// memory is free, so that more here would only be taken twice.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// How long a reopening waits for readers to let go of the old file handle.
 const REOPEN_WAIT: Duration = Duration::from_millis(500);
 

@@ -176,12 +176,10 @@ impl Cursors {
 impl Reader<'_> {
     /// The row, if its source, output, profile, place or cause contains this.
     fn find(&self, id: JobId, needle: &str) -> Result<Option<JobRow>, StoreError> {
-        let (Some(spec), Some(stored)) = (self.spec(id)?, self.stored(id)?) else {
-            return Err(StoreError::Damaged(id));
-        };
-        let row = self.make_row(&spec, &stored)?;
-        let found = contains(&String::from_utf8_lossy(&spec.source.0), needle)
-            || contains(&String::from_utf8_lossy(&spec.output.0), needle)
+        let stored = self.stored(id)?.ok_or(StoreError::Damaged(id))?;
+        let row = self.make_row(&stored)?;
+        let found = contains(&String::from_utf8_lossy(&stored.spec.source.0), needle)
+            || contains(&String::from_utf8_lossy(&stored.spec.output.0), needle)
             || [&row.profile, &row.place, &row.cause].into_iter().any(|text| contains(text, needle));
         Ok(found.then_some(row))
     }

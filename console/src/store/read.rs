@@ -44,10 +44,7 @@ impl<'s> Reader<'s> {
 
     /// What was asked for.
     pub fn spec(&self, id: JobId) -> Result<Option<JobSpec>, StoreError> {
-        Ok(match self.tables.jobs.get(id.0)? {
-            Some(row) => Some(JobSpec::from_bytes(row.value())?),
-            None => None,
-        })
+        Ok(self.stored(id)?.map(|stored| stored.spec))
     }
 
     /// The row that the farm core made.
@@ -83,13 +80,13 @@ impl<'s> Reader<'s> {
 
     /// The job as a row of a table; its progress is not known here.
     pub fn row(&self, id: JobId) -> Result<Option<JobRow>, StoreError> {
-        let (Some(spec), Some(stored)) = (self.spec(id)?, self.stored(id)?) else { return Ok(None) };
-        Ok(Some(self.make_row(&spec, &stored)?))
+        self.stored(id)?.map(|stored| self.make_row(&stored)).transpose()
     }
 
     /// Everything about one job; its progress and running attempt are not known here.
     pub fn detail(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
-        let (Some(spec), Some(stored)) = (self.spec(id)?, self.stored(id)?) else { return Ok(None) };
+        let Some(stored) = self.stored(id)? else { return Ok(None) };
+        let spec = &stored.spec;
         let mut attempts = Vec::with_capacity(stored.runs.len());
         let mut last: Option<Box<Report>> = None;
         for run in stored.runs.iter().rev() {
@@ -99,7 +96,7 @@ impl<'s> Reader<'s> {
             last = last.or(record.report);
         }
         Ok(Some(JobDetail {
-            row: self.make_row(&spec, &stored)?,
+            row: self.make_row(&stored)?,
             source: self.store.root(spec.source_root)?.join(&spec.source),
             output: self.store.root(spec.output_root)?.join(&spec.output),
             created_ms: spec.created_ms,
@@ -147,9 +144,9 @@ impl<'s> Reader<'s> {
             self.tables.sources.range::<&[u8]>(from.as_slice()..to.as_slice())?.take(SOURCES_LOOKED_AT)
         {
             let id = JobId(entry?.1.value());
-            let (Some(spec), Some(stored)) = (self.spec(id)?, self.stored(id)?) else { continue };
+            let Some(stored) = self.stored(id)? else { continue };
             let list = if stored.record.state.is_final() { &mut done } else { &mut live };
-            list.push((spec.source, spec.stamp));
+            list.push((stored.spec.source, stored.spec.stamp));
         }
         Ok(if live.is_empty() { done } else { live })
     }
@@ -164,8 +161,8 @@ impl<'s> Reader<'s> {
         })
     }
 
-    pub(super) fn make_row(&self, spec: &JobSpec, stored: &StoredJob) -> Result<JobRow, StoreError> {
-        let record = &stored.record;
+    pub(super) fn make_row(&self, stored: &StoredJob) -> Result<JobRow, StoreError> {
+        let StoredJob { spec, record, .. } = stored;
         let last = stored.runs.last().map(|run| run.lease);
         Ok(JobRow {
             id: record.id,

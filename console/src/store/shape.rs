@@ -14,9 +14,11 @@ use super::tables::IndexKey;
 /// Attempts that a job's row points to; older ones stay in their table, out of sight.
 pub(super) const RUNS_MAX: usize = 10;
 
-/// The changing part of a job with what points to its attempts: one row, so that an end is one write.
+/// A whole job with what points to its attempts: one row, so that a hand-out is one read and an end is one write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredJob {
+    /// What was asked for.
+    pub(super) spec: JobSpec,
     /// As the farm core made it.
     pub(super) record: JobRecord,
     /// Attempts that ended, oldest first, at most [`RUNS_MAX`].
@@ -180,4 +182,4 @@ pub(super) fn source_key(
 macro_rules! rows {
     ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
 }
-rows!(JobSpec, StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile);
+rows!(StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile);

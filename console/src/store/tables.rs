@@ -11,12 +11,11 @@ pub(super) type IndexKey = (u8, u8, u64, u64);
 
 /// Facts about the file: schema, program that wrote it, counters.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-/// Job number to what was asked for. Written once, restamped when the source changed.
-pub(super) const JOBS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs");
-/// Changing part of the running jobs: small, so that what changes together lies together.
-pub(super) const HOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs_hot");
-/// Changing part of all others. A running job's row here is the one it had before it ran.
-pub(super) const COLD: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs_cold");
+/// Running jobs: small, so that what changes together lies together. An attempt's changes are written here; the big
+/// table is touched once when a job leaves it and once when it comes back.
+pub(super) const HOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs_running");
+/// All others, whole rows by number. A running job's row here is the one it had before it ran.
+pub(super) const COLD: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs");
 /// Every job once, sorted within its state.
 pub(super) const INDEX: TableDefinition<'_, IndexKey, ()> = TableDefinition::new("index");
 /// Source with recipe and output folder to the newest job made of it.
@@ -42,7 +41,7 @@ pub(super) const CAUSES: MultimapTableDefinition<'_, (u8, &str), u64> =
 /// Makes every table: one that was never written cannot be read.
 pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), StoreError> {
     txn.open_table(META)?;
-    for table in [JOBS, HOT, COLD, ATTEMPTS, EVENTS] {
+    for table in [HOT, COLD, ATTEMPTS, EVENTS] {
         txn.open_table(table)?;
     }
     for table in [SOURCES, OUTPUTS] {
@@ -58,7 +57,6 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), StoreError> {
 
 /// Every table of jobs, opened on one snapshot of the file.
 pub(super) struct Tables {
-    pub(super) jobs: Read<u64, &'static [u8]>,
     pub(super) hot: Read<u64, &'static [u8]>,
     pub(super) cold: Read<u64, &'static [u8]>,
     pub(super) index: Read<IndexKey, ()>,
@@ -75,7 +73,6 @@ impl Tables {
     pub(super) fn open(db: &redb::Database) -> Result<Self, StoreError> {
         let txn = db.begin_read()?;
         Ok(Tables {
-            jobs: txn.open_table(JOBS)?,
             hot: txn.open_table(HOT)?,
             cold: txn.open_table(COLD)?,
             index: txn.open_table(INDEX)?,

@@ -29,15 +29,15 @@ pub struct Turn<'s> {
     seen: BTreeMap<AgentId, Seen>,
     pub(super) new_roots: Vec<(RootId, FilePath)>,
     pub(super) new_profiles: Vec<(ProfileId, NamedProfile)>,
-    /// Rows that intake wrote already.
-    pub(super) written: usize,
 }
 
 #[derive(Default)]
 pub(super) struct Change {
+    /// Of a job that this turn added.
+    pub(super) spec: Option<JobSpec>,
     pub(super) record: Option<JobRecord>,
     ended: Vec<AttemptRecord>,
-    stamp: Option<FileStamp>,
+    pub(super) stamp: Option<FileStamp>,
 }
 
 impl<'s> Turn<'s> {
@@ -51,7 +51,6 @@ impl<'s> Turn<'s> {
             seen: BTreeMap::new(),
             new_roots: Vec::new(),
             new_profiles: Vec::new(),
-            written: 0,
         }
     }
 
@@ -88,14 +87,23 @@ impl<'s> Turn<'s> {
         self.changes.get(&job)?.record.as_ref()
     }
 
-    /// Rows that a commit would write, as a measure of how long it takes.
-    pub fn rows(&self) -> usize {
-        self.changes.len() + self.events.len() + self.seen.len() + self.written
+    /// Jobs that a commit would write, as a measure of how long it takes. What is only appended costs next to nothing.
+    pub fn jobs(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Whether a commit would write nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+            && self.events.is_empty()
+            && self.seen.is_empty()
+            && self.new_roots.is_empty()
+            && self.new_profiles.is_empty()
     }
 
     /// Makes it all durable. On an error nothing is, and [`Store::reopen`] comes before the next turn.
     pub fn commit(mut self) -> Result<(), StoreError> {
-        if self.rows() == 0 {
+        if self.is_empty() {
             // A scan may have taken a batch number without a row; it becomes durable with its first job.
             self.store.memory().counters = self.counters;
             return Ok(());
@@ -191,28 +199,12 @@ fn write_jobs(
         causes: txn.open_multimap_table(tables::CAUSES)?,
     };
     for (id, change) in changes {
-        if let Some(stamp) = change.stamp {
-            restamp_spec(txn, id, stamp)?;
-        }
-        if change.record.is_some() || !change.ended.is_empty() {
-            let moved = tables.write(id, change, counters)?;
-            if moved.0 != moved.1 {
-                moves.push(moved);
-            }
+        let moved = tables.write(id, change, counters)?;
+        if moved.0 != moved.1 {
+            moves.push(moved);
         }
     }
     Ok(moves)
-}
-
-pub(super) fn restamp_spec(txn: &WriteTransaction, id: JobId, stamp: FileStamp) -> Result<(), StoreError> {
-    let mut jobs = txn.open_table(tables::JOBS)?;
-    let mut spec = match jobs.get(id.0)? {
-        Some(row) => JobSpec::from_bytes(row.value())?,
-        None => return Err(StoreError::Damaged(id)),
-    };
-    spec.stamp = stamp;
-    jobs.insert(id.0, spec.to_bytes()?.as_slice())?;
-    Ok(())
 }
 
 impl JobTables<'_> {
@@ -222,21 +214,26 @@ impl JobTables<'_> {
         change: Change,
         counters: &mut Counters,
     ) -> Result<(Option<IndexKey>, Option<IndexKey>), StoreError> {
-        let old = self.read(id)?;
-        let was_hot = old.as_ref().is_some_and(|old| old.record.state == JobState::Running);
-        let (old_record, mut runs) = match old {
-            Some(old) => (Some(old.record), old.runs),
-            None => (None, Vec::new()),
+        let (old, mut job) = match (self.read(id)?, change.spec, &change.record) {
+            (Some(job), _, _) => (Some(job.record.clone()), job),
+            (None, Some(spec), Some(record)) => {
+                (None, StoredJob { spec, record: record.clone(), runs: Vec::new() })
+            }
+            (None, _, _) => return Err(StoreError::Damaged(id)),
         };
-        self.append_attempts(change.ended, &mut runs, counters)?;
-        let record = change.record.or_else(|| old_record.clone()).ok_or(StoreError::Damaged(id))?;
-        let moved = self.reindex(old_record.as_ref(), &record, counters)?;
-        let is_hot = record.state == JobState::Running;
-        let bytes = StoredJob { record, runs }.to_bytes()?;
-        if is_hot {
+        if let Some(stamp) = change.stamp {
+            job.spec.stamp = stamp;
+        }
+        if let Some(record) = change.record {
+            job.record = record;
+        }
+        self.append_attempts(change.ended, &mut job.runs, counters)?;
+        let moved = self.reindex(old.as_ref(), &job.record, counters)?;
+        let bytes = job.to_bytes()?;
+        if job.record.state == JobState::Running {
             self.hot.insert(id.0, bytes.as_slice())?;
         } else {
-            if was_hot {
+            if old.is_some_and(|old| old.state == JobState::Running) {
                 self.hot.remove(id.0)?;
             }
             self.cold.insert(id.0, bytes.as_slice())?;

@@ -2,7 +2,7 @@
 
 use vc_protocol::job::JobState;
 use vc_protocol::operator::JobRow;
-use vc_protocol::progress::Progress;
+use vc_protocol::progress::{Phase, Progress};
 
 use super::super::state::jobs::top;
 use super::super::state::{Millis, State};
@@ -97,8 +97,12 @@ fn cells(state: &State, job: &JobRow, widths: &[usize; 13], wall: i64) -> [Line;
     let running = |show: fn(&Progress) -> String| {
         Line::new(live.filter(|_| !job.unsure).map_or("-".into(), |p| show(&p)))
     };
-    let (word, role) =
-        if job.unsure { ("unsure", Role::Odd) } else { (job.state.word(), state_role(job.state)) };
+    let (word, role) = match live {
+        _ if job.unsure => ("unsure", Role::Odd),
+        // On its agent, but not in a slot: "running" would promise too much.
+        Some(Progress { phase: phase @ Phase::Waiting, .. }) => super::overview::phase_word(phase),
+        Some(_) | None => (job.state.word(), state_role(job.state)),
+    };
     let bytes = |n: u64| Line::new(if n == 0 { "-".into() } else { words::bytes_tight(n) });
     let out = if job.bytes_out > 0 { job.bytes_out } else { live.map_or(0, |p| p.out_bytes) };
     let place = if job.place.is_empty() { "-".into() } else { cut(&job.place, widths[5], glyphs) };

@@ -1,0 +1,154 @@
+//! A model agent: accepts offers, encodes, proves, asks, renames, reports, keeps a journal, dies and comes back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vc_protocol::agent::{Held, Outcome, Proven, Report};
+use vc_protocol::device::{Device, DeviceKind};
+use vc_protocol::failure::{Failure, FailureClass};
+use vc_protocol::id::{AttemptId, DeviceId, SessionNo};
+use vc_protocol::job::FileStamp;
+use vc_protocol::path::FilePath;
+use vc_protocol::profile::VideoCodec;
+use vc_protocol::progress::{Phase, Progress};
+
+use crate::disk::Hash;
+use crate::rng::Rng;
+
+/// A connection, as both ends know it: sessions are numbered anew in each life of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Link {
+    pub(crate) life: u64,
+    pub(crate) session: SessionNo,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    Waiting(FileStamp),
+    Encoding(FileStamp),
+    /// Asked for the right to commit, then.
+    Proven(Proven, u64),
+    /// Got it, then.
+    Granted(Proven, u64),
+    Stopping,
+    /// Reported, then.
+    Ended(Box<Report>, u64),
+}
+
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) slots: u16,
+    pub(crate) codecs: Vec<VideoCodec>,
+    pub(crate) up: bool,
+    pub(crate) frozen_until: u64,
+    pub(crate) instance: u64,
+    pub(crate) link: Option<Link>,
+    /// When it dialled, until the welcome came.
+    pub(crate) unwelcome_since: Option<u64>,
+    pub(crate) draining: bool,
+    pub(crate) work: BTreeMap<AttemptId, Work>,
+    /// Offers that this process has seen: a repeated one is not run again.
+    pub(crate) seen: BTreeSet<AttemptId>,
+}
+
+impl Agent {
+    pub(crate) fn new(id: u32, slots: u16, codecs: Vec<VideoCodec>) -> Self {
+        Agent {
+            slots,
+            codecs,
+            up: true,
+            frozen_until: 0,
+            instance: u64::from(id) << 32,
+            link: None,
+            unwelcome_since: None,
+            draining: false,
+            work: BTreeMap::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn devices(&self) -> Vec<Device> {
+        vec![Device {
+            id: DeviceId(0),
+            kind: DeviceKind::Cpu,
+            name: "cpu".to_owned(),
+            slots: self.slots,
+            codecs: self.codecs.clone(),
+        }]
+    }
+
+    pub(crate) fn inventory(&self) -> Vec<Held> {
+        let held = |(attempt, work): (&AttemptId, &Work)| match work {
+            Work::Waiting(_) => Held::Running(*attempt, Progress::start(Phase::Waiting)),
+            Work::Encoding(_) | Work::Stopping => Held::Running(*attempt, Progress::start(Phase::Encoding)),
+            Work::Proven(proven, _) | Work::Granted(proven, _) => Held::Proven(*attempt, proven.clone()),
+            Work::Ended(report, _) => Held::Ended(report.clone()),
+        };
+        self.work.iter().map(held).collect()
+    }
+
+    /// What a heartbeat names.
+    pub(crate) fn holding(&self) -> Vec<AttemptId> {
+        self.work.iter().filter(|(_, w)| !matches!(w, Work::Ended(..))).map(|(a, _)| *a).collect()
+    }
+
+    pub(crate) fn encoding(&self) -> usize {
+        self.work.values().filter(|w| matches!(w, Work::Encoding(_))).count()
+    }
+
+    /// The process dies. What waited proven or reported is in its journal, if that is kept.
+    pub(crate) fn die(&mut self, journal: bool) -> Vec<AttemptId> {
+        let lost: Vec<AttemptId> = self
+            .work
+            .iter()
+            .filter(|(_, w)| !journal || !matches!(w, Work::Proven(..) | Work::Granted(..) | Work::Ended(..)))
+            .map(|(a, _)| *a)
+            .collect();
+        lost.iter().for_each(|a| {
+            self.work.remove(a);
+        });
+        for work in self.work.values_mut() {
+            if let Work::Granted(proven, _) = work {
+                *work = Work::Proven(proven.clone(), 0);
+            }
+        }
+        self.up = false;
+        self.link = None;
+        self.draining = false;
+        self.frozen_until = 0;
+        self.instance += 1;
+        self.seen.clear();
+        lost
+    }
+}
+
+pub(crate) fn proven(attempt: AttemptId, hash: Hash) -> Proven {
+    Proven { part: FilePath::from(format!("{attempt}.part").as_str()), hash, size: 50 }
+}
+
+pub(crate) fn report(attempt: AttemptId, outcome: Outcome) -> Box<Report> {
+    Box::new(Report {
+        attempt,
+        outcome,
+        encoder: String::new(),
+        commands: Vec::new(),
+        warnings: Vec::new(),
+        log: String::new(),
+        wall_ms: 1,
+        media_ms: 1,
+        bytes_in: 100,
+        bytes_out: 50,
+    })
+}
+
+/// How an encode that does not succeed ends.
+pub(crate) fn misfortune(rng: &mut Rng) -> Outcome {
+    let class = match rng.range(0, 9) {
+        0 => FailureClass::Source,
+        1 | 2 => FailureClass::Encoder,
+        3 => FailureClass::Capacity,
+        4 | 5 => FailureClass::Infrastructure,
+        _ => FailureClass::Job,
+    };
+    let by_signal = class == FailureClass::Job && rng.one_in(3);
+    Outcome::Failed(Failure { by_signal, ..Failure::new(class, "it broke") })
+}

@@ -308,6 +308,14 @@ async fn while_the_console_is_silent_a_cancel_drops_the_result_and_a_shutdown_ke
         assert_eq!(finished, Outcome::Committed(proven.clone()));
     }
     assert!(on.output("a.mp4").exists() && on.leftovers().is_empty());
+    // And one whose source changed while no agent ran.
+    std::fs::remove_file(on.output("a.mp4")).unwrap();
+    let End::Parked(proven) = until_asked(StopReason::Shutdown).await else { panic!("it is kept") };
+    let now = std::time::SystemTime::now();
+    std::fs::File::options().append(true).open(on.source("a.mp4")).unwrap().set_modified(now).unwrap();
+    let finished = vc_agent::commit::finish(on.context.storage.as_ref(), &offer, &proven).await;
+    assert!(matches!(finished, Outcome::SourceChanged(_)), "{finished:?}");
+    assert!(!on.output("a.mp4").exists() && on.leftovers().is_empty());
 }
 
 #[tokio::test]

@@ -144,6 +144,27 @@ async fn all_streams_languages_and_chapters_survive_where_they_can() {
 }
 
 #[tokio::test]
+async fn a_cover_picture_stays_a_cover_in_mp4_and_becomes_a_track_in_mkv() {
+    let Some(on) = Box::new() else { return };
+    on.make(
+        "cover.mp4",
+        "-f lavfi -i testsrc2=s=320x180:r=25:d=8 -f lavfi -i color=red:s=64x64:d=1 -map 0 -map 1 -frames:v:1 1 \
+         -c:v:0 mpeg4 -c:v:1 mjpeg -disposition:v:1 attached_pic",
+    );
+    for (name, codec, warnings) in
+        [("a.mp4", VideoCodec::H264, 0), ("b.mp4", VideoCodec::Copy, 0), ("c.mkv", VideoCodec::H264, 1)]
+    {
+        let container = if name.ends_with("mkv") { Container::Mkv } else { Container::Mp4 };
+        let report = on.convert(&on.offer("cover.mp4", name, profile(container, codec))).await;
+        committed(&report);
+        assert_eq!(report.warnings.len(), warnings, "{:?}", report.warnings);
+        let kinds: Vec<_> = look(&on, &on.output(name)).streams.iter().map(|s| s.kind).collect();
+        let kept = if container == Container::Mkv { StreamKind::Video } else { StreamKind::Cover };
+        assert_eq!(kinds, [StreamKind::Video, kept], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn bad_sources_fail_as_such_with_their_own_words_and_leave_nothing() {
     let Some(on) = Box::new() else { return };
     std::fs::write(on.source("text.mp4"), "this is no video\n".repeat(100)).unwrap();
@@ -287,6 +308,14 @@ async fn while_the_console_is_silent_a_cancel_drops_the_result_and_a_shutdown_ke
         assert_eq!(finished, Outcome::Committed(proven.clone()));
     }
     assert!(on.output("a.mp4").exists() && on.leftovers().is_empty());
+    // And one whose source changed while no agent ran.
+    std::fs::remove_file(on.output("a.mp4")).unwrap();
+    let End::Parked(proven) = until_asked(StopReason::Shutdown).await else { panic!("it is kept") };
+    let now = std::time::SystemTime::now();
+    std::fs::File::options().append(true).open(on.source("a.mp4")).unwrap().set_modified(now).unwrap();
+    let finished = vc_agent::commit::finish(on.context.storage.as_ref(), &offer, &proven).await;
+    assert!(matches!(finished, Outcome::SourceChanged(_)), "{finished:?}");
+    assert!(!on.output("a.mp4").exists() && on.leftovers().is_empty());
 }
 
 #[tokio::test]

@@ -107,27 +107,21 @@ fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<Option<String>, 
     }
 }
 
-/// What ffprobe listed of the pictures: something of each stream, and all of an output that was read whole. Else, with the
-/// beginning of its middle second, a second's worth at its beginning, there and at its end: a cut file lacks the last of
-/// these without any error.
-pub(super) fn frames(
-    plan: &Plan,
-    facts: &Facts,
-    output: &Described,
-    middle_ms: Option<u64>,
-) -> Result<(), Failure> {
+/// What ffprobe listed of the pictures: something of each stream, up to its end, and all of an output that was read
+/// whole. A file that is cut off behind its index lacks the end without any error.
+pub(super) fn frames(plan: &Plan, facts: &Facts, output: &Described, is_whole: bool) -> Result<(), Failure> {
     let none = Vec::new();
     for found in output.media.streams.iter().filter(|s| s.kind == StreamKind::Video) {
         let times = output.times_ms.get(&found.index).unwrap_or(&none);
         if times.is_empty() {
             return Err(refused(format!("no frame of stream {} decodes", found.index)));
         }
-        if let Some(where_) = middle_ms.and_then(|middle| gap(found, times, middle)) {
-            return Err(refused(format!("frames are missing at the {where_} of stream {}", found.index)));
+        if ends_early(found, times) {
+            return Err(refused(format!("frames are missing at the end of stream {}", found.index)));
         }
     }
     let listed = output.media.video().and_then(|v| output.times_ms.get(&v.index));
-    decoded(plan, facts, listed.map_or(0, |times| times.len() as u64), middle_ms.is_none())
+    decoded(plan, facts, listed.map_or(0, |times| times.len() as u64), is_whole)
 }
 
 /// Every frame that was encoded must decode, where all were tried.
@@ -141,27 +135,22 @@ pub(super) fn decoded(plan: &Plan, facts: &Facts, decoded: u64, is_whole: bool) 
     }
 }
 
-/// Frames that may be missing of a second: rounding at both its ends.
-const SLACK_FRAMES: u64 = 2;
-/// Below this many frames a second their order in the file reaches too far for a second to be counted.
-const COUNTED_FPS_MIN: u64 = 10;
+/// Longest time between the last frame and the end of its stream, beside two frames of an even rate.
+const LAST_FRAME_MS: i64 = 500;
+/// The same where frame times are uneven: a still picture at the end may stand for long.
+const LAST_FRAME_UNEVEN_MS: i64 = 2000;
 
-/// Where less than a second's worth of frames was listed.
-fn gap(stream: &Stream, times_ms: &[i64], middle_ms: u64) -> Option<&'static str> {
-    let per_second = if stream.fps.is_finite() { stream.fps as u64 } else { 0 };
-    // Uneven or slow frames may leave a second empty.
-    let is_counted = !stream.is_vfr && per_second >= COUNTED_FPS_MIN;
-    let needed = if is_counted { per_second - SLACK_FRAMES } else { 0 };
-    let start = times_ms.iter().copied().min()?;
-    let length = i64::try_from(stream.duration_ms?).ok()?;
-    let middle = i64::try_from(middle_ms).ok()?;
-    let last = start + length - 1000;
-    let count = |from: i64, to: i64| times_ms.iter().filter(|t| (from..to).contains(*t)).count() as u64;
-    // Sound may go on after the pictures have ended, before the middle even.
-    let middle_count = if middle > last { u64::MAX } else { count(middle, middle + 1000) };
-    [("beginning", count(start, start + 1000)), ("middle", middle_count), ("end", count(last, i64::MAX))]
-        .into_iter()
-        .find_map(|(name, n)| (n < needed).then_some(name))
+/// Whether the last listed frame is far from the end that the header gives.
+fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
+    let (Some(first), Some(last)) = (times_ms.iter().min(), times_ms.iter().max()) else { return true };
+    let Some(length) = stream.duration_ms.and_then(|ms| i64::try_from(ms).ok()) else { return false };
+    let allowed = match stream.fps {
+        // A cover kept as a track has one frame and a rate of nonsense.
+        fps if !(1.0..=1000.0).contains(&fps) => return false,
+        _ if stream.is_vfr => LAST_FRAME_UNEVEN_MS,
+        fps => LAST_FRAME_MS + (2000.0 / fps) as i64,
+    };
+    first.saturating_add(length) - last > allowed
 }
 
 /// Frames of the first picture stream, if it was encoded: in a copied one some may be hidden by an edit list.

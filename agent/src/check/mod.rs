@@ -44,7 +44,7 @@ pub fn judge(
     let file = probe::parse(&described.stdout).map_err(|error| refused(error.to_string()))?;
     let mut warnings = compare::compare(plan, facts, &file.media)?;
     warnings.extend(errors(plan, described)?);
-    compare::frames(plan, facts, &file, (!steps.is_whole).then_some(steps.middle_ms))?;
+    compare::frames(plan, facts, &file, steps.is_whole)?;
     if let Some(ended) = decoded {
         warnings.extend(errors(plan, ended)?);
         compare::decoded(plan, facts, frames_decoded(ended), steps.is_whole)?;

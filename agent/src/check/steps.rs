@@ -27,8 +27,6 @@ pub struct Steps {
     pub decode: Option<Invocation>,
     /// All of it is decoded, not three seconds.
     pub is_whole: bool,
-    /// Where the middle one of the three seconds begins, in milliseconds.
-    pub middle_ms: u64,
 }
 
 /// Bounds of each step.
@@ -56,7 +54,7 @@ pub fn steps(tools: &Tools, plan: &Plan, facts: &Facts, output: &Path) -> Steps 
     describe.extend(words("-of json=c=1 -protocol_whitelist file,pipe -i"));
     describe.push(file_url(output));
     let decode = (!can_decode).then(|| Invocation::new(&tools.ffmpeg, decode(output, length_ms, is_whole)));
-    Steps { describe: Invocation::new(&tools.ffprobe, describe), decode, is_whole, middle_ms: length_ms / 2 }
+    Steps { describe: Invocation::new(&tools.ffprobe, describe), decode, is_whole }
 }
 
 /// Packets are read a little past each second, since frames are stored in another order than they are shown in.

@@ -115,6 +115,18 @@ pub async fn finish(storage: &dyn Storage, offer: &Offer, proven: &Proven) -> Ou
         Err(error) => return Outcome::Failed(error.failure()),
     };
     let part = destination.temp.join(part_name(proven));
+    // Once it is renamed the source no longer matters.
+    if destination.output.symlink_metadata().is_err() {
+        let changed = match storage.fetch(offer).await {
+            Ok(source) if source.stamp == offer.stamp => None,
+            Ok(source) => Some(Outcome::SourceChanged(source.stamp)),
+            Err(error) => Some(Outcome::Failed(error.failure())),
+        };
+        if let Some(outcome) = changed {
+            scratch::remove(&part);
+            return outcome;
+        }
+    }
     match place(destination, proven.clone(), granted).await {
         Ok(()) => Outcome::Committed(proven.clone()),
         Err(error) => {

@@ -4,7 +4,8 @@
 const DAMAGE: [&str; 6] = [
     "partial file",
     "File ended prematurely",
-    "error while decoding",
+    // Without its first letter: ffmpeg 5 says "Error while decoding stream".
+    "rror while decoding",
     "corrupt decoded frame",
     "corrupt input packet",
     "Error submitting packet to decoder",

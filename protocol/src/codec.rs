@@ -5,14 +5,17 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Largest frame on control streams and the operator socket, in bytes: a full page of jobs fits.
+/// Largest frame on control streams, in bytes: a report with its log fits.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Largest frame on the operator socket, in bytes, which only the server's own user can open: an overview of thousands
+/// of agents, ten attempts of a job with all that they printed, or as many paths as a command line holds.
+pub const OPERATOR_FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why bytes are not a value.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// A length over the limit.
-    #[error("frame of {0} bytes is over the limit of {FRAME_BYTES_MAX}")]
+    #[error("frame of {0} bytes is over the limit")]
     TooLong(usize),
     /// The body is not such a value.
     #[error("decode a frame")]
@@ -25,22 +28,32 @@ pub enum CodecError {
     Trailing(usize),
 }
 
-fn config() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<FRAME_BYTES_MAX>()
+fn config<const MAX: usize>() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<MAX>()
 }
 
 /// A value as bytes, without a length in front.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let bytes = bincode::serde::encode_to_vec(value, config()).map_err(CodecError::Encode)?;
-    if bytes.len() > FRAME_BYTES_MAX { Err(CodecError::TooLong(bytes.len())) } else { Ok(bytes) }
+    encode_within::<FRAME_BYTES_MAX, T>(value)
+}
+
+fn encode_within<const MAX: usize, T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = bincode::serde::encode_to_vec(value, config::<MAX>()).map_err(CodecError::Encode)?;
+    if bytes.len() > MAX { Err(CodecError::TooLong(bytes.len())) } else { Ok(bytes) }
 }
 
 /// The value that exactly these bytes are.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    if bytes.len() > FRAME_BYTES_MAX {
+    decode_within::<FRAME_BYTES_MAX, T>(bytes)
+}
+
+/// [`decode`] with a limit of its own.
+pub fn decode_within<const MAX: usize, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    if bytes.len() > MAX {
         return Err(CodecError::TooLong(bytes.len()));
     }
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config()).map_err(CodecError::Decode)?;
+    let (value, used) =
+        bincode::serde::decode_from_slice(bytes, config::<MAX>()).map_err(CodecError::Decode)?;
     if used == bytes.len() { Ok(value) } else { Err(CodecError::Trailing(bytes.len() - used)) }
 }
 
@@ -61,12 +74,17 @@ pub fn decode_message<T: Message>(bytes: &[u8]) -> Result<Option<T>, CodecError>
 
 /// The number of the variant that these bytes begin with.
 fn kind(bytes: &[u8]) -> Option<u32> {
-    bincode::serde::decode_from_slice::<u32, _>(bytes, config()).ok().map(|(kind, _)| kind)
+    bincode::serde::decode_from_slice::<u32, _>(bytes, config::<FRAME_BYTES_MAX>()).ok().map(|(kind, _)| kind)
 }
 
 /// A value with its length in front, ready to be sent.
 pub fn frame<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let body = encode(value)?;
+    frame_within::<FRAME_BYTES_MAX, T>(value)
+}
+
+/// [`frame`] with a limit of its own.
+pub fn frame_within<const MAX: usize, T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let body = encode_within::<MAX, T>(value)?;
     let mut bytes = Vec::with_capacity(4 + body.len());
     bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&body);
@@ -75,8 +93,13 @@ pub fn frame<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 
 /// The checked body length that a frame's first four bytes announce.
 pub fn frame_len(head: [u8; 4]) -> Result<usize, CodecError> {
+    frame_len_within::<FRAME_BYTES_MAX>(head)
+}
+
+/// [`frame_len`] with a limit of its own.
+pub fn frame_len_within<const MAX: usize>(head: [u8; 4]) -> Result<usize, CodecError> {
     let len = u32::from_le_bytes(head) as usize;
-    if len > FRAME_BYTES_MAX { Err(CodecError::TooLong(len)) } else { Ok(len) }
+    if len > MAX { Err(CodecError::TooLong(len)) } else { Ok(len) }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vc_protocol::operator::{PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot};
+use vc_protocol::operator::{IDS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot};
 
 use super::{SOCKET, adding, wire};
 use crate::engine::handle::{Action, CallError, Handle, WithLog};
@@ -179,6 +179,9 @@ async fn answer(service: &Service, request: Request) -> Response {
 }
 
 async fn act(engine: &Handle, action: Action, selection: Selection) -> Response {
+    if matches!(&selection, Selection::Ids(ids) if ids.len() > IDS_MAX) {
+        return refused(RefusalCode::Usage, format!("more than {IDS_MAX} jobs at once: use a filter"));
+    }
     let acted = async { engine.act(action, engine.select(selection).await?).await };
     acted.await.map_or_else(unavailable, Response::Acted)
 }

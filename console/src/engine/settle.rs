@@ -30,20 +30,25 @@ fn try_settle(root: &Path, output: &FilePath, job: JobId, granted: &Proven) -> i
     // A share that is not mounted must not look like an output that is not there.
     std::fs::metadata(root)?;
     let target = root.join(OsStr::from_bytes(&output.0));
-    if let Some(settled) = look_at_target(&target, granted)? {
-        return Ok(settled);
-    }
     let temp = root.join(TEMP_FOLDER);
     let prefix = part_prefix(job);
     // The name came from an agent: only a plain name of this job's own is ever touched.
-    if granted.part.0.starts_with(prefix.as_bytes()) && !granted.part.0.contains(&b'/') {
-        let part = temp.join(OsStr::from_bytes(&granted.part.0));
-        if is_granted(&part, granted)? == Some(true) {
-            return publish(&part, &temp, &target, granted);
-        }
+    let is_own = granted.part.0.starts_with(prefix.as_bytes()) && !granted.part.0.contains(&b'/');
+    let part = is_own.then(|| temp.join(OsStr::from_bytes(&granted.part.0)));
+    let mut settled = look_at_target(&target, granted)?;
+    if let (None, Some(part)) = (&settled, &part)
+        && is_granted(part, granted)? == Some(true)
+    {
+        settled = publish(part, &temp, &target, granted)?;
+    }
+    if let Some(settled) = settled {
+        // The name is decided, so a file that waits for it is of no use to anybody.
+        part.into_iter().for_each(|part| drop(std::fs::remove_file(part)));
+        return Ok(settled);
     }
     withdraw(root, &temp, &prefix)?;
-    Ok(Settlement::Withdrawn)
+    // The holder may have come back and renamed between the two looks. From here on there is nothing left to rename.
+    Ok(look_at_target(&target, granted)?.unwrap_or(Settlement::Withdrawn))
 }
 
 /// What the final name says, if there is such a file.
@@ -62,7 +67,7 @@ fn look_at_target(target: &Path, granted: &Proven) -> io::Result<Option<Settleme
 fn is_granted(path: &Path, granted: &Proven) -> io::Result<Option<bool>> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if cannot_be_there(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
     if !meta.is_file() || meta.len() != granted.size {
@@ -73,20 +78,34 @@ fn is_granted(path: &Path, granted: &Proven) -> io::Result<Option<bool>> {
     Ok(Some(hasher.finalize() == blake3::Hash::from_bytes(granted.hash)))
 }
 
-fn publish(part: &Path, temp: &Path, target: &Path, granted: &Proven) -> io::Result<Settlement> {
+/// Nothing of that name exists, or can: a part of it is a file, or too long for the file system.
+fn cannot_be_there(error: &io::Error) -> bool {
+    use ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
+}
+
+/// None if the output can never have that name.
+fn publish(part: &Path, temp: &Path, target: &Path, granted: &Proven) -> io::Result<Option<Settlement>> {
     if let Some(folder) = target.parent() {
-        std::fs::create_dir_all(folder)?;
+        match std::fs::create_dir_all(folder) {
+            // A file has the name of the folder.
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            made => made?,
+        }
     }
     match rename_new(part, target) {
         Ok(()) => {
             sync_folder_of(target)?;
             sync_folder(temp)?;
-            Ok(Settlement::InPlace(granted.size))
+            Ok(Some(Settlement::InPlace(granted.size)))
         }
         // Somebody was quicker: the old holder with the same file, or a stranger.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Ok(look_at_target(target, granted)?.unwrap_or(Settlement::NameTaken))
+            Ok(Some(look_at_target(target, granted)?.unwrap_or(Settlement::NameTaken)))
         }
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -186,6 +205,19 @@ mod tests {
         bench.put("a/out.mp4", "strange");
         assert_eq!(bench.settle(), Settlement::NameTaken);
         assert_eq!(std::fs::read(bench.path("a/out.mp4")).unwrap(), b"strange");
+        assert!(!bench.path(".vc-tmp/7.3.ab.part.mp4").exists(), "nobody will ever want it");
+    }
+
+    #[test]
+    fn an_output_that_can_never_be_is_withdrawn() {
+        let bench = Bench::new();
+        bench.put("file", "no folder");
+        for output in ["file/out.mp4".to_owned(), format!("{}.mp4", "x".repeat(300))] {
+            bench.put(".vc-tmp/7.3.ab.part.mp4", "granted");
+            let settled = settle(bench.dir.path(), &FilePath::from(output.as_str()), JOB, &bench.granted);
+            assert_eq!(settled, Settlement::Withdrawn, "{output}");
+            assert!(!bench.path(".vc-tmp/7.3.ab.part.mp4").exists());
+        }
     }
 
     #[test]

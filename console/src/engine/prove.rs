@@ -71,8 +71,8 @@ pub(super) enum ProveError {
     Random(#[from] getrandom::Error),
     #[error("the console cannot write into {0}: {1}")]
     Write(FilePath, #[source] io::Error),
-    #[error("the console can read none of the sources in {0}")]
-    NoSource(FilePath),
+    #[error("the console cannot read {0}: {1}")]
+    Read(FilePath, #[source] io::Error),
 }
 
 /// Makes a challenge for this folder.
@@ -124,7 +124,12 @@ fn pick_sources(store: &Store, root: RootId, path: &FilePath) -> Result<Picked, 
             Err(error) => tracing::debug!(%file, %error, "source not used for a challenge"),
         }
     }
-    if ranges.is_empty() { Err(ProveError::NoSource(path.clone())) } else { Ok((ranges, bytes, None)) }
+    if ranges.is_empty() {
+        // Nothing there can be read: its jobs must fail one by one with their causes, rather than wait for ever for an
+        // agent that reads what the console cannot. The agent still has to see the folder.
+        std::fs::read_dir(super::local(path)).map_err(|error| ProveError::Read(path.clone(), error))?;
+    }
+    Ok((ranges, bytes, None))
 }
 
 /// Some random pieces of a file with their offsets. An empty file gives one empty piece: it can still be opened.

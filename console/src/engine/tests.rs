@@ -357,6 +357,19 @@ async fn a_farm_in_which_only_clocks_run_is_not_drawn_again() {
 }
 
 #[tokio::test]
+async fn jobs_whose_sources_are_all_gone_are_tried_and_fail_with_their_cause() {
+    let bench = Bench::new(&[]);
+    let (_store, engine) = bench.start();
+    let mut ada = Player::connect(&engine, 1, Vec::new()).await;
+    bench.add(&engine, &["gone.mov"]).await.unwrap();
+    let offer = ada.hear_offer().await;
+    let failure = Failure::new(FailureClass::Source, "no such file or directory");
+    ada.report(offer.attempt, Outcome::Failed(failure)).await;
+    wait_for(&engine, JobState::Failed, 1).await;
+    stop(engine).await;
+}
+
+#[tokio::test]
 async fn an_agent_that_sees_other_files_gets_no_work_and_is_named() {
     let bench = Bench::new(&["a.mov"]);
     let (_store, engine) = bench.start();

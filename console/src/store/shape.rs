@@ -12,7 +12,7 @@ use vc_protocol::profile::NamedProfile;
 use super::row::Row;
 use super::tables::IndexKey;
 
-/// Attempts that a job's row points to; older ones stay in their table, out of sight.
+/// Attempts that a job's row points to; older ones are forgotten.
 pub(super) const RUNS_MAX: usize = 10;
 
 /// A whole job with what points to its attempts: one row, so that a hand-out is one read and an end is one write.

@@ -238,6 +238,8 @@ fn attempts_are_kept_with_their_job_and_the_last_ten_are_shown() {
     let detail = bench.store.reader().unwrap().detail(JobId(1)).unwrap().unwrap();
     let numbers: Vec<u32> = detail.attempts.iter().map(|attempt| attempt.no).collect();
     assert_eq!(numbers, (3..=12).rev().collect::<Vec<u32>>());
+    let kept = redb::ReadableTableMetadata::len(&bench.store.reader().unwrap().tables.attempts).unwrap();
+    assert_eq!(kept, 10, "rows that nobody can reach do not pile up");
     assert_eq!(detail.row.place, "agent 1");
     assert_eq!(detail.output, FilePath::from("/out/a.mp4"));
 }

@@ -263,7 +263,9 @@ impl JobTables<'_> {
             runs.push(Run { task: record.attempt.task, no: record.attempt.no, lease: record.lease, at });
         }
         let surplus = runs.len().saturating_sub(RUNS_MAX);
-        runs.drain(..surplus);
+        for old in runs.drain(..surplus) {
+            self.attempts.remove(old.at)?;
+        }
         Ok(())
     }
 

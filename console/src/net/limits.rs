@@ -1,7 +1,8 @@
 //! Bounds of what an agent may say, and the taming of its figures: pure.
 
 use vc_protocol::agent::{
-    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Outcome, Report,
+    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Outcome, Proven,
+    Report,
 };
 use vc_protocol::device::{DEVICES_MAX, SLOTS_MAX};
 use vc_protocol::failure::CAUSE_BYTES_MAX;
@@ -44,7 +45,7 @@ pub(super) fn check_hello(hello: &mut AgentHello) -> Result<(), OverLimit> {
             *progress = progress.clamped();
             Ok(())
         }
-        Held::Proven(_, _) => Ok(()),
+        Held::Proven(_, proven) => check_part(proven),
         Held::Ended(report) => check_report(report),
     })
 }
@@ -67,7 +68,8 @@ pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
             tame(why);
             Ok(())
         }
-        FromAgent::AskCommit(_, _) | FromAgent::Proof(_, Ok(_)) | FromAgent::Draining => Ok(()),
+        FromAgent::AskCommit(_, proven) => check_part(proven),
+        FromAgent::Proof(_, Ok(_)) | FromAgent::Draining => Ok(()),
     }
 }
 
@@ -80,9 +82,15 @@ fn check_report(report: &mut Report) -> Result<(), OverLimit> {
     match &mut report.outcome {
         Outcome::Skipped(text) => tame_to(text, SENTENCE_BYTES_MAX),
         Outcome::Failed(failure) => tame_to(&mut failure.cause, SENTENCE_BYTES_MAX),
-        Outcome::Committed(_) | Outcome::SourceChanged(_) | Outcome::Stopped => {}
+        Outcome::Committed(proven) => check_part(proven)?,
+        Outcome::SourceChanged(_) | Outcome::Stopped => {}
     }
     Ok(())
+}
+
+/// It is stored with the job and looked for on the disk.
+fn check_part(proven: &Proven) -> Result<(), OverLimit> {
+    at_most("bytes in the name of a part file", proven.part.0.len(), NAME_BYTES_MAX)
 }
 
 /// A text for one line of a screen: short, and without what steers a terminal.
@@ -135,6 +143,8 @@ mod tests {
         let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
         assert!(check(&mut FromAgent::Heartbeat(vec![attempt; ATTEMPTS_MAX])).is_ok());
         assert!(check(&mut FromAgent::Heartbeat(vec![attempt; ATTEMPTS_MAX + 1])).is_err());
+        let proven = Proven { part: "p".repeat(NAME_BYTES_MAX + 1).as_str().into(), hash: [0; 32], size: 1 };
+        assert!(check(&mut FromAgent::AskCommit(attempt, proven)).is_err());
         let log = LiveLog { commands: vec![], log: "x".repeat(LOG_TAIL_BYTES_MAX + 1) };
         assert!(check(&mut FromAgent::Log(attempt, log)).is_err());
     }

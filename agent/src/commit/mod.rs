@@ -129,6 +129,8 @@ pub async fn finish(storage: &dyn Storage, offer: &Offer, proven: &Proven) -> Ou
     }
     match place(destination, proven.clone(), granted).await {
         Ok(()) => Outcome::Committed(proven.clone()),
+        // It took too long to look at the folders. The console holds the grant: it finds the part file and finishes.
+        Err(error @ CommitError::GrantTooOld) => Outcome::Failed(error.failure()),
         Err(error) => {
             scratch::remove(&part);
             Outcome::Failed(error.failure())
@@ -165,11 +167,9 @@ fn place_now(to: &Destination, proven: &Proven, granted: BootTime) -> Result<(),
         Err(error) => return Err(io_step("rename the part file")(error)),
     }
     failpoint("renamed");
-    if let Err(error) = sync_folder(folder) {
-        // What may not survive a power cut must not count as an output.
-        scratch::remove(&to.output);
-        return Err(io_step("flush the output's folder")(error));
-    }
+    // What may not survive a power cut does not count as an output. It is not taken away either: the console, which looks
+    // for itself after such a report, may have found it already.
+    sync_folder(folder).map_err(io_step("flush the output's folder"))?;
     failpoint("dir-synced");
     Ok(())
 }

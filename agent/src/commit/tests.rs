@@ -75,6 +75,24 @@ async fn a_lost_part_is_infrastructure_and_an_old_grant_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn an_output_that_took_its_place_is_never_taken_away_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let Place { dir: _dir, to } = place_for("a/c.mp4");
+    let folder = to.output.parent().unwrap().to_owned();
+    fs::create_dir(&folder).unwrap();
+    let proven = sealed(&to, "film").await;
+    // Files can be made there, but the folder cannot be opened to be flushed.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o300)).unwrap();
+    if File::open(&folder).is_ok() {
+        return; // The superuser opens everything.
+    }
+    let unsure = place(to.clone(), proven, BootTime::now()).await.unwrap_err();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(matches!(unsure, CommitError::Io { .. }), "{unsure:?}");
+    assert_eq!(fs::read(&to.output).unwrap(), b"film");
+}
+
+#[tokio::test]
 async fn a_part_name_from_a_journal_cannot_lead_out_of_its_folder() {
     let Place { dir, to } = place_for("c.mp4");
     fs::write(dir.path().join("victim"), "film").unwrap();

@@ -30,10 +30,6 @@ pub(super) enum Pending {
 impl Pending {
     /// The turn did not become durable.
     pub(super) fn refuse(self, reason: &str) {
-        fn no<T>(answer: Answer<T>, reason: &str) {
-            // Whoever asked may have gone.
-            let _ = answer.send(Err(CallError::Halted(reason.to_owned())));
-        }
         match self {
             Pending::BeginAdd(answer, _) => no(answer, reason),
             Pending::Add(answer, _) => no(answer, reason),
@@ -45,33 +41,56 @@ impl Pending {
     }
 }
 
+fn no<T>(answer: Answer<T>, reason: &str) {
+    // Whoever asked may have gone.
+    let _ = answer.send(Err(CallError::Halted(reason.to_owned())));
+}
+
+impl Call {
+    /// Nothing can be written: the call, unless it would.
+    fn refuse_to_write(self, reason: &str) -> Option<Call> {
+        match self {
+            Call::BeginAdd(_, answer) => no(answer, reason),
+            Call::Add(_, _, answer) => no(answer, reason),
+            Call::Act(_, _, answer) => no(answer, reason),
+            reads @ (Call::Why(..) | Call::Live(..) | Call::LiveLog(..) | Call::Snapshot(_) | Call::Stop) => {
+                return Some(reads);
+            }
+        }
+        None
+    }
+}
+
 impl Loop {
     /// Takes a call in; its answer waits in `after`.
     pub(super) fn call(&mut self, call: Call, turn: &mut Turn<'_>, after: &mut After) {
-        let writes = matches!(call, Call::BeginAdd(..) | Call::Add(..) | Call::Act(..));
+        let call = match &self.halted {
+            Some(halt) => match call.refuse_to_write(&halt.reason) {
+                Some(call) => call,
+                None => return,
+            },
+            None => call,
+        };
         let pending = match call {
             Call::BeginAdd(wish, answer) => {
                 self.begin_add(&wish, turn).map(|made| Pending::BeginAdd(answer, made))
             }
-            Call::Add(session, candidates, answer) if self.halted.is_none() => {
+            Call::Add(session, candidates, answer) => {
                 self.add(&session, &candidates, turn, after).map(|report| Pending::Add(answer, report))
             }
-            Call::Add(_, _, answer) => Ok(Pending::Add(answer, AddReport::default())),
-            Call::Act(action, jobs, answer) if self.halted.is_none() => {
+            Call::Act(action, jobs, answer) => {
                 self.act(action, &jobs, turn, after).map(|acted| Pending::Act(answer, acted))
             }
-            Call::Act(_, _, answer) => Ok(Pending::Act(answer, Acted::default())),
             Call::Why(job, answer) => Ok(Pending::Why(answer, job)),
             Call::Live(jobs, answer) => Ok(Pending::Live(answer, jobs)),
             Call::LiveLog(attempt, answer) => return self.ask_log(attempt, answer),
             Call::Snapshot(answer) => Ok(Pending::Snapshot(answer)),
             Call::Stop => return,
         };
-        match (pending, &self.halted) {
-            (Ok(pending), Some(halt)) if writes => pending.refuse(&halt.reason),
-            (Ok(pending), _) => after.answers.push(pending),
+        match pending {
+            Ok(pending) => after.answers.push(pending),
             // The turn's transaction may be half done: none of it counts. The caller hears that the engine let go.
-            (Err(error), _) => after.broken = Some(error),
+            Err(error) => after.broken = Some(error),
         }
     }
 

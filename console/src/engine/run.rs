@@ -159,7 +159,8 @@ impl Loop {
         let store = self.store.clone();
         let mut turn = store.turn();
         let mut after = After::default();
-        if let Some(late) = late {
+        // While nothing can be written the farm in memory is not what the disk says: time stands still for it.
+        if let Some(late) = late.filter(|_| self.halted.is_none()) {
             tracing::warn!(late_ms = late.0, "the engine stood still");
             self.apply(Event::Late(late), &mut turn, &mut after);
         }
@@ -172,7 +173,8 @@ impl Loop {
             next = if full { None } else { inbox.try_recv().ok() };
         }
         let now = self.clock.now();
-        if self.farm.next_deadline().is_some_and(|(at, _)| at <= now.mono) {
+        let is_due = self.farm.next_deadline().is_some_and(|(at, _)| at <= now.mono);
+        if is_due && self.halted.is_none() {
             self.apply(Event::Tick, &mut turn, &mut after);
         }
         self.finish(turn, after);

@@ -273,7 +273,15 @@ async fn a_commit_that_fails_halts_the_farm_until_the_disk_takes_writes_again() 
     let halted = engine.handle.snapshot().await.unwrap();
     assert!(halted.halted.as_ref().is_some_and(|why| why.contains("written")), "{:?}", halted.halted);
     assert_eq!(halted.needs[0].kind, "store");
-    assert!(matches!(bench.add(&engine, &["b.mov"]).await, Err(CallError::Halted(_))));
+    let roots = store.roots();
+    let wish = AddWish {
+        source_root: bench.path("elsewhere"),
+        output_root: bench.path("out"),
+        profile: profile(),
+        priority: Priority::DEFAULT,
+    };
+    assert!(matches!(engine.handle.begin_add(wish, false).await, Err(CallError::Halted(_))));
+    assert_eq!(store.roots(), roots, "nothing is written while it is halted");
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while engine.handle.snapshot().await.unwrap().halted.is_some() {
         assert!(tokio::time::Instant::now() < deadline, "not mended");

@@ -71,8 +71,21 @@ impl Errands {
 
     pub(super) fn push(&self, errand: Errand) {
         let (queue, bell) = &*self.shared;
-        queue.lock().unwrap_or_else(PoisonError::into_inner).errands.push_back(errand);
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Errand::Prove { agent, root, .. } = &errand {
+            // Asked again before anybody came to it, as where a share hangs: once is enough.
+            queue.errands.retain(
+                |old| !matches!(old, Errand::Prove { agent: a, root: r, .. } if a == agent && r == root),
+            );
+        }
+        queue.errands.push_back(errand);
+        drop(queue);
         bell.notify_one();
+    }
+
+    /// Removes a probe file, not on the caller's thread: the share may hang.
+    pub(super) fn forget(&self, probe: Option<Probe>) {
+        probe.into_iter().for_each(|probe| self.push(Errand::Forget(probe)));
     }
 }
 

@@ -18,7 +18,7 @@ use vc_protocol::operator::Snapshot;
 use super::EngineConfig;
 use super::calls::Pending;
 use super::clock::Clock;
-use super::errand::{Errand, Errands};
+use super::errand::Errands;
 use super::input::{Input, Opened, SessionLink};
 use super::meter::Meter;
 use super::prove::{Challenged, Probe};
@@ -217,6 +217,7 @@ impl Loop {
             Input::Call(call) => self.call(call, turn, after),
             Input::Free(free) => self.painter.free(free),
             Input::Opened(opened) if self.halted.is_some() => opened.link.close(Close::Busy),
+            Input::Challenged(challenged) if self.halted.is_some() => self.let_go(challenged),
             _ if self.halted.is_some() => {}
             Input::Opened(opened) => self.opened(opened, turn, after),
             Input::Closed(agent, session) => self.closed(agent, session, turn, after),
@@ -258,7 +259,7 @@ impl Loop {
     fn forget_challenges(&mut self, agent: AgentId) {
         let gone = self.expected.extract_if((agent, RootId(0))..=(agent, RootId(u32::MAX)), |_, _| true);
         for (_, expected) in gone {
-            expected.probe.into_iter().for_each(|probe| self.errands.push(Errand::Forget(probe)));
+            self.errands.forget(expected.probe);
         }
     }
 
@@ -302,7 +303,7 @@ impl Loop {
         answer: Result<[u8; 32], String>,
     ) -> Option<Result<(), String>> {
         let expected = self.expected.remove(&(agent, root))?;
-        expected.probe.into_iter().for_each(|probe| self.errands.push(Errand::Forget(probe)));
+        self.errands.forget(expected.probe);
         if expected.session != session {
             return None;
         }
@@ -314,19 +315,27 @@ impl Loop {
     }
 
     fn challenged(&mut self, challenged: Challenged, turn: &mut Turn<'_>, after: &mut After) {
-        let Challenged { agent, session, root, made } = challenged;
-        let Some(known) = self.sessions.get(&agent).filter(|known| known.no == session) else { return };
-        match made {
+        let (agent, session, root) = (challenged.agent, challenged.session, challenged.root);
+        let Some(known) = self.sessions.get(&agent).filter(|known| known.no == session) else {
+            return self.let_go(challenged);
+        };
+        match challenged.made {
             Ok(made) => {
                 known.link.send(vc_protocol::agent::ToAgent::Prove(made.challenge));
                 let expected = Expected { session, proof: made.expected, probe: made.probe };
-                self.expected.insert((agent, root), expected);
+                let unanswered = self.expected.insert((agent, root), expected);
+                self.errands.forget(unanswered.and_then(|old| old.probe));
             }
             Err(why) => {
                 let event = AgentEvent::RootProof(root, Err(why));
                 self.apply(Event::Agent(agent, session, event), turn, after);
             }
         }
+    }
+
+    /// Nobody is left to be challenged.
+    fn let_go(&self, challenged: Challenged) {
+        self.errands.forget(challenged.made.ok().and_then(|made| made.probe));
     }
 
     fn answer_log(&mut self, attempt: AttemptId, log: &LiveLog) {
@@ -394,7 +403,7 @@ impl Loop {
             session.link.close(Close::Busy);
         }
         for (_, expected) in std::mem::take(&mut self.expected) {
-            expected.probe.into_iter().for_each(|probe| self.errands.push(Errand::Forget(probe)));
+            self.errands.forget(expected.probe);
         }
         self.logs.clear();
         self.halted = Some(Halt { reason, next_try: Instant::now() + MEND_PAUSE });

@@ -21,6 +21,9 @@ use crate::store::{CauseGroup, Reader, Seen, StoreError};
 
 /// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.
 const PAINT_PAUSE: Duration = Duration::from_millis(100);
+/// After a snapshot that took long, as in a farm of a thousand agents, the next one waits this many times as long: the
+/// engine has better things to do than to be looked at.
+const PAINT_SHARE: u32 = 9;
 /// Causes listed under what needs a person.
 const CAUSES_MAX: usize = 20;
 /// Last events in a snapshot.
@@ -33,6 +36,8 @@ pub(super) struct Painter {
     sender: Arc<watch::Sender<Arc<Snapshot>>>,
     dirty: bool,
     last: Instant,
+    /// How long the last snapshot took.
+    cost: Duration,
     started: Instant,
     names: BTreeMap<AgentId, String>,
     /// Attempts completed and failed since the start.
@@ -40,6 +45,8 @@ pub(super) struct Painter {
     outputs: BTreeSet<RootId>,
     output_free: Option<u64>,
     free_asked: Option<Instant>,
+    /// An answer is still to come: a share that hangs must not take one disk thread after the other.
+    free_awaited: bool,
     /// Read from the store, as of this revision.
     read: Option<(u64, Vec<CauseGroup>, Vec<EventView>)>,
 }
@@ -51,12 +58,14 @@ impl Painter {
             sender,
             dirty: true,
             last: now,
+            cost: Duration::ZERO,
             started: now,
             names: BTreeMap::new(),
             ended: BTreeMap::new(),
             outputs,
             output_free: None,
             free_asked: None,
+            free_awaited: false,
             read: None,
         }
     }
@@ -69,7 +78,7 @@ impl Painter {
     /// How long until the next snapshot is due; none while nothing changed or nobody looks.
     pub(super) fn next_paint(&self) -> Option<Duration> {
         (self.dirty && self.sender.receiver_count() > 0)
-            .then(|| PAINT_PAUSE.saturating_sub(self.last.elapsed()))
+            .then(|| PAINT_PAUSE.max(self.cost * PAINT_SHARE).saturating_sub(self.last.elapsed()))
     }
 
     pub(super) fn named(&mut self, agent: AgentId, name: &str) {
@@ -81,6 +90,7 @@ impl Painter {
     }
 
     pub(super) fn free(&mut self, free: Option<u64>) {
+        self.free_awaited = false;
         self.dirty |= self.output_free != free;
         self.output_free = free;
     }
@@ -112,8 +122,11 @@ impl Loop {
             return;
         }
         self.painter.dirty = false;
+        let began = Instant::now();
+        let snapshot = self.snapshot();
         self.painter.last = Instant::now();
-        match self.snapshot() {
+        self.painter.cost = self.painter.last - began;
+        match snapshot {
             Ok(snapshot) => {
                 self.painter.sender.send_if_modified(|shown| {
                     let changed = picture(shown) != picture(&snapshot);
@@ -168,13 +181,15 @@ impl Loop {
     }
 
     fn measure_free(&mut self) {
-        if self.painter.free_asked.is_some_and(|asked| asked.elapsed() < FREE_PAUSE) {
+        let is_fresh = self.painter.free_asked.is_some_and(|asked| asked.elapsed() < FREE_PAUSE);
+        if is_fresh || self.painter.free_awaited {
             return;
         }
         self.painter.free_asked = Some(Instant::now());
         let roots = self.painter.outputs.iter().filter_map(|root| self.store.root(*root).ok());
         let roots: Vec<PathBuf> = roots.map(|path| super::local(&path)).collect();
         if !roots.is_empty() {
+            self.painter.free_awaited = true;
             self.errands.push(Errand::MeasureFree(roots));
         }
     }

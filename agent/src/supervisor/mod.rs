@@ -41,8 +41,10 @@ use work::Work;
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Events of tasks that wait for the supervisor; a task whose event does not fit waits.
 const INPUTS_MAX: usize = 256;
-/// Challenges answered at once; each reads half a MiB, and a console sends a handful.
+/// Challenges answered at once; each reads half a MiB.
 const PROOFS_MAX: usize = 16;
+/// Challenges that wait for that; a console sends one for each folder that it has work in, all at once.
+const PROOFS_WAITING_MAX: usize = 4096;
 /// How long a proven result waits for its grant when the agent was asked to stop.
 const GRANT_GRACE: Duration = Duration::from_secs(3);
 /// How long a stopping agent waits for its tasks to end (two seconds are promised) and for the console to
@@ -83,6 +85,7 @@ pub(crate) struct Supervisor<W> {
     console: ConsoleStatus,
     identity: (AgentId, String),
     proofs: Arc<Semaphore>,
+    proofs_waiting: Arc<Semaphore>,
 }
 
 /// An attempt with a task.
@@ -119,6 +122,7 @@ impl<W: Work> Supervisor<W> {
             console: ConsoleStatus::default(),
             identity,
             proofs: Arc::new(Semaphore::new(PROOFS_MAX)),
+            proofs_waiting: Arc::new(Semaphore::new(PROOFS_WAITING_MAX)),
         }
     }
 
@@ -290,14 +294,15 @@ impl<W: Work> Supervisor<W> {
 
     fn prove(&mut self, challenge: Challenge) {
         let root = challenge.root;
-        let Ok(permit) = self.proofs.clone().try_acquire_owned() else {
+        let Ok(place) = self.proofs_waiting.clone().try_acquire_owned() else {
             return self.on(Input::Proof(root, Err("too many challenges at once".into())));
         };
-        let (work, inputs) = (self.work.clone(), self.inputs.0.clone());
+        let (work, inputs, proofs) = (self.work.clone(), self.inputs.0.clone(), self.proofs.clone());
         task::spawn("prove", async move {
+            let turn = proofs.acquire_owned().await;
             let answer = work.prove(challenge).await;
             tracing::info!(%root, seen = answer.is_ok(), "folder looked at");
-            drop(permit);
+            drop((turn, place));
             // As above: without a supervisor nobody waits for it.
             let _ = inputs.send(Input::Proof(root, answer)).await;
         });

@@ -204,3 +204,25 @@ async fn a_console_that_does_not_read_loses_its_session_and_nothing_else() {
     bench.say(ToAgent::Cancel(attempt(1))).await;
     assert!(matches!(next(&mut sent).await, FromAgent::Report(_)));
 }
+
+#[tokio::test]
+async fn every_folder_is_answered_however_many_are_asked_about_at_once() {
+    let bench = Bench::start();
+    let (outbox, mut sent) = mpsc::channel(256);
+    let welcome = ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory: Vec::new() };
+    bench.calls.send(Call::Up { welcome, address: "here".into(), outbox }).await.unwrap();
+    for root in 0..100 {
+        let challenge = vc_protocol::prove::Challenge {
+            root: vc_protocol::id::RootId(root),
+            path: "/media".into(),
+            writable: false,
+            key: [7; 32],
+            ranges: Vec::new(),
+        };
+        bench.say(ToAgent::Prove(Box::new(challenge))).await;
+    }
+    for _ in 0..100 {
+        let FromAgent::Proof(_, answer) = next(&mut sent).await else { panic!("no answer") };
+        assert_eq!(answer, Ok([7; 32]));
+    }
+}

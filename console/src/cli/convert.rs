@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
 use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
 
 use super::exit::{Exit, Failed};
-use super::watch::{Watch, watch};
+use super::watch::{Signals, Watch, watch};
 use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::operator::client::Client;
@@ -23,6 +24,9 @@ use crate::profiles::{Profiles, user_folder};
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
 const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
+/// A state folder that was given has the agent of an earlier conversion in it: it joins anew when its certificate would
+/// end sooner than this, since a refused agent would keep the conversion waiting for ever. Long ones take days.
+const IDENTITY_LEFT_MIN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Sources named for each cause in the last lines; `jobs ls` and `--json` have them all.
 const NAMED_MAX: usize = 5;
 
@@ -57,12 +61,16 @@ fn temporary_folder() -> Result<PathBuf, Failed> {
     let mut random = [0_u8; 8];
     getrandom::fill(&mut random).map_err(|e| Failed::new(Exit::Unexpected, format!("random bytes: {e}")))?;
     let dir = std::env::temp_dir().join(format!("vc-convert-{:016x}", u64::from_le_bytes(random)));
-    std::fs::create_dir(&dir).map_err(|e| Failed::usage(format!("cannot create {}: {e}", dir.display())))?;
+    // The farm's keys and the names of all files are in it: for nobody else's eyes.
+    let made = std::fs::DirBuilder::new().mode(0o700).create(&dir);
+    made.map_err(|e| Failed::usage(format!("cannot create {}: {e}", dir.display())))?;
     Ok(dir)
 }
 
 async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed> {
     let started = Instant::now();
+    // From here on there is something to clear up, also while the sources are still being looked for.
+    let asked = Signals::listen()?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(ServerConfig { state_dir: state_dir.to_owned(), listen })
         .await
@@ -72,7 +80,7 @@ async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed
     let exit = match agent {
         Ok(agent) => {
             let run = Run { args, state_dir, started };
-            let exit = run.to_the_end(stop.clone(), &agent).await;
+            let exit = run.to_the_end(asked, stop.clone(), &agent).await;
             stop.cancel();
             let _ = tokio::time::timeout(AGENT_STOP_MAX, agent).await;
             exit
@@ -85,6 +93,13 @@ async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed
     exit
 }
 
+/// Whether the agent has an identity that outlives the conversion.
+fn may_stay(agent_dir: &Path) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let needed = i64::try_from((now + IDENTITY_LEFT_MIN).as_secs()).unwrap_or(i64::MAX);
+    matches!(vc_certs::Identity::load(agent_dir), Ok(Some(identity)) if identity.expires_s > needed)
+}
+
 type Agent = tokio::task::JoinHandle<Result<(), vc_agent::AgentError>>;
 
 async fn start_agent(
@@ -95,9 +110,9 @@ async fn start_agent(
 ) -> Result<Agent, Failed> {
     let unexpected = |e: anyhow::Error| Failed::unexpected(&e.context("start the agent"));
     let agent_dir = state_dir.join("agent");
-    if !agent_dir.exists() {
+    if !may_stay(&agent_dir) {
         let line = server.join_line(1, Duration::from_secs(60)).map_err(|e| unexpected(e.into()))?;
-        vc_agent::join(&line, &agent_dir, false).await.map_err(|e| unexpected(e.into()))?;
+        vc_agent::join(&line, &agent_dir, true).await.map_err(|e| unexpected(e.into()))?;
     }
     let config = vc_agent::AgentConfig {
         console: Some(server.listen()),
@@ -116,7 +131,12 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&self, stop: CancellationToken, agent: &Agent) -> Result<Exit, Failed> {
+    async fn to_the_end(
+        &self,
+        mut asked: Signals,
+        stop: CancellationToken,
+        agent: &Agent,
+    ) -> Result<Exit, Failed> {
         let mut client = Client::connect(self.state_dir).await?;
         let before = ask::snapshot(&mut client).await?;
         let request = AddRequest {
@@ -126,7 +146,10 @@ impl Run<'_> {
             priority: Priority::DEFAULT,
             dry_run: false,
         };
-        let (counts, problems) = add::scan(&mut client, request, |_| {}).await?;
+        let (counts, problems) = tokio::select! {
+            scanned = add::scan(&mut client, request, |_| {}) => scanned?,
+            exit = asked.asked() => return Ok(interrupted(exit)),
+        };
         problems.iter().for_each(|p| text::note(&format!("! {p}")));
         if counts.added + counts.unchanged + counts.clashed + counts.unreadable == 0 {
             return Err(Failed::new(
@@ -143,8 +166,7 @@ impl Run<'_> {
             Watch::Final => {}
             Watch::Interrupted(exit) => {
                 stop.cancel();
-                text::note("stopped: what was being encoded is thrown away, finished outputs stay");
-                return Ok(exit);
+                return Ok(interrupted(exit));
             }
         }
         let rows = finished(&mut client).await?;
@@ -161,6 +183,11 @@ impl Run<'_> {
         }
         Ok(totals.exit(counts.clashed + counts.unreadable))
     }
+}
+
+fn interrupted(exit: Exit) -> Exit {
+    text::note("stopped: what was being encoded is thrown away, finished outputs stay");
+    exit
 }
 
 /// Every row of the table, by number.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX, Request, Response, Snapshot};
@@ -26,6 +26,31 @@ pub(super) enum Watch {
     Interrupted(Exit),
 }
 
+/// Asks for the end by signals, which end the process by themselves no more once this listens.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> Result<Signals, Failed> {
+        let unexpected =
+            |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt()).map_err(unexpected)?,
+            terminate: signal(SignalKind::terminate()).map_err(unexpected)?,
+        })
+    }
+
+    /// Waits until one comes. Cancel-safe.
+    pub(super) async fn asked(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
+    }
+}
+
 /// Whether nothing is left that could still change by itself.
 pub(super) fn is_over(totals: &FarmTotals) -> bool {
     totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize] == 0
@@ -38,10 +63,7 @@ pub(super) async fn watch<T>(
     on_stdout: bool,
     agent: &tokio::task::JoinHandle<T>,
 ) -> Result<Watch, Failed> {
-    let unexpected =
-        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    let mut asked = Signals::listen()?;
     let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
     let mut told =
         Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
@@ -49,8 +71,7 @@ pub(super) async fn watch<T>(
     let mut newest = Snapshot::default();
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(Watch::Interrupted(Exit::Interrupted)),
-            _ = terminate.recv() => return Ok(Watch::Interrupted(Exit::Terminated)),
+            exit = asked.asked() => return Ok(Watch::Interrupted(exit)),
             _ = still_here.tick() => {
                 text::note(&line(&newest));
                 if agent.is_finished() {
@@ -106,13 +127,14 @@ impl Told {
             loop {
                 let page =
                     ask::page(&mut self.client, &filter, fresh.len() as u64, PAGE_ROWS_MAX as u32).await?;
-                let rows = page.rows.len();
+                let (rows, before) = (page.rows.len(), fresh.len());
                 fresh.extend(
                     page.rows
                         .into_iter()
                         .take_while(|r| r.updated_ms >= self.since_ms && !self.ids.contains(&r.id)),
                 );
-                if !page.more || fresh.len() < rows || fresh.len() % PAGE_ROWS_MAX != 0 {
+                // A page with anything known ends it; a page may also be short because its rows are long.
+                if !page.more || rows == 0 || fresh.len() - before < rows {
                     break;
                 }
             }

@@ -148,6 +148,7 @@ impl Run<'_> {
             }
         }
         let rows = finished(&mut client).await?;
+        let not_taken = counts.clashed + counts.unreadable;
         let after = ask::snapshot(&mut client).await?;
         let totals = Totals::of(&rows, &before.totals, &after.totals, self.started.elapsed());
         if self.args.json {
@@ -157,9 +158,9 @@ impl Run<'_> {
             }
             text::json_out(&json!({ "v": 1, "jobs": jobs, "totals": totals.json(), "problems": problems }));
         } else {
-            totals.print(&rows);
+            totals.print(&rows, not_taken);
         }
-        Ok(totals.exit(counts.clashed + counts.unreadable))
+        Ok(totals.exit(not_taken))
     }
 }
 
@@ -243,7 +244,7 @@ impl Totals {
         value.into()
     }
 
-    fn print(&self, rows: &[JobRow]) {
+    fn print(&self, rows: &[JobRow], not_taken: u64) {
         by_cause(rows).iter().for_each(|line| text::out(line));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
@@ -255,6 +256,9 @@ impl Totals {
             if self.count(state) > 0 {
                 counts += &format!(", {} {}", self.count(state), state.word());
             }
+        }
+        if not_taken > 0 {
+            counts += &format!(", {not_taken} not taken (see the lines with \"!\")");
         }
         text::out(&counts);
         text::out(&format!(

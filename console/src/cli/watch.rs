@@ -10,7 +10,7 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::{FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX, Request, Response, Snapshot};
 
 use super::exit::{Exit, Failed};
-use super::size::{bytes, seconds};
+use super::size::{bytes, left};
 use super::{ask, text};
 use crate::operator::client::{Client, ClientError};
 
@@ -138,9 +138,8 @@ fn ended(row: &JobRow) -> String {
 
 fn line(s: &Snapshot) -> String {
     let t = &s.totals;
-    let left = t.by_state[JobState::Pending as usize] + t.by_state[JobState::Running as usize];
-    let eta = t.eta_s.map_or("-".to_owned(), |s| format!("~{}", seconds(s as f64)));
-    let mut line = format!("{left} left, {}% done, {:.1}x, ETA {eta}", t.permille / 10, t.speed);
+    let open = t.by_state[JobState::Pending as usize] + t.by_state[JobState::Running as usize];
+    let mut line = format!("{open} left, {}% done, {:.1}x, ETA {}", t.permille / 10, t.speed, left(t.eta_s));
     for need in &s.needs {
         line += &format!("; {}: {}", need.kind, need.text);
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
 use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
@@ -26,14 +27,19 @@ const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
 /// Sources named for each cause in the last lines; `jobs ls` and `--json` have them all.
 const NAMED_MAX: usize = 5;
 
+/// Said when a person or the system asked for the end.
+const STOPPED: &str = "stopped: what was being encoded is thrown away, finished outputs stay";
+
 pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
     check(&args)?;
+    // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
+    let mut signals = Signals::listen()?;
     let throw_away = match state_dir {
         Some(_) => None,
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, &state_dir).await;
+    let exit = convert_in(&args, &state_dir, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -61,7 +67,30 @@ fn temporary_folder() -> Result<PathBuf, Failed> {
     Ok(dir)
 }
 
-async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed> {
+/// The signals that end a conversion early.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Failed> {
+        let on = |kind| {
+            signal(kind)
+                .map_err(|e| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals")))
+        };
+        Ok(Signals { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
+    }
+}
+
+async fn convert_in(args: &ConvertArgs, state_dir: &Path, signals: &mut Signals) -> Result<Exit, Failed> {
     let started = Instant::now();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(ServerConfig { state_dir: state_dir.to_owned(), listen })
@@ -72,7 +101,13 @@ async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed
     let exit = match agent {
         Ok(agent) => {
             let run = Run { args, state_dir, started };
-            let exit = run.to_the_end(stop.clone(), &agent).await;
+            let exit = tokio::select! {
+                exit = run.to_the_end(&agent) => exit,
+                exit = signals.next() => {
+                    text::note(STOPPED);
+                    Ok(exit)
+                }
+            };
             stop.cancel();
             let _ = tokio::time::timeout(AGENT_STOP_MAX, agent).await;
             exit
@@ -116,7 +151,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&self, stop: CancellationToken, agent: &Agent) -> Result<Exit, Failed> {
+    async fn to_the_end(&self, agent: &Agent) -> Result<Exit, Failed> {
         let mut client = Client::connect(self.state_dir).await?;
         let before = ask::snapshot(&mut client).await?;
         let request = AddRequest {
@@ -137,13 +172,13 @@ impl Run<'_> {
         let ended = if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
             screen::convert(self.state_dir).await?
         } else {
-            watch(self.state_dir, before.now_ms, !self.args.json, agent).await?
+            watch(self.state_dir, before.now_ms, !self.args.json, agent).await?;
+            Watch::Final
         };
         match ended {
             Watch::Final => {}
             Watch::Interrupted(exit) => {
-                stop.cancel();
-                text::note("stopped: what was being encoded is thrown away, finished outputs stay");
+                text::note(STOPPED);
                 return Ok(exit);
             }
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX, Request, Response, Snapshot};
@@ -37,11 +36,7 @@ pub(super) async fn watch<T>(
     since_ms: i64,
     on_stdout: bool,
     agent: &tokio::task::JoinHandle<T>,
-) -> Result<Watch, Failed> {
-    let unexpected =
-        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+) -> Result<(), Failed> {
     let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
     let mut told =
         Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
@@ -49,8 +44,6 @@ pub(super) async fn watch<T>(
     let mut newest = Snapshot::default();
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(Watch::Interrupted(Exit::Interrupted)),
-            _ = terminate.recv() => return Ok(Watch::Interrupted(Exit::Terminated)),
             _ = still_here.tick() => {
                 text::note(&line(&newest));
                 if agent.is_finished() {
@@ -65,7 +58,7 @@ pub(super) async fn watch<T>(
                     told.tell().await?;
                 }
                 if is_over(&newest.totals) {
-                    return Ok(Watch::Final);
+                    return Ok(());
                 }
             }
         }

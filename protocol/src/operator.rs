@@ -230,6 +230,8 @@ pub struct EventView {
     pub text: String,
     /// The job concerned.
     pub job: Option<JobId>,
+    /// File name of its source; empty if there is no job.
+    pub file: FilePath,
 }
 
 /// All that the overview shows.

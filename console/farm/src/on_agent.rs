@@ -245,6 +245,13 @@ mod tests {
     }
 
     #[test]
+    fn what_an_agent_held_before_the_console_started_is_unsure_until_it_is_heard() {
+        let mut r = running();
+        r.restart();
+        assert_eq!(r.farm.totals().unsure, 1);
+    }
+
+    #[test]
     fn an_agent_that_goes_down_gets_nothing_new_and_hands_back_for_free() {
         let mut r = running();
         r.say(1, AgentEvent::Draining);

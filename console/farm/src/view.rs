@@ -188,7 +188,10 @@ impl Farm {
 
     /// Whether what is shown of a running attempt may not be so.
     fn is_unsure(&self, run: &Run) -> bool {
-        let silent = self.agents.get(&run.lease.agent).is_none_or(|agent| agent.quiet == Quiet::Unsure);
+        let silent = self
+            .agents
+            .get(&run.lease.agent)
+            .is_none_or(|agent| agent.quiet == Quiet::Unsure || agent.newest.is_none());
         run.standing == Standing::Live && (silent || run.seat == Seat::Left)
     }
 }

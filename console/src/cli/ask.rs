@@ -16,6 +16,9 @@ use crate::profiles::{Profiles, user_folder};
 /// Most job numbers read from stdin; more are better said as a filter.
 const STDIN_IDS_MAX: usize = vc_protocol::operator::IDS_MAX;
 
+/// Jobs named in a question.
+const JOBS_NAMED: usize = 3;
+
 /// Takes the one kind of answer that fits the question.
 macro_rules! answer {
     ($client:expr, $request:expr, $pattern:pat => $value:expr) => {{
@@ -90,7 +93,10 @@ pub(super) async fn token(state_dir: &Path, uses: u16, ttl_min: u64, as_json: bo
         text::json_out(&json!({ "v": 1, "line": line, "command": command, "seconds": ttl_s }));
     } else {
         text::out(&command);
-        text::note(&format!("paste it on the new agent within {} min; {uses} use(s)", ttl_s / 60));
+        text::note(&format!(
+            "paste it on the new agent within {} min; it lets in {uses}, once each",
+            ttl_s / 60
+        ));
     }
     Ok(Exit::Done)
 }
@@ -170,20 +176,29 @@ pub(super) async fn jobs(state_dir: &Path, command: JobsCommand) -> Result<Exit,
 
 async fn list(client: &mut Client, filter: &JobFilter, limit: u64, as_json: bool) -> Result<Exit, Failed> {
     let mut rows = Vec::new();
+    let mut more;
     loop {
         let at = rows.len() as u64;
         let want = (limit - at).min(vc_protocol::operator::PAGE_ROWS_MAX as u64) as u32;
         let page = page(client, filter, at, want).await?;
-        let is_last = !page.more || page.rows.is_empty();
+        more = page.more;
+        let is_last = !more || page.rows.is_empty();
         rows.extend(page.rows);
         if is_last || rows.len() as u64 >= limit {
             break;
         }
     }
     if as_json {
-        text::json_out(&json!({ "v": 1, "jobs": rows.iter().map(json::row).collect::<Vec<_>>() }));
+        let jobs: Vec<_> = rows.iter().map(json::row).collect();
+        text::json_out(&json!({ "v": 1, "jobs": jobs, "more": more }));
     } else {
         rows.iter().for_each(|row| text::out(&text::row(row)));
+        if more {
+            text::note(&format!("there are more than these {}: say --limit", rows.len()));
+        } else if rows.is_empty() {
+            let none = *filter == JobFilter::default();
+            text::note(if none { "no job was added yet" } else { "no job fits" });
+        }
     }
     Ok(if rows.is_empty() && *filter != JobFilter::default() { Exit::NothingMatched } else { Exit::Done })
 }
@@ -194,7 +209,7 @@ async fn logs(client: &mut Client, job: JobId, as_json: bool) -> Result<Exit, Fa
     if as_json {
         text::json_out(&json!({ "v": 1, "id": job, "log": log }));
     } else if log.is_empty() {
-        text::note(&format!("job {job} has no log yet"));
+        text::note(&format!("job {job} has no log"));
     } else {
         text::out(log.trim_end());
     }
@@ -217,7 +232,7 @@ async fn confirm_cancel(client: &mut Client, selection: &Selection, yes: bool) -
     if yes {
         return Ok(());
     }
-    let running = match selection {
+    let (count, running) = match selection {
         Selection::Ids(ids) => {
             let mut running = Vec::new();
             for id in ids {
@@ -225,24 +240,32 @@ async fn confirm_cancel(client: &mut Client, selection: &Selection, yes: bool) -
                     running.push(*id);
                 }
             }
-            running
+            (Some(running.len() as u64), running)
         }
         Selection::Filter(filter) => {
             let includes_running = filter.states.is_empty() || filter.states.contains(&JobState::Running);
             let filter = JobFilter { states: vec![JobState::Running], text: filter.text.clone() };
             if includes_running {
-                page(client, &filter, 0, 3).await?.rows.iter().map(|r| r.id).collect()
+                let page = page(client, &filter, 0, JOBS_NAMED as u32).await?;
+                // With a text the server may not know how many there are.
+                let count = page.total.or((!page.more).then_some(page.rows.len() as u64));
+                (count, page.rows.iter().map(|r| r.id).collect())
             } else {
-                Vec::new()
+                (Some(0), Vec::new())
             }
         }
     };
     if running.is_empty() {
         return Ok(());
     }
-    let first: Vec<_> = running.iter().take(3).map(|id| format!("#{id}")).collect();
-    let what =
-        format!("running jobs would be cancelled ({}), what is encoded of them is lost", first.join(", "));
+    let first: Vec<_> = running.iter().take(JOBS_NAMED).map(|id| format!("#{id}")).collect();
+    let jobs = match count {
+        Some(1) => "1 running job".to_owned(),
+        Some(count) => format!("{count} running jobs"),
+        None => "running jobs".to_owned(),
+    };
+    let more = if count.is_some_and(|count| count <= first.len() as u64) { "" } else { ", ..." };
+    let what = format!("{jobs} would be cancelled ({}{more}), what is encoded is lost", first.join(", "));
     if !std::io::stdin().is_terminal() {
         return Err(Failed::new(Exit::NeedsYes, format!("{what}: say --yes to do it")));
     }
@@ -270,6 +293,13 @@ fn filter(states: Option<&str>, text: Option<&str>) -> Result<JobFilter, Failed>
 }
 
 fn selection(which: Which) -> Result<Selection, Failed> {
+    // An empty variable of a script would select every job there is.
+    if let Some(option) = [("--state", &which.state), ("--text", &which.text)]
+        .into_iter()
+        .find_map(|(name, value)| value.as_ref().is_some_and(|v| v.trim().is_empty()).then_some(name))
+    {
+        return Err(Failed::usage(format!("{option} is empty, which would mean every job: say which")));
+    }
     if which.state.is_some() || which.text.is_some() {
         return filter(which.state.as_deref(), which.text.as_deref()).map(Selection::Filter);
     }

@@ -16,7 +16,8 @@ use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
 use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
 
 use super::exit::{Exit, Failed};
-use super::watch::{Signals, Watch, watch};
+use super::signals::Signals;
+use super::watch::watch;
 use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::operator::client::Client;
@@ -30,14 +31,19 @@ const IDENTITY_LEFT_MIN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Sources named for each cause in the last lines; `jobs ls` and `--json` have them all.
 const NAMED_MAX: usize = 5;
 
+/// Said when a person or the system asked for the end.
+const STOPPED: &str = "stopped: what was being encoded is thrown away, finished outputs stay";
+
 pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
     check(&args)?;
+    // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
+    let mut signals = Signals::listen()?;
     let throw_away = match state_dir {
         Some(_) => None,
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, &state_dir).await;
+    let exit = convert_in(&args, &state_dir, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -67,10 +73,8 @@ fn temporary_folder() -> Result<PathBuf, Failed> {
     Ok(dir)
 }
 
-async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed> {
+async fn convert_in(args: &ConvertArgs, state_dir: &Path, signals: &mut Signals) -> Result<Exit, Failed> {
     let started = Instant::now();
-    // From here on there is something to clear up, also while the sources are still being looked for.
-    let asked = Signals::listen()?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(ServerConfig { state_dir: state_dir.to_owned(), listen })
         .await
@@ -80,7 +84,13 @@ async fn convert_in(args: &ConvertArgs, state_dir: &Path) -> Result<Exit, Failed
     let exit = match agent {
         Ok(agent) => {
             let run = Run { args, state_dir, started };
-            let exit = run.to_the_end(asked, stop.clone(), &agent).await;
+            let exit = tokio::select! {
+                exit = run.to_the_end(&agent) => exit,
+                exit = signals.next() => {
+                    text::note(STOPPED);
+                    Ok(exit)
+                }
+            };
             stop.cancel();
             let _ = tokio::time::timeout(AGENT_STOP_MAX, agent).await;
             exit
@@ -131,12 +141,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(
-        &self,
-        mut asked: Signals,
-        stop: CancellationToken,
-        agent: &Agent,
-    ) -> Result<Exit, Failed> {
+    async fn to_the_end(&self, agent: &Agent) -> Result<Exit, Failed> {
         let mut client = Client::connect(self.state_dir).await?;
         let before = ask::snapshot(&mut client).await?;
         let request = AddRequest {
@@ -146,10 +151,7 @@ impl Run<'_> {
             priority: Priority::DEFAULT,
             dry_run: false,
         };
-        let (counts, problems) = tokio::select! {
-            scanned = add::scan(&mut client, request, |_| {}) => scanned?,
-            exit = asked.asked() => return Ok(interrupted(exit)),
-        };
+        let (counts, problems) = add::scan(&mut client, request, |_| {}).await?;
         problems.iter().for_each(|p| text::note(&format!("! {p}")));
         if counts.added + counts.unchanged + counts.clashed + counts.unreadable == 0 {
             return Err(Failed::new(
@@ -157,19 +159,19 @@ impl Run<'_> {
                 format!("no video found: {} files seen, none with a video's extension", counts.seen),
             ));
         }
-        let ended = if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-            screen::convert(self.state_dir).await?
-        } else {
-            watch(self.state_dir, before.now_ms, !self.args.json, agent).await?
-        };
-        match ended {
-            Watch::Final => {}
-            Watch::Interrupted(exit) => {
-                stop.cancel();
-                return Ok(interrupted(exit));
-            }
+        let interrupted =
+            if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
+                screen::convert(self.state_dir).await?
+            } else {
+                watch(self.state_dir, before.now_ms, !self.args.json, agent).await?;
+                None
+            };
+        if let Some(exit) = interrupted {
+            text::note(STOPPED);
+            return Ok(exit);
         }
         let rows = finished(&mut client).await?;
+        let not_taken = counts.clashed + counts.unreadable;
         let after = ask::snapshot(&mut client).await?;
         let totals = Totals::of(&rows, &before.totals, &after.totals, self.started.elapsed());
         if self.args.json {
@@ -179,15 +181,10 @@ impl Run<'_> {
             }
             text::json_out(&json!({ "v": 1, "jobs": jobs, "totals": totals.json(), "problems": problems }));
         } else {
-            totals.print(&rows);
+            totals.print(&rows, not_taken);
         }
-        Ok(totals.exit(counts.clashed + counts.unreadable))
+        Ok(totals.exit(not_taken))
     }
-}
-
-fn interrupted(exit: Exit) -> Exit {
-    text::note("stopped: what was being encoded is thrown away, finished outputs stay");
-    exit
 }
 
 /// Every row of the table, by number.
@@ -270,7 +267,7 @@ impl Totals {
         value.into()
     }
 
-    fn print(&self, rows: &[JobRow]) {
+    fn print(&self, rows: &[JobRow], not_taken: u64) {
         by_cause(rows).iter().for_each(|line| text::out(line));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
@@ -282,6 +279,9 @@ impl Totals {
             if self.count(state) > 0 {
                 counts += &format!(", {} {}", self.count(state), state.word());
             }
+        }
+        if not_taken > 0 {
+            counts += &format!(", {not_taken} not taken (see the lines with \"!\")");
         }
         text::out(&counts);
         text::out(&format!(

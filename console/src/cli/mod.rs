@@ -9,6 +9,7 @@ pub mod exit;
 mod json;
 mod screen;
 mod serve;
+mod signals;
 mod size;
 mod text;
 mod watch;
@@ -245,8 +246,15 @@ enum ProfilesCommand {
 
 /// Runs the program with these arguments; the value is its exit status.
 pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() && args.iter().any(|arg| arg == "--json") => {
+            let message = error.to_string();
+            let line = message.lines().next().unwrap_or_default();
+            text::report(&Failed::usage(line.trim_start_matches("error: ")), true);
+            return Exit::Usage;
+        }
         Err(error) => {
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };

@@ -3,20 +3,18 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failed};
-use super::watch::{Watch, is_over};
+use super::watch::is_over;
 use crate::operator::client::Client;
 use crate::operator::link;
 use crate::tui::{self, Leave, Look, Mode, Options};
 use vc_protocol::operator::Request;
 
 /// The dashboard of a conversion: closes by itself at the end, and leaving it ends everything.
-pub(super) async fn convert(state_dir: &Path) -> Result<Watch, Failed> {
+pub(super) async fn convert(state_dir: &Path) -> Result<Option<Exit>, Failed> {
     match show(Mode::Convert, link::open(state_dir, Some(is_over))).await? {
-        Leave::Ended => Ok(Watch::Final),
-        Leave::Signal(signal) => Ok(Watch::Interrupted(of_signal(signal))),
-        Leave::Detached | Leave::StopFarm | Leave::CancelAll | Leave::Hangup => {
-            Ok(Watch::Interrupted(Exit::Interrupted))
-        }
+        Leave::Ended => Ok(None),
+        Leave::Signal(signal) => Ok(Some(of_signal(signal))),
+        Leave::Detached | Leave::StopFarm | Leave::CancelAll | Leave::Hangup => Ok(Some(Exit::Interrupted)),
     }
 }
 

@@ -4,9 +4,8 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::exit::{Exit, Failed};
+use super::signals::Signals;
 use super::{ask, screen, text};
 use crate::app::{Server, ServerConfig, StartError};
 use crate::operator::client::Client;
@@ -14,16 +13,12 @@ use crate::operator::client::Client;
 /// Runs the server until it is told to end.
 pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
     log_to_stderr();
-    let unexpected =
-        |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    let mut signals = Signals::listen()?;
     let server = Server::start(ServerConfig { state_dir, listen }).await.map_err(start_failed)?;
     text::out(&format!("listening on {}", server.listen()));
     let exit = tokio::select! {
-        _ = interrupt.recv() => Exit::Interrupted,
-        // Asked to end in the ordinary way, by the system or by `stop`.
-        _ = terminate.recv() => Exit::Done,
+        // SIGTERM asks for the end in the ordinary way, as `stop` does.
+        exit = signals.next() => if exit == Exit::Terminated { Exit::Done } else { exit },
         () = server.stop_asked() => Exit::Done,
         () = server.died() => {
             server.stop().await;

@@ -22,6 +22,15 @@ pub(crate) fn seconds(s: f64) -> String {
     if h > 0 { format!("{h}:{m:02}:{s:02}") } else { format!("{m}:{s:02}") }
 }
 
+/// The time left as `~49 s` or `~3:05`; `-` while it cannot be told.
+pub(crate) fn left(s: Option<u64>) -> String {
+    match s {
+        None => "-".into(),
+        Some(s) if s < 60 => format!("~{s} s"),
+        Some(s) => format!("~{}", seconds(s as f64)),
+    }
+}
+
 /// A time of milliseconds since 1970 in RFC 3339, UTC.
 pub(crate) fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map(|t| t.to_string()).unwrap_or_default()
@@ -39,6 +48,7 @@ mod tests {
         assert_eq!(seconds(4.25), "4.2 s");
         assert_eq!(seconds(185.0), "3:05");
         assert_eq!(seconds(7385.9), "2:03:05");
+        assert_eq!([left(None), left(Some(49)), left(Some(185))], ["-", "~49 s", "~3:05"]);
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
     }
 }

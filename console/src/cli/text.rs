@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{AgentView, JobDetail, JobRow, Snapshot};
 
-use super::exit::Failed;
-use super::size::{bytes, rfc3339, seconds};
+use super::exit::{Exit, Failed};
+use super::size::{bytes, left, rfc3339, seconds};
 
 /// Prints data. A reader that went away is no error of ours.
 pub(crate) fn out(text: &str) {
@@ -27,13 +27,27 @@ pub(crate) fn note(text: &str) {
 /// Prints why a command was not done: as JSON on stdout where JSON was asked for, as a sentence on stderr else.
 pub(crate) fn report(failed: &Failed, as_json: bool) {
     if as_json {
-        let (message, hint) = failed.message.split_once(": ").unwrap_or((&failed.message, ""));
-        json_out(
-            &json!({ "v": 1, "error": { "code": failed.exit as u8, "message": message, "hint": hint } }),
-        );
+        json_out(&error(failed));
     } else {
         note(&format!("vc-console: {}", failed.message));
     }
+}
+
+/// The JSON document of an error. The message is whole; the hint says what to do, where that follows from the code.
+fn error(failed: &Failed) -> Value {
+    let hint = match failed.exit {
+        Exit::Usage => "see --help",
+        Exit::NoServer => "start a server with `vc-console serve`",
+        Exit::NeedsYes => "say --yes to do it",
+        Exit::Done
+        | Exit::Unexpected
+        | Exit::NothingMatched
+        | Exit::SomeFailed
+        | Exit::SomeLeft
+        | Exit::Interrupted
+        | Exit::Terminated => "",
+    };
+    json!({ "v": 1, "error": { "code": failed.exit as u8, "message": failed.message, "hint": hint } })
 }
 
 /// A row of the job table, in fields parted by two blanks.
@@ -88,7 +102,9 @@ pub(crate) fn detail(d: &JobDetail) -> String {
     lines.extend(d.warnings.iter().map(|w| format!("warning   {w}")));
     for a in &d.attempts {
         let ended = if a.ended.is_empty() { "running" } else { &a.ended };
-        lines.push(format!("attempt   {} on {}  {}  {ended}  {}", a.no, a.place, a.encoder, a.cause));
+        let facts = [a.place.as_str(), &a.encoder, ended, &a.cause];
+        let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        lines.push(format!("attempt   {} on {}", a.no, facts.join("  ")));
         for c in &a.commands {
             let words: Vec<_> = c.argv.iter().map(|word| shell_word(&word.0)).collect();
             lines.push(format!("  $ {}", words.join(" ")));
@@ -129,11 +145,17 @@ pub(crate) fn status(s: &Snapshot) -> String {
         format!("farm      {}, agents dial {}, up {}", s.farm, s.listen, seconds(s.up_ms as f64 / 1000.0)),
         format!("jobs      {}", counts.join(", ")),
     ];
-    if t.to_retry + t.unsure > 0 {
-        lines.push(format!("          {} wait for a retry, {} unsure", t.to_retry, t.unsure));
+    let parts = [(t.to_retry, "pending for a retry"), (t.unsure, "running unsure: no word from the agent")];
+    for (n, what) in parts.into_iter().filter(|(n, _)| *n > 0) {
+        lines.push(format!("          {n} {what}"));
     }
-    let eta = t.eta_s.map_or("-".to_owned(), |s| format!("~{}", seconds(s as f64)));
-    lines.push(format!("speed     {:.1}x, {:.0} fps, {}% done, ETA {eta}", t.speed, t.fps, t.permille / 10));
+    lines.push(format!(
+        "speed     {:.1}x, {:.0} fps, {}% done, ETA {}",
+        t.speed,
+        t.fps,
+        t.permille / 10,
+        left(t.eta_s)
+    ));
     if t.bytes_in > 0 {
         lines.push(format!("converted {} into {}", bytes(t.bytes_in), bytes(t.bytes_out)));
     }
@@ -151,7 +173,7 @@ pub(crate) fn agent(a: &AgentView) -> String {
     let busy: usize = a.devices.iter().map(|d| d.runs.len().min(usize::from(d.slots))).sum();
     let state = match a.state {
         vc_protocol::operator::AgentState::Ok => "ok",
-        vc_protocol::operator::AgentState::Suspect => "suspect",
+        vc_protocol::operator::AgentState::Suspect => "silent",
         vc_protocol::operator::AgentState::Offline => "OFFLINE",
         vc_protocol::operator::AgentState::Draining => "draining",
     };
@@ -167,7 +189,18 @@ pub(crate) fn agent(a: &AgentView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shell_word;
+    use super::*;
+
+    #[test]
+    fn an_error_document_keeps_the_whole_message() {
+        let failed = Failed::usage("cannot read /a: b: permission denied");
+        assert_eq!(
+            error(&failed),
+            json!({ "v": 1, "error": {
+                "code": 2, "message": "cannot read /a: b: permission denied", "hint": "see --help"
+            } })
+        );
+    }
 
     #[test]
     fn words_survive_a_shell() {

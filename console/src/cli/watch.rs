@@ -4,52 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX, Request, Response, Snapshot};
 
 use super::exit::{Exit, Failed};
-use super::size::{bytes, seconds};
+use super::size::{bytes, left};
 use super::{ask, text};
 use crate::operator::client::{Client, ClientError};
 
 /// How often the farm is described when nothing ends.
 const STILL_HERE: Duration = Duration::from_secs(30);
-
-/// How a conversion ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Watch {
-    /// Every job is final or held.
-    Final,
-    /// A person or the system asked for the end.
-    Interrupted(Exit),
-}
-
-/// Asks for the end by signals, which end the process by themselves no more once this listens.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(super) fn listen() -> Result<Signals, Failed> {
-        let unexpected =
-            |e: std::io::Error| Failed::unexpected(&anyhow::Error::from(e).context("listen for signals"));
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt()).map_err(unexpected)?,
-            terminate: signal(SignalKind::terminate()).map_err(unexpected)?,
-        })
-    }
-
-    /// Waits until one comes. Cancel-safe.
-    pub(super) async fn asked(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-        }
-    }
-}
 
 /// Whether nothing is left that could still change by itself.
 pub(super) fn is_over(totals: &FarmTotals) -> bool {
@@ -62,8 +27,7 @@ pub(super) async fn watch<T>(
     since_ms: i64,
     on_stdout: bool,
     agent: &tokio::task::JoinHandle<T>,
-) -> Result<Watch, Failed> {
-    let mut asked = Signals::listen()?;
+) -> Result<(), Failed> {
     let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
     let mut told =
         Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
@@ -71,7 +35,6 @@ pub(super) async fn watch<T>(
     let mut newest = Snapshot::default();
     loop {
         tokio::select! {
-            exit = asked.asked() => return Ok(Watch::Interrupted(exit)),
             _ = still_here.tick() => {
                 text::note(&line(&newest));
                 if agent.is_finished() {
@@ -86,7 +49,7 @@ pub(super) async fn watch<T>(
                     told.tell().await?;
                 }
                 if is_over(&newest.totals) {
-                    return Ok(Watch::Final);
+                    return Ok(());
                 }
             }
         }
@@ -160,9 +123,8 @@ fn ended(row: &JobRow) -> String {
 
 fn line(s: &Snapshot) -> String {
     let t = &s.totals;
-    let left = t.by_state[JobState::Pending as usize] + t.by_state[JobState::Running as usize];
-    let eta = t.eta_s.map_or("-".to_owned(), |s| format!("~{}", seconds(s as f64)));
-    let mut line = format!("{left} left, {}% done, {:.1}x, ETA {eta}", t.permille / 10, t.speed);
+    let open = t.by_state[JobState::Pending as usize] + t.by_state[JobState::Running as usize];
+    let mut line = format!("{open} left, {}% done, {:.1}x, ETA {}", t.permille / 10, t.speed, left(t.eta_s));
     for need in &s.needs {
         line += &format!("; {}: {}", need.kind, need.text);
     }

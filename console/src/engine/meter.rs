@@ -17,6 +17,8 @@ const WINDOW_MS: u64 = 10 * MINUTE_MS;
 const STEP_MS: u64 = 5_000;
 /// Speed is looked at this often at most.
 const SAMPLE_MS: u64 = 1_000;
+/// A minute that has run for less says nothing yet.
+const MINUTE_MIN_MS: u64 = 5_000;
 /// Jobs that must have ended before a time is told: fewer say nothing.
 const DONE_MIN: u64 = 3;
 
@@ -27,6 +29,8 @@ pub(super) struct Meter {
     /// Speed times milliseconds of the minute so far.
     sum: f64,
     last: Millis,
+    /// Something ran at the last sample.
+    running: bool,
     /// Milliseconds in which something ran.
     active_ms: u64,
     /// Active time and work done, oldest first.
@@ -42,6 +46,7 @@ impl Meter {
             minute_began: Millis(0),
             sum: 0.0,
             last: Millis(0),
+            running: false,
             active_ms: 0,
             pace: VecDeque::new(),
             ended_at_start: None,
@@ -58,14 +63,14 @@ impl Meter {
     pub(super) fn sample(&mut self, now: Millis, speed: f32, running: bool) {
         let mut from = self.last;
         self.last = now.max(from);
+        self.running = running;
         if running {
             self.active_ms += self.last.0 - from.0;
         }
         while self.last.0 >= self.minute_began.0 + MINUTE_MS {
             let end = self.minute_began.0 + MINUTE_MS;
             self.sum += f64::from(speed) * end.saturating_sub(from.0) as f64;
-            // Tenths of real time: a farm is far below the limits of the type.
-            self.minutes.push_back((self.sum / MINUTE_MS as f64 * 10.0) as u32);
+            self.minutes.push_back(tenths(self.sum, MINUTE_MS));
             if self.minutes.len() > MINUTES {
                 self.minutes.pop_front();
             }
@@ -102,9 +107,13 @@ impl Meter {
         }
     }
 
-    /// Farm speed each minute of the last hour, oldest first, times ten.
+    /// Farm speed each minute of the last hour, oldest first, times ten. The minute that runs is among them while
+    /// there is work, so that a short conversion has a picture too and an idle farm none that moves.
     pub(super) fn minutes(&self) -> Vec<u32> {
-        self.minutes.iter().copied().collect()
+        let elapsed = self.last.0.saturating_sub(self.minute_began.0);
+        let now = (self.running && elapsed >= MINUTE_MIN_MS).then(|| tenths(self.sum, elapsed));
+        let whole = self.minutes.len().saturating_sub(MINUTES - usize::from(now.is_some()));
+        self.minutes.iter().skip(whole).copied().chain(now).collect()
     }
 
     /// Seconds until so much work is done, once that can be told. `begun` is work done on jobs that still run.
@@ -123,6 +132,11 @@ impl Meter {
     }
 }
 
+/// Tenths of real time on average: a farm is far below the limits of the type.
+fn tenths(sum: f64, of_ms: u64) -> u32 {
+    (sum / of_ms as f64 * 10.0) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +152,9 @@ mod tests {
         meter.sample(Millis(60_000), 20.0, true);
         assert_eq!(meter.minutes(), [150]);
         meter.sample(Millis(150_000), 2.0, true);
-        assert_eq!(meter.minutes(), [150, 20]);
+        assert_eq!(meter.minutes(), [150, 20, 20], "the minute that runs is shown");
+        meter.sample(Millis(160_000), 0.0, false);
+        assert_eq!(meter.minutes(), [150, 20], "but not while nothing does");
         meter.sample(Millis(1_000 * 3_600_000), 0.0, false);
         assert!(meter.minutes().len() <= MINUTES && meter.minutes().last() == Some(&0));
     }

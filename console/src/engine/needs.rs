@@ -34,12 +34,14 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Need> {
             0 => "no agent has joined; `vc-console token create` prints the line for one".to_owned(),
             _ => "no agent is connected".to_owned(),
         };
-        needs.push(need("agents", &facts.open.to_string(), text, Vec::new()));
+        let jobs = if facts.open == 1 { "1 job".to_owned() } else { format!("{} jobs", facts.open) };
+        needs.push(need("agents", &jobs, text, Vec::new()));
     }
     if facts.unreported > 0 {
-        let agents = if facts.unreported == 1 { "agent" } else { "agents" };
-        let text = format!("waiting for {} {agents} to report what became of its jobs", facts.unreported);
-        needs.push(need("agents", &facts.unreported.to_string(), text, Vec::new()));
+        let agents =
+            if facts.unreported == 1 { "1 agent".to_owned() } else { format!("{} agents", facts.unreported) };
+        let text = "not heard since the console started: what became of the jobs there is not known yet";
+        needs.push(need("agents", &agents, text.to_owned(), Vec::new()));
     }
     for group in facts.groups {
         needs.push(of_group(group));

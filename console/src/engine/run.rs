@@ -379,7 +379,11 @@ impl Loop {
                     let name = note.agent.map(|id| self.agent_name(id));
                     let text = match (name, note.job) {
                         (Some(name), None) => format!("{name} {}", note.text),
-                        (Some(name), Some(_)) => format!("{} on {name}", note.text),
+                        // The place goes before the reason, which may end in anything.
+                        (Some(name), Some(_)) => match note.text.split_once(": ") {
+                            Some((what, why)) => format!("{what} on {name}: {why}"),
+                            None => format!("{} on {name}", note.text),
+                        },
                         (None, _) => note.text,
                     };
                     turn.note(now.wall_ms, text, note.job);

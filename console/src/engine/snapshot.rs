@@ -218,6 +218,10 @@ impl Loop {
         let tally = self.store.tally();
         let live = self.farm.totals();
         let runs = || agents.iter().flat_map(|agent| &agent.devices).flat_map(|device| &device.runs);
+        // What a silent agent last said is no speed of now. A sum of no floats is -0.0, which shows.
+        let sum = |of: fn(&Progress) -> f32| {
+            runs().filter(|run| !run.unsure).map(|run| of(&run.progress)).fold(0.0, |all, one| all + one)
+        };
         let begun = self.work_begun();
         let all = tally.cost_done.saturating_add(tally.cost_open);
         let done = tally.cost_done.saturating_add(begun).min(all);
@@ -228,8 +232,8 @@ impl Loop {
             bytes_in: tally.bytes_in,
             bytes_out: tally.bytes_out,
             media_ms: tally.media_ms,
-            speed: runs().map(|run| run.progress.speed).sum(),
-            fps: runs().map(|run| run.progress.fps).sum(),
+            speed: sum(|progress| progress.speed),
+            fps: sum(|progress| progress.fps),
             permille: (u128::from(done) * 1000).checked_div(u128::from(all)).unwrap_or(0) as u16,
             eta_s: self.meter.eta_s(live.cost_left, begun),
             output_free: self.painter.output_free,
@@ -255,7 +259,8 @@ impl Loop {
     /// Speed of all slots together, and whether anything runs.
     pub(super) fn pace(&self) -> (f32, bool) {
         let held = self.farm.agents().flat_map(|agent| agent.devices).flat_map(|device| device.held);
-        let speed = held.filter_map(|held| held.progress).map(|progress| progress.speed).sum();
+        let heard = held.filter(|held| !held.unsure).filter_map(|held| held.progress);
+        let speed = heard.map(|progress| progress.speed).sum();
         (speed, self.farm.totals().by_state[JobState::Running as usize] > 0)
     }
 

@@ -131,7 +131,9 @@ impl<'s> Reader<'s> {
         let mut events = Vec::new();
         for entry in self.tables.events.iter()?.rev().take(limit) {
             let EventRow { at_ms, text, job } = EventRow::from_bytes(entry?.1.value())?;
-            events.push(EventView { at_ms, text, job });
+            let spec = job.map(|id| self.spec(id)).transpose()?.flatten();
+            let file = FilePath(spec.map(|spec| spec.source.file_name().to_vec()).unwrap_or_default());
+            events.push(EventView { at_ms, text, job, file });
         }
         Ok(events)
     }

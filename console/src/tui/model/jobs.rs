@@ -15,7 +15,7 @@ const COLUMNS: [Column; 13] = [
     fixed("STATE", Align::Left, 9, 19),
     fixed("PRI", Align::Right, 3, 10),
     growing("FILE", (19, 80), 3, 255),
-    growing("PROFILE", (10, 14), 0, 13),
+    growing("PROFILE", (12, 14), 0, 13),
     growing("WHERE", (9, 20), 0, 14),
     fixed("TRY", Align::Left, 3, 12),
     fixed("SIZE", Align::Right, 5, 6),
@@ -145,6 +145,10 @@ fn cause_line(state: &State, columns: usize) -> Line {
     let glyphs = state.look.glyphs;
     let Some(job) = state.jobs.row() else { return Line::default() };
     let percent = live(state, job).map(|p| format!("{} {}%", p.phase.word(), p.permille.min(1000) / 10));
+    if live(state, job).is_some_and(|p| p.phase == Phase::Waiting) && !job.unsure {
+        let text = format!(" #{} waits for a slot of {}", job.id, job.place);
+        return Line::new(cut(&text, columns, glyphs));
+    }
     let text = match (job.cause.is_empty(), percent) {
         (false, _) => job.cause.clone(),
         (true, Some(percent)) => percent,

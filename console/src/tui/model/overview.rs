@@ -67,9 +67,13 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
             let time = words::time(event.at_ms, &state.look.zone);
             let job = event.job.map(|id| format!("#{id}")).filter(|id| !event.text.contains(id.as_str()));
             let job = job.map(|id| id + " ").unwrap_or_default();
+            let mut file = cut_name(&event.file.shown(), columns / 4, glyphs);
+            if !file.is_empty() {
+                file += "  ";
+            }
             lines.push(Line::new(format!(
                 " {time}  {}",
-                cut(&(job + &event.text), columns.saturating_sub(11), glyphs)
+                cut(&format!("{job}{file}{}", event.text), columns.saturating_sub(11), glyphs)
             )));
         }
     }
@@ -248,6 +252,12 @@ fn tree(state: &State, snapshot: &Snapshot, columns: usize, room: usize, now: Mi
     let mut titles = Line::new("  ");
     titles.extend(heads(&COLUMNS, &widths));
     lines.push(titles);
+    // As wide as the widest, so that names stand below each other.
+    let ids = rows.iter().map(|row| match row {
+        Row::Run(_, _, run) => run.attempt.job.to_string().len(),
+        Row::Agent(_) | Row::Device(..) => 0,
+    });
+    let ids = ids.max().unwrap_or(0);
     let top = crate::tui::state::jobs::top(state.overview.at as u64, rows.len() as u64, room as u64) as usize;
     for tree_row in rows.iter().skip(top).take(room) {
         let selected = state.overview.selected == Some(tree_row.node());
@@ -258,7 +268,7 @@ fn tree(state: &State, snapshot: &Snapshot, columns: usize, room: usize, now: Mi
         let cells = match tree_row {
             Row::Agent(agent) => agent_cells(state, agent, widths[0], now),
             Row::Device(agent, device) => device_cells(state, agent, device, widths[0]),
-            Row::Run(_, _, run) => run_cells(run, &widths, glyphs),
+            Row::Run(_, _, run) => run_cells(run, ids, &widths, glyphs),
         };
         let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
         line.extend(row(&COLUMNS, &widths, cells));
@@ -296,6 +306,7 @@ fn agent_cells(state: &State, agent: &AgentView, columns: usize, now: Millis) ->
     let busy: usize = agent.devices.iter().map(busy_slots).sum();
     let quiet = matches!(agent.state, AgentState::Offline | AgentState::Suspect);
     let jobs = runs().count() as u64;
+    let unsure = runs().filter(|r| r.unsure).count() as u64;
     let silent =
         agent.silent_ms.map(|ms| ms + if state.active() { now.saturating_sub(state.heard) } else { 0 });
     let progress = match agent.state {
@@ -303,6 +314,7 @@ fn agent_cells(state: &State, agent: &AgentView, columns: usize, now: Millis) ->
             words::some(agent.unproven.len() as u64, "folder") + " unproven"
         }
         AgentState::Ok => format!("{busy}/{slots} busy"),
+        AgentState::Suspect if jobs > 0 && unsure == 0 => format!("{busy}/{slots} busy"),
         AgentState::Draining => format!("{} left", words::some(jobs, "job")),
         AgentState::Suspect | AgentState::Offline if jobs > 0 => {
             format!("{} unsure", words::some(jobs, "job"))
@@ -341,9 +353,9 @@ fn device_cells(state: &State, agent: &AgentView, device: &DeviceView, columns: 
     ]
 }
 
-fn run_cells(run: &RunView, widths: &[usize; 7], glyphs: Glyphs) -> [Line; 7] {
+fn run_cells(run: &RunView, ids: usize, widths: &[usize; 7], glyphs: Glyphs) -> [Line; 7] {
     let progress = run.progress;
-    let head = format!("  {} ", run.attempt.job);
+    let head = format!("  {:<ids$} ", run.attempt.job.to_string());
     let name = FilePath(run.source.file_name().to_vec()).shown();
     let name = cut_name(&name, widths[0].saturating_sub(head.len()), glyphs);
     let (state, role) = if run.unsure { ("unsure", Role::Odd) } else { phase_word(progress.phase) };

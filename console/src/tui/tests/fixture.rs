@@ -69,8 +69,8 @@ fn need(kind: &str, what: &str, text: &str, jobs: &[u64]) -> Need {
     }
 }
 
-fn event(seconds_ago: i64, job: Option<u64>, text: &str) -> EventView {
-    EventView { at_ms: NOON - seconds_ago * 1000, text: text.into(), job: job.map(JobId) }
+fn event(seconds_ago: i64, job: Option<u64>, file: &str, text: &str) -> EventView {
+    EventView { at_ms: NOON - seconds_ago * 1000, text: text.into(), job: job.map(JobId), file: file.into() }
 }
 
 pub(crate) fn empty() -> Snapshot {
@@ -116,9 +116,14 @@ pub(crate) fn busy() -> Snapshot {
         agents: vec![agent(1, "ada", AgentState::Ok, 3, ada), agent(2, "bolt", AgentState::Ok, 4, bolt)],
         needs: vec![],
         recent: vec![
-            event(2, Some(41898), "completed ep_0413.mkv 2.31 -> 0.94 GB on ada/cpu 20.9x libx264"),
-            event(33, Some(41896), "will be tried again: connection lost; in 0:15"),
-            event(400, None, "agent bolt joined"),
+            event(2, Some(41898), "ep_0413.mkv", "completed on ada"),
+            event(
+                33,
+                Some(41896),
+                "ep_0411_the_long_name_of_an_episode_that_says_it_all.mkv",
+                "attempt 1 failed (infrastructure) on bolt: connection lost",
+            ),
+            event(400, None, "", "bolt connected"),
         ],
         ..empty()
     }

@@ -156,6 +156,8 @@ impl Drop for Running {
         reason = "whoever reads a failed test needs the last words of its programs"
     )]
     fn drop(&mut self) {
+        // Whether it ended by itself is worth knowing, so it is looked at before it is ended.
+        self.poll();
         // The group may outlive its leader: what the leader started must not outlive the test.
         let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
         if self.ended.is_none() {

@@ -124,7 +124,7 @@ fn an_unreadable_file_fails_alone() {
     let scratch = Scratch::new();
     clip(&scratch.join("in/good.mp4"), TINY);
     clip(&scratch.join("in/secret.mp4"), TINY);
-    fs::set_permissions(scratch.join("in/secret.mp4"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(scratch.join("in/secret.mp4"), fs::Permissions::from_mode(0o000)).unwrap();
     let mut command = convert(&scratch, &["--json"]);
     if as_nobody(&scratch, &mut command).is_none() {
         return;

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use vc_tests::media::{TINY, assert_whole, clip, files_below};
+use vc_tests::media::{TINY, assert_whole, clip, files_below, wait_files};
 use vc_tests::{Agent, Console, LONG, Scratch, media_processes, need_ffmpeg, wait_until};
 
 use crate::{assert_no_parts, job_of, number};
@@ -47,11 +47,8 @@ fn two_agents_share_the_work() {
         number(&status["jobs"], "completed") == 4
     });
     assert_eq!(ada.fake().encodes().len() + bolt.fake().encodes().len(), 4);
-    assert_eq!(
-        files_below(&scratch.join("out")),
-        ["a.mp4", "b.mp4", "c.mp4", "deep/d.mp4"].map(PathBuf::from),
-        "the tree is mirrored and nothing else is left"
-    );
+    // The tree is mirrored and nothing else is left.
+    wait_files(&scratch.join("out"), &["a.mp4", "b.mp4", "c.mp4", "deep/d.mp4"]);
     for name in ["a.mp4", "b.mp4", "c.mp4", "deep/d.mp4"] {
         assert_whole(&scratch.join("out").join(name), TINY.seconds);
     }
@@ -162,7 +159,7 @@ fn two_sources_never_claim_one_output() {
     let rows = console.jobs();
     assert_eq!(rows.len(), 1, "{rows:?}");
     console.wait_state(rows[0]["id"].as_u64().unwrap(), "completed");
-    assert_eq!(files_below(&scratch.join("out")), [PathBuf::from("film.mp4")]);
+    wait_files(&scratch.join("out"), &["film.mp4"]);
 }
 
 #[test]

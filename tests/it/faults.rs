@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use vc_tests::media::{Clip, TINY, assert_whole, clip, files_below};
+use vc_tests::media::{Clip, TINY, assert_whole, clip, files_below, wait_files};
 use vc_tests::{Agent, Console, LONG, Scratch, eventually, media_processes, need_ffmpeg, wait_until};
 
 use crate::{assert_no_parts, number};
@@ -49,7 +49,7 @@ impl Busy {
 
     fn completed(&self) -> Value {
         let job = self.console.wait_state(self.job, "completed");
-        assert_eq!(files_below(&self.out()), [PathBuf::from("a.mp4")], "one output and nothing else");
+        wait_files(&self.out(), &["a.mp4"]);
         assert_whole(&self.out().join("a.mp4"), TINY.seconds);
         job
     }
@@ -108,7 +108,7 @@ fn a_console_killed_again_and_again_loses_nothing() {
         console.start_again();
     }
     wait_until("all six are completed", LONG, || number(&console.json(["status"])["jobs"], "completed") == 6);
-    assert_eq!(files_below(&scratch.join("out")).len(), 6);
+    wait_files(&scratch.join("out"), &["0.mp4", "1.mp4", "2.mp4", "3.mp4", "4.mp4", "5.mp4"]);
     assert_eq!(agent.fake().encodes().len(), 6, "something was encoded twice");
 }
 
@@ -307,7 +307,7 @@ fn a_short_output_with_a_good_exit_code_is_never_committed() {
     assert!(["encoder", "source"].contains(&job["class"].as_str().unwrap()), "{job}");
     let cause = job["cause"].as_str().unwrap();
     assert!(cause.contains('2') && cause.contains('4'), "both lengths are told: {cause}");
-    assert_eq!(files_below(&scratch.join("out")), Vec::<PathBuf>::new());
+    wait_files(&scratch.join("out"), &[]);
 }
 
 #[test]

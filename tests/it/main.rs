@@ -1,6 +1,8 @@
 //! The real programs, as people and faults meet them. Each module is a kind of promise; the harness is the library of
 //! this crate.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests reports as a test does, by a panic")]
+
 mod bad_input;
 mod convert;
 mod farm;

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use crate::programs::real_ffmpeg;
+use crate::wait::{LONG, eventually};
 
 /// What a clip is like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -98,6 +99,20 @@ pub fn assert_whole(path: &Path, seconds: f32) {
         .expect("ffmpeg starts");
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && complaints.is_empty(), "{}: {complaints}", path.display());
+}
+
+/// Waits until these files, as paths below the folder, are all that it holds: a running console may have its probe file
+/// in an output folder for a moment.
+///
+/// # Panics
+/// When others are there, or some are not.
+#[track_caller]
+pub fn wait_files(folder: &Path, wanted: &[&str]) {
+    let found = || files_below(folder);
+    let is_so = eventually(LONG, || {
+        (found().iter().map(|path| path.as_os_str()).eq(wanted.iter().copied())).then_some(())
+    });
+    assert!(is_so.is_some(), "{} holds {:?}, not {wanted:?}", folder.display(), found());
 }
 
 /// Every file below a folder, as paths below it, sorted. A folder that is not there has none.

@@ -167,9 +167,10 @@ fn higher_priority_goes_first() {
     need_ffmpeg!();
     let scratch = Scratch::new();
     let console = Console::start(&scratch);
-    for (folder, priority) in [("low", "1"), ("high", "9"), ("middle", "5")] {
-        clip(&scratch.join(folder).join(format!("{folder}.mp4")), TINY);
-        let (source, out) = (scratch.join(folder), scratch.join("out"));
+    // In one folder: folders are proved one by one, and a job of one that is proved need not wait for the others.
+    for (name, priority) in [("low", "1"), ("high", "9"), ("middle", "5")] {
+        let (source, out) = (scratch.join(format!("in/{name}.mp4")), scratch.join("out"));
+        clip(&source, TINY);
         let words = [OsStr::new("add"), source.as_os_str(), OsStr::new("--out"), out.as_os_str()];
         console.json(words.into_iter().chain(["--priority", priority].map(OsStr::new)));
     }

@@ -202,6 +202,26 @@ fn ctrl_c_ends_it_with_130_and_leaves_no_ffmpeg_and_no_part_file() {
 }
 
 #[test]
+fn ctrl_c_while_it_starts_leaves_nothing_in_the_temporary_folder() {
+    need_ffmpeg!();
+    let scratch = Scratch::new();
+    let fake = Fake::install(scratch.join("ffmpeg"));
+    fake.mode("hang@0.4");
+    clip(&scratch.join("in/a.mp4"), TINY);
+    let temporary = scratch.join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = convert_with(&scratch, &fake, &[]);
+    let running = start(command.env("TMPDIR", &temporary), &scratch.join("logs"));
+    let entries = || std::fs::read_dir(&temporary).unwrap().count();
+    wait_until("its folder is there", LONG, || entries() > 0);
+    running.signal(Signal::SIGINT);
+    let output = running.wait(LONG);
+    assert_eq!(output.code, 130, "{}", output.said());
+    assert_eq!(entries(), 0);
+    assert_eq!(files_below(&scratch.join("out")), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn ctrl_c_leaves_what_was_completed() {
     need_ffmpeg!();
     let scratch = Scratch::new();

@@ -101,8 +101,12 @@ pub(crate) fn detail(d: &JobDetail) -> String {
     }
     lines.extend(d.warnings.iter().map(|w| format!("warning   {w}")));
     for a in &d.attempts {
-        let ended = if a.ended.is_empty() { "running" } else { &a.ended };
-        let facts = [a.place.as_str(), &a.encoder, ended, &a.cause];
+        let ended = match a.ended.as_str() {
+            "" => "running".to_owned(),
+            "completed" | "skipped" | "stopped" => a.ended.clone(),
+            class => format!("failed ({class})"),
+        };
+        let facts = [a.place.as_str(), &a.encoder, &ended, &a.cause];
         let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
         lines.push(format!("attempt   {} on {}", a.no, facts.join("  ")));
         for c in &a.commands {

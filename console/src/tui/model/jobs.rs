@@ -149,7 +149,8 @@ fn cause_line(state: &State, columns: usize) -> Line {
         let text = format!(" #{} waits for a slot of {}", job.id, job.place);
         return Line::new(cut(&text, columns, glyphs));
     }
-    let text = match (job.cause.is_empty(), percent) {
+    // A cancelled job has no other cause than that it was.
+    let text = match (job.cause.is_empty() || job.cause == job.state.word(), percent) {
         (false, _) => job.cause.clone(),
         (true, Some(percent)) => percent,
         (true, None) => return Line::default(),

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vc_protocol::operator::{IDS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot};
+use vc_protocol::operator::{
+    Acted, IDS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot,
+};
 
 use super::{SOCKET, adding, wire};
 use crate::engine::handle::{Action, CallError, Handle, WithLog};
@@ -179,11 +181,27 @@ async fn answer(service: &Service, request: Request) -> Response {
 }
 
 async fn act(engine: &Handle, action: Action, selection: Selection) -> Response {
-    if matches!(&selection, Selection::Ids(ids) if ids.len() > IDS_MAX) {
-        return refused(RefusalCode::Usage, format!("more than {IDS_MAX} jobs at once: use a filter"));
+    let acted = match selection {
+        Selection::Ids(ids) => engine.act(action, ids).await,
+        filter @ Selection::Filter(_) => act_on_all(engine, action, &filter).await,
+    };
+    acted.map_or_else(unavailable, Response::Acted)
+}
+
+/// A filter finds at most [`IDS_MAX`] jobs at once: again, until nothing is left that it can be done to.
+async fn act_on_all(engine: &Handle, action: Action, filter: &Selection) -> Result<Acted, CallError> {
+    let mut acted = Acted::default();
+    loop {
+        let ids = engine.select(filter.clone()).await?;
+        let is_last = ids.len() < IDS_MAX;
+        let now = engine.act(action, ids).await?;
+        acted.left = now.left;
+        let did_nothing = now.done.is_empty();
+        acted.done.extend(now.done);
+        if is_last || did_nothing {
+            return Ok(acted);
+        }
     }
-    let acted = async { engine.act(action, engine.select(selection).await?).await };
-    acted.await.map_or_else(unavailable, Response::Acted)
 }
 
 pub(super) fn refused(code: RefusalCode, message: String) -> Response {

@@ -152,9 +152,9 @@ fn a_conversion_is_watched_cancelled_retried_and_left() {
     assert_eq!(media_processes(scratch.path()).len(), 1);
 
     terminal.press("r");
-    // It is pending, or waits at the agent for the slot, which counts as running.
+    // It is pending, or waits at the agent for the slot.
     terminal.wait_picture("it is back", |picture| {
-        row_says(picture, "first.mp4", "pending") || row_says(picture, "first.mp4", "running")
+        ["pending", "waiting", "running"].iter().any(|state| row_says(picture, "first.mp4", state))
     });
     fake.open_gate();
     wait_until("it is completed", LONG, || scratch.join("out/first.mp4").exists());

@@ -209,10 +209,10 @@ fn ctrl_c_while_it_starts_leaves_nothing_in_the_temporary_folder() {
     fake.mode("hang@0.4");
     clip(&scratch.join("in/a.mp4"), TINY);
     let temporary = scratch.join("tmp");
-    std::fs::create_dir(&temporary).unwrap();
+    std::fs::create_dir(&temporary).expect("a folder can be made");
     let mut command = convert_with(&scratch, &fake, &[]);
     let running = start(command.env("TMPDIR", &temporary), &scratch.join("logs"));
-    let entries = || std::fs::read_dir(&temporary).unwrap().count();
+    let entries = || std::fs::read_dir(&temporary).expect("it can be listed").count();
     wait_until("its folder is there", LONG, || entries() > 0);
     running.signal(Signal::SIGINT);
     let output = running.wait(LONG);

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::job::Offer;
 use vc_protocol::profile::VideoCodec;
@@ -21,7 +20,7 @@ use crate::state_dir::StateDir;
 use crate::storage::{Mounted, Storage};
 use crate::supervisor::link::Link;
 use crate::supervisor::work::Work;
-use crate::work::{self, End, LiveView, STALL_MAX, WorkContext};
+use crate::work::{self, End, LiveView, Place, STALL_MAX, WorkContext};
 
 /// Why this box cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +87,13 @@ impl Work for Host {
     async fn run(
         self: Arc<Self>,
         offer: Box<Offer>,
-        slots: Arc<Semaphore>,
+        place: Place,
         link: Link,
         view: LiveView,
         stop: StopToken,
     ) -> End {
         let link = link.with_parts(self.parts.clone());
-        work::run(&self.context, &offer, &slots, &link, &view, stop).await
+        work::run(&self.context, &offer, place, &link, &view, stop).await
     }
 
     async fn finish(self: Arc<Self>, offer: Box<Offer>, proven: Proven, draft: Report) -> Report {

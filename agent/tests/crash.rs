@@ -12,7 +12,7 @@ use support::{Box, committed, profile, stamp};
 use vc_agent::commit;
 use vc_agent::process::{Spawner, Stopper, sweep};
 use vc_agent::storage::Boxed;
-use vc_agent::work::{AttemptLink, Grant, LiveView};
+use vc_agent::work::{AttemptLink, Grant, LiveView, Place};
 use vc_protocol::agent::{Outcome, Proven};
 use vc_protocol::job::Offer;
 use vc_protocol::profile::{Container, VideoCodec};
@@ -48,9 +48,9 @@ async fn child() {
     (offer.source_root.1, offer.output_root.1) = (path("in"), path("out"));
     offer.stamp = stamp(&dir.join("in/a.mp4"));
     let journal = Journal(dir.join("journal"));
-    let slots = tokio::sync::Semaphore::new(1);
+    let place = Place::take(&Arc::new(tokio::sync::Semaphore::new(1)));
     let (_stopper, stop) = Stopper::new();
-    vc_agent::work::run(&on.context, &offer, &slots, &journal, &LiveView::new(), stop).await;
+    vc_agent::work::run(&on.context, &offer, place, &journal, &LiveView::new(), stop).await;
 }
 
 fn die_at(dir: &Path, place: &str) {

@@ -249,7 +249,7 @@ impl<W: Work> Supervisor<W> {
 
     fn start(&mut self, offer: Box<Offer>) {
         let id = offer.attempt;
-        let Some(slots) = self.slots.of(offer.device) else {
+        let Some(place) = self.slots.place(offer.device) else {
             return; // Refused before it came here.
         };
         tracing::info!(attempt = %id, device = %offer.device, source = %offer.source, "attempt taken");
@@ -258,7 +258,7 @@ impl<W: Work> Supervisor<W> {
         let view = LiveView::new();
         self.lines.insert(id, Line { end, view: view.clone(), stopper });
         let work = self.work.clone();
-        self.supervise(id, async move { work.run(offer, slots, link, view, stop).await });
+        self.supervise(id, async move { work.run(offer, place, link, view, stop).await });
     }
 
     /// Starts an attempt's task; whatever happens in it, its end is told.

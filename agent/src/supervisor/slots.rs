@@ -8,6 +8,8 @@ use vc_protocol::device::{Device, DeviceKind, SLOTS_MAX};
 use vc_protocol::id::DeviceId;
 use vc_protocol::profile::VideoCodec;
 
+use crate::work::Place;
+
 /// Cores that one software encode keeps busy at ordinary sizes: x264 and x265 gain little beyond.
 const CORES_PER_SLOT: usize = 4;
 /// Most slots taken without being told: more encodes at once cost memory and gain nothing.
@@ -43,9 +45,9 @@ impl Slots {
         &self.devices
     }
 
-    /// The slots of that device; who waits first is served first.
-    pub(crate) fn of(&self, device: DeviceId) -> Option<Arc<Semaphore>> {
-        self.free.get(&device).cloned()
+    /// The last place in the queue for a slot of that device.
+    pub(crate) fn place(&self, device: DeviceId) -> Option<Place> {
+        self.free.get(&device).map(Place::take)
     }
 
     /// How many of a device's slots are taken.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
@@ -12,7 +11,7 @@ use super::work::Work;
 use crate::process::{StopReason, StopToken};
 use crate::session::state::blank_report;
 use crate::session::state::testing::{ended, proven};
-use crate::work::{AttemptLink, End, LiveView};
+use crate::work::{AttemptLink, End, LiveView, Place};
 
 /// Work whose way is told by the source's name.
 pub(crate) struct Fake;
@@ -21,13 +20,13 @@ impl Work for Fake {
     async fn run(
         self: Arc<Self>,
         offer: Box<Offer>,
-        slots: Arc<Semaphore>,
+        place: Place,
         link: Link,
         _view: LiveView,
         mut stop: StopToken,
     ) -> End {
         let id = offer.attempt;
-        let _slot = slots.acquire().await;
+        let _slot = place.slot().await;
         let stopped = || End::Report(Box::new(blank_report(id, Outcome::Stopped)));
         match offer.source.0.as_slice() {
             b"panic" => panic!("as asked"),

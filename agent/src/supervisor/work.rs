@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use vc_protocol::agent::{Proven, Report};
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
 use super::link::Link;
 use crate::process::StopToken;
-use crate::work::{End, LiveView};
+use crate::work::{End, LiveView, Place};
 
 /// Everything that is done for an attempt.
 pub(crate) trait Work: Send + Sync + 'static {
@@ -18,7 +17,7 @@ pub(crate) trait Work: Send + Sync + 'static {
     fn run(
         self: Arc<Self>,
         offer: Box<Offer>,
-        slots: Arc<Semaphore>,
+        place: Place,
         link: Link,
         view: LiveView,
         stop: StopToken,

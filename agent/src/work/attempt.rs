@@ -1,18 +1,19 @@
 //! The phases of an attempt up to a verified part file.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use vc_protocol::agent::{CommandPhase, Outcome, Proven, Report};
 use vc_protocol::failure::{Failure, FailureClass};
-use vc_protocol::job::Offer;
+use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::media::Media;
 use vc_protocol::profile::VideoCodec;
 use vc_protocol::progress::{Phase, Progress};
 
 use super::meter::Meter;
-use super::{AttemptLink, Halt, LiveView, WorkContext};
+use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
 use crate::check::{self, Facts};
 use crate::commit::{Scratch, failpoint};
 use crate::encoder::{self, Encoder};
@@ -68,11 +69,11 @@ impl<'a> Attempt<'a> {
     }
 
     /// All phases in order.
-    pub(super) async fn run(&mut self, slots: &Semaphore) -> Result<Proven, Halt> {
+    pub(super) async fn run(&mut self, place: Place) -> Result<Proven, Halt> {
         self.link.progress(Progress::start(Phase::Fetching));
         let prepared = self.prepare().await?;
         let plans = self.plans(&prepared.media)?;
-        let slot = self.slot(slots).await?;
+        let slot = self.slot(place).await?;
         let scratch = self.make(&prepared, plans).await?;
         // The processor is done with this attempt: the rest is the disk's and the console's.
         drop(slot);
@@ -101,7 +102,13 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Fetches and describes the source. Takes no slot.
+    /// The source as it is now, if it is another than the offer says. One that cannot be looked at says nothing.
+    pub(super) async fn changed_source(&self) -> Option<FileStamp> {
+        let source = self.context.storage.fetch(self.offer).await.ok()?;
+        (source.stamp != self.offer.stamp).then_some(source.stamp)
+    }
+
+    /// Fetches and describes the source. Needs no slot.
     async fn prepare(&mut self) -> Result<Prepared, Halt> {
         let storage = Arc::clone(&self.context.storage);
         let source = self.unless_stopped(storage.fetch(self.offer)).await?.map_err(|e| e.failure())?;
@@ -110,8 +117,13 @@ impl<'a> Attempt<'a> {
             return Err(Halt::SourceChanged(source.stamp));
         }
         let to = self.unless_stopped(storage.destination(self.offer)).await?.map_err(|e| e.failure())?;
-        if to.output.symlink_metadata().is_ok() {
-            return Err(Halt::Skipped("output is already there: kept".to_owned()));
+        match to.output.symlink_metadata() {
+            Ok(_) => return Err(Halt::Skipped("output is already there: kept".to_owned())),
+            Err(error) if error.kind() == ErrorKind::InvalidFilename => {
+                // No agent can make it: the name of the source leaves no room for the output's extension.
+                return Err(Failure::new(FailureClass::Source, "the name of the output is too long").into());
+            }
+            Err(_) => {}
         }
         let is_copy = self.offer.profile.profile.video.codec == VideoCodec::Copy;
         let needed = if is_copy { source.stamp.size.saturating_add(FREE_BYTES_MIN) } else { FREE_BYTES_MIN };
@@ -145,14 +157,11 @@ impl<'a> Attempt<'a> {
         encoders.into_iter().map(|encoder| Ok(plan::plan(media, profile, encoder, caps)?)).collect()
     }
 
-    async fn slot<'s>(&mut self, slots: &'s Semaphore) -> Result<SemaphorePermit<'s>, Halt> {
-        if let Ok(slot) = slots.try_acquire() {
-            return Ok(slot);
+    async fn slot(&mut self, place: Place) -> Result<OwnedSemaphorePermit, Halt> {
+        if !place.has_come() {
+            self.link.progress(Progress::start(Phase::Waiting));
         }
-        self.link.progress(Progress::start(Phase::Waiting));
-        let slot = self.unless_stopped(slots.acquire()).await?;
-        // Slots are closed when the agent goes down.
-        slot.map_err(|_| Halt::Stopped)
+        self.unless_stopped(place.slot()).await?.ok_or(Halt::Stopped)
     }
 
     /// Encodes and verifies, with the next encoder where one cannot.

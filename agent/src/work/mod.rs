@@ -12,12 +12,12 @@ mod attempt;
 mod deliver;
 mod link;
 mod meter;
+mod place;
 mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::failure::Failure;
 use vc_protocol::job::{FileStamp, Offer};
@@ -27,6 +27,7 @@ use crate::process::{Spawner, StopToken};
 use crate::storage::Storage;
 
 pub use link::{AttemptLink, Grant};
+pub use place::Place;
 pub use view::LiveView;
 
 /// No progress of the encoder for this long ends it. Slow encoders write a frame in seconds, not in a minute.
@@ -71,24 +72,28 @@ impl From<Failure> for Halt {
     }
 }
 
-/// Runs one attempt. `slots` are those of its device. Whatever happens, no child and no file of it is left, but for the
+/// Runs one attempt, with its place in the queue for a slot. Whatever happens, no child and no file of it is left, but for the
 /// output of a committed attempt and the part file of a parked one. Dropping the future kills what runs.
 pub async fn run(
     context: &WorkContext,
     offer: &Offer,
-    slots: &Semaphore,
+    place: Place,
     link: &dyn AttemptLink,
     view: &LiveView,
     stop: StopToken,
 ) -> End {
     let mut attempt = attempt::Attempt::new(context, offer, link, view, stop);
-    let halt = match attempt.run(slots).await {
+    let halt = match attempt.run(place).await {
         Ok(proven) => return End::Report(Box::new(attempt.report(Outcome::Committed(proven)))),
         Err(halt) => halt,
     };
     let outcome = match halt {
         Halt::Parked(proven) => return End::Parked(proven),
-        Halt::Failed(failure) => Outcome::Failed(failure),
+        // A source that changed meanwhile explains any failure better than what ffmpeg made of it.
+        Halt::Failed(failure) => match attempt.changed_source().await {
+            Some(stamp) => Outcome::SourceChanged(stamp),
+            None => Outcome::Failed(failure),
+        },
         Halt::Stopped => Outcome::Stopped,
         Halt::Skipped(why) => Outcome::Skipped(why),
         Halt::SourceChanged(stamp) => Outcome::SourceChanged(stamp),

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, Semaphore};
 use vc_agent::ffmpeg::Tools;
 use vc_agent::process::{Spawner, StopToken, Stopper};
 use vc_agent::storage::{Boxed, Mounted};
-use vc_agent::work::{AttemptLink, End, Grant, LiveView, WorkContext};
+use vc_agent::work::{AttemptLink, End, Grant, LiveView, Place, WorkContext};
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, RootId, TaskNo};
 use vc_protocol::job::{FileStamp, Offer};
@@ -118,9 +118,9 @@ impl Box {
     }
 
     pub(crate) async fn run(&self, offer: &Offer, console: &Console, stop: StopToken) -> End {
-        let slots = Semaphore::new(1);
+        let slots = Arc::new(Semaphore::new(1));
         let view = LiveView::new();
-        let work = vc_agent::work::run(&self.context, offer, &slots, console, &view, stop);
+        let work = vc_agent::work::run(&self.context, offer, Place::take(&slots), console, &view, stop);
         let end = tokio::time::timeout(PATIENCE, work).await.expect("an attempt ends");
         assert_eq!(slots.available_permits(), 1, "the slot is free again");
         assert_eq!(std::fs::read_dir(self.dir.path().join("run")).unwrap().count(), 0, "no child is left");

@@ -86,12 +86,16 @@ impl Store {
         let mut page = Sheet::new(limit);
         let mut skip = offset;
         for state in states(filter) {
-            if skip >= tally.of(state) {
+            // The counters may be a commit ahead of this snapshot or behind it: they may only say how much to pass over,
+            // never that there is nothing to show.
+            if skip > 0 && skip >= tally.of(state) {
                 skip -= tally.of(state);
                 continue;
             }
-            let (from, pass) =
-                self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip);
+            let (from, pass) = match skip {
+                0 => (state_range(state).start, 0),
+                _ => self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip),
+            };
             skip = 0;
             for entry in reader.tables.index.range(from..state_range(state).end)?.skip(pass as usize) {
                 let id = index_job(entry?.0.value());

@@ -201,6 +201,24 @@ fn every_state_is_paged_in_its_order() {
 }
 
 #[test]
+fn a_job_is_on_the_first_page_of_all_whatever_moves_meanwhile() {
+    let bench = Bench::new();
+    bench.add(&bench.session(), &[candidate("a", 1)]);
+    let moves = 150;
+    std::thread::scope(|scope| {
+        let mover = scope.spawn(|| {
+            for at in 0..moves {
+                let state = if at % 2 == 0 { JobState::Running } else { JobState::Pending };
+                bench.set(1, state, at);
+            }
+        });
+        while !mover.is_finished() {
+            assert_eq!(bench.ids(&[], 0, 10), [1]);
+        }
+    });
+}
+
+#[test]
 fn a_text_finds_rows_and_goes_on_where_it_stopped() {
     let bench = Bench::new();
     let names: Vec<Candidate> = (0..20).map(|n| candidate(&format!("Ep_{n:02}"), 100 - n)).collect();

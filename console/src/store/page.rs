@@ -86,7 +86,9 @@ impl Store {
         let mut page = Sheet::new(limit);
         let mut skip = offset;
         for state in states(filter) {
-            if skip >= tally.of(state) {
+            // The counts may be of another moment than the snapshot: a job that has just left a state by the counts may
+            // still be in it by the snapshot, so they decide only about what is left out anyway.
+            if skip > 0 && skip >= tally.of(state) {
                 skip -= tally.of(state);
                 continue;
             }

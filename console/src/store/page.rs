@@ -86,14 +86,16 @@ impl Store {
         let mut page = Sheet::new(limit);
         let mut skip = offset;
         for state in states(filter) {
-            // The counts may be of another moment than the snapshot: a job that has just left a state by the counts may
-            // still be in it by the snapshot, so they decide only about what is left out anyway.
-            if skip > 0 && skip >= tally.of(state) {
+            // Counts and ranks may be of another moment than the snapshot: a job that has left a state by them may still be
+            // there by the snapshot, and nowhere else. So they are asked only about what is left out anyway.
+            let (from, pass) = if skip == 0 {
+                (state_range(state).start, 0)
+            } else if skip >= tally.of(state) {
                 skip -= tally.of(state);
                 continue;
-            }
-            let (from, pass) =
-                self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip);
+            } else {
+                self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip)
+            };
             skip = 0;
             for entry in reader.tables.index.range(from..state_range(state).end)?.skip(pass as usize) {
                 let id = index_job(entry?.0.value());

@@ -86,15 +86,15 @@ impl Store {
         let mut page = Sheet::new(limit);
         let mut skip = offset;
         for state in states(filter) {
-            // The counters may be a commit ahead of this snapshot or behind it: they may only say how much to pass over,
-            // never that there is nothing to show.
-            if skip > 0 && skip >= tally.of(state) {
+            // Counts and ranks may be of another moment than the snapshot: a job that has left a state by them may still be
+            // there by the snapshot, and nowhere else. So they are asked only about what is left out anyway.
+            let (from, pass) = if skip == 0 {
+                (state_range(state).start, 0)
+            } else if skip >= tally.of(state) {
                 skip -= tally.of(state);
                 continue;
-            }
-            let (from, pass) = match skip {
-                0 => (state_range(state).start, 0),
-                _ => self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip),
+            } else {
+                self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip)
             };
             skip = 0;
             for entry in reader.tables.index.range(from..state_range(state).end)?.skip(pass as usize) {

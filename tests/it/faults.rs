@@ -18,10 +18,11 @@ const DRAIN_BOUND: Duration = Duration::from_secs(15);
 
 /// A console and an agent with one slot and a stand-in for ffmpeg, which has started one encode in that mode.
 struct Busy {
-    scratch: Scratch,
-    console: Console,
     agent: Agent,
+    console: Console,
     job: u64,
+    /// Last, since it is dropped last: programs that still run would put files back into it.
+    scratch: Scratch,
 }
 
 impl Busy {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::ffmpeg::Tools;
 use crate::storage::PathMaps;
 
 /// Settings of [`crate::run`].
@@ -20,6 +21,8 @@ pub struct AgentConfig {
     pub ffmpeg: Option<PathBuf>,
     /// ffprobe, if not the one on the `PATH`.
     pub ffprobe: Option<PathBuf>,
+    /// Both, if they were looked at already: they are not asked again.
+    pub tools: Option<Tools>,
 }
 
 impl AgentConfig {
@@ -32,6 +35,7 @@ impl AgentConfig {
             maps: PathMaps::default(),
             ffmpeg: None,
             ffprobe: None,
+            tools: None,
         }
     }
 }

@@ -57,7 +57,10 @@ impl Host {
         }
         let parts = Parts::open(&dir.run().join("parts"), &proven_parts(left))
             .map_err(at("delete files of an earlier run"))?;
-        let tools = Tools::find(config.ffmpeg.as_deref(), config.ffprobe.as_deref())?;
+        let tools = match &config.tools {
+            Some(tools) => tools.clone(),
+            None => Tools::find(config.ffmpeg.as_deref(), config.ffprobe.as_deref())?,
+        };
         let spawner = Spawner::start(Some(children)).map_err(at("start the thread that starts ffmpeg"))?;
         let storage: Arc<dyn Storage> = Arc::new(Mounted::new(config.maps.clone()));
         let context = WorkContext { tools: Arc::new(tools), spawner, storage, stall: STALL_MAX };

@@ -1,7 +1,7 @@
 //! The farm against `xargs -P2` on the same command lines: what scheduling, two TLS connections and a durable table
 //! cost beside ffmpeg itself.
 //!
-//! `cargo build --release --bins && cargo bench -p vc-tests --bench against_xargs [-- few|long]`
+//! `cargo build --release --bins && cargo bench -p vc-tests --bench against_xargs [-- many|long]`
 //!
 //! Two sets of clips: many short ones (60 of 3 s, 320x180) and few long ones (8 of 60 s, 720p). For each, three rounds
 //! of: the farm with two slots; xargs over *all* commands that the farm has just reported, one shell line a job; xargs

@@ -82,10 +82,16 @@ impl Tools {
     pub fn find(ffmpeg: Option<&Path>, ffprobe: Option<&Path>) -> Result<Tools, ToolsError> {
         let ffmpeg = locate("ffmpeg", ffmpeg)?;
         let ffprobe = locate("ffprobe", ffprobe)?;
-        let (version_line, version) = version("ffmpeg", &ffmpeg)?;
-        self::version("ffprobe", &ffprobe)?;
-        let encoders = names(&ask(&ffmpeg, &["-hide_banner", "-encoders"])?);
-        let probe_decoders = names(&ask(&ffprobe, &["-hide_banner", "-decoders"])?);
+        // All at once: a process start costs up to a tenth of a second, and somebody waits for the first job.
+        let (asked, probed, encoders, decoders) = std::thread::scope(|scope| {
+            let probed = scope.spawn(|| version("ffprobe", &ffprobe));
+            let encoders = scope.spawn(|| ask(&ffmpeg, &["-hide_banner", "-encoders"]));
+            let decoders = scope.spawn(|| ask(&ffprobe, &["-hide_banner", "-decoders"]));
+            (version("ffmpeg", &ffmpeg), joined(probed), joined(encoders), joined(decoders))
+        });
+        let (version_line, version) = asked?;
+        probed?;
+        let (encoders, probe_decoders) = (names(&encoders?), names(&decoders?));
         Ok(Tools { ffmpeg, ffprobe, version_line, major: version.0, encoders, probe_decoders })
     }
 
@@ -105,6 +111,11 @@ impl Tools {
         let has = |name: &str| self.probe_decoders.contains(name);
         if codec == "av1" { ["libdav1d", "libaom-av1", "libgav1"].into_iter().any(has) } else { has(codec) }
     }
+}
+
+/// What a thread came to; its panic goes on here.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn locate(name: &'static str, given: Option<&Path>) -> Result<PathBuf, ToolsError> {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use vc_agent::ffmpeg::Tools;
 use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
 use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
 
@@ -35,7 +36,7 @@ const NAMED_MAX: usize = 5;
 const STOPPED: &str = "stopped: what was being encoded is thrown away, finished outputs stay";
 
 pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
-    check(&args)?;
+    let tools = check(&args)?;
     // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
     let mut signals = Signals::listen()?;
     let throw_away = match state_dir {
@@ -43,7 +44,7 @@ pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Re
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, &state_dir, &mut signals).await;
+    let exit = convert_in(&args, tools, &state_dir, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -51,16 +52,15 @@ pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Re
 }
 
 /// What can be said before anything is started.
-fn check(args: &ConvertArgs) -> Result<(), Failed> {
+fn check(args: &ConvertArgs) -> Result<Tools, Failed> {
     let profiles = Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?;
     profiles.get(&args.profile).map_err(|e| Failed::usage(e.to_string()))?;
     for source in &args.sources {
         std::fs::metadata(source)
             .map_err(|e| Failed::usage(format!("cannot read {}: {e}", source.display())))?;
     }
-    vc_agent::ffmpeg::Tools::find(args.ffmpeg.as_deref(), args.ffprobe.as_deref())
-        .map_err(|e| Failed::usage(format!("{:#}", anyhow::Error::from(e))))?;
-    Ok(())
+    Tools::find(args.ffmpeg.as_deref(), args.ffprobe.as_deref())
+        .map_err(|e| Failed::usage(format!("{:#}", anyhow::Error::from(e))))
 }
 
 fn temporary_folder() -> Result<PathBuf, Failed> {
@@ -73,14 +73,19 @@ fn temporary_folder() -> Result<PathBuf, Failed> {
     Ok(dir)
 }
 
-async fn convert_in(args: &ConvertArgs, state_dir: &Path, signals: &mut Signals) -> Result<Exit, Failed> {
+async fn convert_in(
+    args: &ConvertArgs,
+    tools: Tools,
+    state_dir: &Path,
+    signals: &mut Signals,
+) -> Result<Exit, Failed> {
     let started = Instant::now();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(ServerConfig { state_dir: state_dir.to_owned(), listen })
         .await
         .map_err(serve::start_failed)?;
     let stop = CancellationToken::new();
-    let agent = start_agent(args, state_dir, &server, stop.clone()).await;
+    let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
             let run = Run { args, state_dir, started };
@@ -114,6 +119,7 @@ type Agent = tokio::task::JoinHandle<Result<(), vc_agent::AgentError>>;
 
 async fn start_agent(
     args: &ConvertArgs,
+    tools: Tools,
     state_dir: &Path,
     server: &Server,
     stop: CancellationToken,
@@ -127,8 +133,7 @@ async fn start_agent(
     let config = vc_agent::AgentConfig {
         console: Some(server.listen()),
         slots: args.slots,
-        ffmpeg: args.ffmpeg.clone(),
-        ffprobe: args.ffprobe.clone(),
+        tools: Some(tools),
         ..vc_agent::AgentConfig::new(agent_dir)
     };
     Ok(vc_agent::task::spawn("agent", vc_agent::run(config, stop)))

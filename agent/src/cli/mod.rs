@@ -174,7 +174,11 @@ fn join(line: &str, state_dir: &Path, force: bool) -> Result<Code, Failed> {
     }
     let line: JoinLine =
         text.parse().map_err(|e: LineError| Failed::usage(format!("read the join line: {e}")))?;
-    let identity = runtime()?.block_on(crate::join(&line, state_dir, force))?;
+    let identity = runtime()?.block_on(async {
+        let (identity, goodbye) = crate::join(&line, state_dir, force).await?;
+        let _ = goodbye.await;
+        Ok::<_, crate::JoinError>(identity)
+    })?;
     show::line(&format!(
         "joined farm {} as {} (agent {}); next: vc-agent run",
         identity.farm, identity.name, identity.agent

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use vc_certs::ended::Ended;
 use vc_certs::wire::WireError;
@@ -13,11 +14,12 @@ use vc_protocol::join::{HOST_BYTES_MAX, JoinRefusal};
 
 use crate::session::dial;
 use crate::state_dir::{StateDir, StateDirError};
+use crate::task;
 
 /// A difference of the clocks that is worth a word; certificates allow for an hour.
 const CLOCK_OFF_MS: i64 = 60_000;
-/// How long our close frame gets to leave this box, which takes no time; a longer wait only sits out QUIC's own.
-const CLOSE_BOUND: Duration = Duration::from_millis(20);
+/// How long the console gets to hear our close.
+const CLOSE_BOUND: Duration = Duration::from_millis(200);
 
 /// Why this box did not join.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +54,13 @@ pub enum JoinError {
 
 /// Joins the farm of that line and writes the new identity down. Trying again with the same line after a lost answer
 /// uses up nothing. An identity that is there already is replaced only by `force`.
-pub async fn join(line: &JoinLine, state_dir: &Path, force: bool) -> Result<Identity, JoinError> {
+///
+/// The task ends when the console has heard our close: a program that has nothing else to do waits for it.
+pub async fn join(
+    line: &JoinLine,
+    state_dir: &Path,
+    force: bool,
+) -> Result<(Identity, JoinHandle<()>), JoinError> {
     let dir = StateDir::open(state_dir)?;
     if !force && let Some(known) = Identity::load(dir.path())? {
         return Err(JoinError::AlreadyJoined { name: known.name.clone(), farm: known.farm.to_string() });
@@ -67,12 +75,20 @@ pub async fn join(line: &JoinLine, state_dir: &Path, force: bool) -> Result<Iden
     let answer = exchange::ask(&connection, line, &key, &host, env!("CARGO_PKG_VERSION")).await;
     // What is lost by leaving early is only the courtesy of a close frame.
     drop(connection);
-    let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
-    let (mut identity, console_ms) = answer.map_err(JoinError::from)?;
+    let goodbye = task::spawn("goodbye", async move {
+        let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
+    });
+    let (mut identity, console_ms) = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let _ = goodbye.await;
+            return Err(error.into());
+        }
+    };
     warn_of_clock(console_ms);
     identity.consoles = best_first(&line.addresses, &address);
     identity.store(dir.path())?;
-    Ok(identity)
+    Ok((identity, goodbye))
 }
 
 impl From<exchange::JoinError> for JoinError {

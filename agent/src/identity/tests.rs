@@ -81,7 +81,7 @@ impl Console {
     ) -> Result<Identity, JoinError> {
         let dir = self.state_dir();
         let both = async { tokio::join!(self.answer(agent, refusal), join(&self.line, &dir, force)).1 };
-        tokio::time::timeout(PATIENCE, both).await.unwrap()
+        tokio::time::timeout(PATIENCE, both).await.unwrap().map(|(identity, _)| identity)
     }
 }
 

@@ -15,11 +15,11 @@ use crate::ffmpeg::{Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
 use crate::process::{self, Spawner, StopToken};
-use crate::session::dial::with_sources;
 use crate::state_dir::StateDir;
 use crate::storage::{Mounted, Storage};
 use crate::supervisor::link::Link;
 use crate::supervisor::work::Work;
+use crate::told;
 use crate::work::{self, End, LiveView, Place, STALL_MAX, WorkContext};
 
 /// Why this box cannot work.
@@ -107,7 +107,7 @@ impl Work for Host {
 
     async fn discard(self: Arc<Self>, offer: Box<Offer>) {
         if let Err(error) = commit::discard(&*self.context.storage, &offer).await {
-            tracing::warn!(attempt = %offer.attempt, "files may stay behind: {}", with_sources(&error));
+            tracing::warn!(attempt = %offer.attempt, "files may stay behind: {}", told::chain(&error));
         }
     }
 

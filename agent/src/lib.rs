@@ -23,6 +23,7 @@ pub mod status;
 pub mod storage;
 pub(crate) mod supervisor;
 pub mod task;
+pub mod told;
 pub mod work;
 
 pub use config::AgentConfig;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::net::{self, Net, NetConfig};
 use crate::operator::service::{self, Service};
 use crate::registry::{Registry, RegistryError, TokenWish};
 use crate::store::{Store, StoreError};
+use crate::wall::wall_ms;
 
 /// How long operators' connections get to end.
 const OPERATORS_STOP_MAX: Duration = Duration::from_secs(2);
@@ -220,6 +221,5 @@ fn join_line(
     ttl: Duration,
 ) -> Result<JoinLine, RegistryError> {
     let wish = TokenWish { uses, ttl, addresses: net::reachable(listen), pin: authority.ca_pin() };
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    registry.create_token(wish, i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+    registry.create_token(wish, wall_ms())
 }

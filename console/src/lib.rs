@@ -10,3 +10,4 @@ pub mod profiles;
 pub mod registry;
 pub mod store;
 pub mod tui;
+pub mod wall;

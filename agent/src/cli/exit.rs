@@ -9,9 +9,9 @@ use vc_protocol::join::JoinRefusal;
 use crate::host::HostError;
 use crate::identity::JoinError;
 use crate::run::AgentError;
-use crate::session::dial::with_sources;
 use crate::state_dir::StateDirError;
 use crate::status::StatusError;
+use crate::told;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Failed {
     }
 
     fn of(code: Code, error: &dyn std::error::Error) -> Self {
-        Failed { code, message: with_sources(error) }
+        Failed { code, message: told::chain(error) }
     }
 
     pub(super) fn json(&self) -> serde_json::Value {

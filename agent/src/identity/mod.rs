@@ -14,7 +14,7 @@ use vc_protocol::join::{HOST_BYTES_MAX, JoinRefusal};
 
 use crate::session::dial;
 use crate::state_dir::{StateDir, StateDirError};
-use crate::task;
+use crate::{task, told};
 
 /// A difference of the clocks that is worth a word; certificates allow for an hour.
 const CLOCK_OFF_MS: i64 = 60_000;
@@ -99,7 +99,7 @@ impl From<exchange::JoinError> for JoinError {
             exchange::JoinError::Wire(WireError::Ended(Ended::Refused(words))) => Self::Untrusted(words),
             exchange::JoinError::Wire(WireError::Hello(hello)) => Self::Untrusted(hello.to_string()),
             other @ (exchange::JoinError::Wire(_) | exchange::JoinError::Binding) => {
-                Self::Broken(dial::with_sources(&other))
+                Self::Broken(told::chain(&other))
             }
         }
     }

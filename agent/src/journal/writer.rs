@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use vc_protocol::id::AttemptId;
 
-use crate::session::dial::with_sources;
+use crate::told;
 
 use super::{ASIDE, JournalError, Record, file_name, load, to_bytes};
 
@@ -160,7 +160,7 @@ fn answer_or_log(answer: Option<Answer>, result: Result<(), JournalError>) {
         Some(answer) => drop(answer.send(result)),
         None => {
             if let Err(error) = result {
-                tracing::warn!("failed to {}", with_sources(&error));
+                tracing::warn!("failed to {}", told::chain(&error));
             }
         }
     }

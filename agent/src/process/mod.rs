@@ -23,15 +23,3 @@ pub use ring::Ring;
 pub use run::{Ended, Exit, Limits, Sinks, Stdout};
 pub use spawner::{Invocation, ProcessError, Spawner};
 pub use stop::{StopReason, StopToken, Stopper};
-
-/// An error with everything that caused it, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}

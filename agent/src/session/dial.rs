@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::told;
 use quinn::{Connection, Endpoint};
 use tokio::time::timeout;
 use vc_certs::Identity;
@@ -80,7 +81,7 @@ struct Problems {
 
 impl Problems {
     fn endpoint(&mut self, to: SocketAddr) -> Option<Endpoint> {
-        endpoint::dialler(to).map_err(|error| self.lost.push(with_sources(&error))).ok()
+        endpoint::dialler(to).map_err(|error| self.lost.push(told::chain(&error))).ok()
     }
 
     fn add(&mut self, error: DialError) {
@@ -91,7 +92,7 @@ impl Problems {
             DialError::Ended { .. }
             | DialError::NoAnswer(_)
             | DialError::Setup { .. }
-            | DialError::Certs(_) => self.lost.push(with_sources(&error)),
+            | DialError::Certs(_) => self.lost.push(told::chain(&error)),
         }
     }
 
@@ -103,16 +104,4 @@ impl Problems {
             (None, false) => Ended::Lost(self.lost.join("; ")),
         }
     }
-}
-
-/// An error with everything that it came from, on one line.
-pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

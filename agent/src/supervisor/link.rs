@@ -12,10 +12,10 @@ use vc_protocol::progress::{Phase, Progress};
 
 use crate::journal::{Journal, Record};
 use crate::parts::{PartRecord, Parts};
-use crate::session::dial::with_sources;
 use crate::session::fit;
 use crate::session::state::{Input, blank_report};
 use crate::storage::Boxed;
+use crate::told;
 use crate::work::{AttemptLink, Grant};
 
 /// The attempt's end.
@@ -82,7 +82,7 @@ impl Link {
         );
         if let Err(error) = kept {
             // The result is safe as long as this process lives; after that the console settles the grant.
-            tracing::warn!(%attempt, "failed to {}", with_sources(&error));
+            tracing::warn!(%attempt, "failed to {}", told::chain(&error));
         }
         if asked.is_ok() && answer.changed().await.is_ok() {
             let said = *answer.borrow();

@@ -272,8 +272,8 @@ impl<'a> Attempt<'a> {
         let mut printed = |bytes: &[u8]| view.printed(bytes);
         let sinks = Sinks { stdout, stderr: &mut printed };
         let ended = self.context.spawner.run(call, limits, sinks, &self.stop).await;
-        let ended = ended
-            .map_err(|error| Failure::new(FailureClass::Infrastructure, crate::process::chain(&error)))?;
+        let ended =
+            ended.map_err(|error| Failure::new(FailureClass::Infrastructure, crate::told::chain(&error)))?;
         match ended.stopped {
             Some(StopReason::Stale | StopReason::Cancelled | StopReason::Shutdown | StopReason::Now) => {
                 Err(Halt::Stopped)

@@ -1,8 +1,10 @@
 //! The console's two clocks, and the notice that its own loop stood still.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use vc_farm::event::{Millis, Now};
+
+use crate::wall::wall_ms;
 
 /// A loop that was away this much longer than it meant to be has not been listening: stopped, starved, or asleep.
 const LATE: Duration = Duration::from_secs(2);
@@ -24,11 +26,7 @@ impl Clock {
     }
 
     pub(super) fn now(&self) -> Now {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            mono: self.millis(Instant::now()),
-            wall_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
-        }
+        Now { mono: self.millis(Instant::now()), wall_ms: wall_ms() }
     }
 
     fn millis(&self, at: Instant) -> Millis {

@@ -124,7 +124,7 @@ fn take(shared: &(Mutex<Queue>, Condvar)) -> Option<Errand> {
 fn run(store: &Store, errand: Errand) -> Option<Input> {
     match errand {
         Errand::Prove { agent, session, root, writable } => {
-            let made = prove::make(store, root, writable).map_err(|error| super::chain(&error));
+            let made = prove::make(store, root, writable).map_err(|error| vc_agent::told::chain(&error));
             Some(Input::Challenged(Challenged { agent, session, root, made }))
         }
         Errand::Settle { attempt, root, output, granted } => {

@@ -100,17 +100,5 @@ fn local(path: &FilePath) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&path.0))
 }
 
-/// An error with what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests;

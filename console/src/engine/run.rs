@@ -400,7 +400,7 @@ impl Loop {
     /// Memory is ahead of the disk: nothing of this turn is told to anyone, and everything in memory is dropped.
     /// Agents come back by themselves and say what they hold.
     fn halt(&mut self, error: &StoreError, answers: Vec<Pending>) {
-        let reason = super::chain(error);
+        let reason = vc_agent::told::chain(error);
         tracing::error!(%reason, "the job table cannot be written: nothing is handed out");
         answers.into_iter().for_each(|answer| answer.refuse(&reason));
         for session in std::mem::take(&mut self.sessions).into_values() {
@@ -433,7 +433,7 @@ impl Loop {
                 tracing::info!("the job table can be written again");
             }
             Err(error) => {
-                halt.reason = super::chain(&error);
+                halt.reason = vc_agent::told::chain(&error);
                 halt.next_try = Instant::now() + MEND_PAUSE;
             }
         }

@@ -136,7 +136,7 @@ impl Loop {
                     changed
                 });
             }
-            Err(error) => tracing::warn!(error = super::chain(&error), "no snapshot"),
+            Err(error) => tracing::warn!(error = vc_agent::told::chain(&error), "no snapshot"),
         }
     }
 

@@ -15,7 +15,7 @@ mod sessions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use quinn::Endpoint;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ use vc_protocol::id::AgentId;
 
 use crate::engine::input::EngineSender;
 use crate::registry::Registry;
+use crate::wall::wall_ms;
 use complaints::Complaints;
 use gate::Gate;
 use sessions::Sessions;
@@ -145,12 +146,6 @@ async fn housekeeping(context: Arc<Context>, stop: CancellationToken) {
             tracing::error!("housekeeping of the network panicked");
         }
     }
-}
-
-/// Wall clock in milliseconds since 1970: tokens outlive the process, so no other clock will do.
-fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

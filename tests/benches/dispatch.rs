@@ -332,7 +332,7 @@ fn reopen(state: &str) -> Outcomes {
     println!("open / ready           {:>12.1} ms / {:.0} ms", ms(opened), ms(ready));
     println!("memory when ready      {:>12} MiB resident", resident_mib()?);
     for state in [JobState::Pending, JobState::Completed] {
-        let filter = JobFilter { states: vec![state], text: String::new() };
+        let filter = JobFilter::of_states(&[state]);
         let middle = tally.of(state) / 2;
         let cold = timed(|| store.page(&filter, middle, 200))?;
         let warm = timed(|| store.page(&filter, middle, 200))?;

@@ -6,7 +6,11 @@ use std::path::Path;
 use serde_json::json;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{JobDetail, JobFilter, Page, Request, Response, Selection, Snapshot};
+use vc_protocol::operator::filter::Test;
+use vc_protocol::operator::{
+    JobAction, JobDetail, JobFilter, Page, Request, Response, Role, Selection, Snapshot, Sort, StopHow,
+    TokenWish,
+};
 
 use super::exit::{Exit, Failed};
 use super::{JobsCommand, ProfilesCommand, Which, json, text};
@@ -39,7 +43,7 @@ pub(super) async fn page(
     offset: u64,
     limit: u32,
 ) -> Result<Page, Failed> {
-    let request = &Request::Jobs { filter: filter.clone(), offset, limit };
+    let request = &Request::Jobs { filter: filter.clone(), sort: Sort::default(), offset, limit };
     Ok(answer!(client, request, Response::Page(page) => page))
 }
 
@@ -86,7 +90,7 @@ pub(super) async fn why(state_dir: &Path, job: JobId, as_json: bool) -> Result<E
 
 pub(super) async fn token(state_dir: &Path, uses: u16, ttl_min: u64, as_json: bool) -> Result<Exit, Failed> {
     let mut client = Client::connect(state_dir).await?;
-    let request = Request::TokenCreate { uses, ttl_s: ttl_min * 60 };
+    let request = Request::TokenCreate(TokenWish { uses, ttl_s: ttl_min * 60, role: Role::Agent });
     let (line, ttl_s) = answer!(client, &request, Response::Token { line, ttl_s } => (line, ttl_s));
     let command = format!("vc-agent join {line}");
     if as_json {
@@ -136,7 +140,7 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<Exit, Failed> {
 
 pub(super) async fn stop(state_dir: &Path) -> Result<Exit, Failed> {
     let mut client = Client::connect(state_dir).await?;
-    answer!(client, &Request::Stop, Response::Stopping => ());
+    answer!(client, &Request::Stop(StopHow::Leave), Response::Stopping => ());
     text::note("the server ends; agents go on with what they have");
     Ok(Exit::Done)
 }
@@ -163,13 +167,13 @@ pub(super) async fn jobs(state_dir: &Path, command: JobsCommand) -> Result<Exit,
         JobsCommand::Retry(which) => {
             let as_json = which.json;
             let selection = selection(which)?;
-            act(&mut client, &Request::Retry(selection), "back to pending", as_json).await
+            act(&mut client, JobAction::Retry, selection, "back to pending", as_json).await
         }
         JobsCommand::Cancel { which, yes } => {
             let as_json = which.json;
             let selection = selection(which)?;
             confirm_cancel(&mut client, &selection, yes).await?;
-            act(&mut client, &Request::Cancel(selection), "cancelled", as_json).await
+            act(&mut client, JobAction::Cancel, selection, "cancelled", as_json).await
         }
     }
 }
@@ -216,7 +220,14 @@ async fn logs(client: &mut Client, job: JobId, as_json: bool) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-async fn act(client: &mut Client, request: &Request, done: &str, as_json: bool) -> Result<Exit, Failed> {
+async fn act(
+    client: &mut Client,
+    action: JobAction,
+    jobs: Selection,
+    done: &str,
+    as_json: bool,
+) -> Result<Exit, Failed> {
+    let request = &Request::Act { action, jobs, expect: None };
     let acted = answer!(client, request, Response::Acted(acted) => acted);
     if as_json {
         text::json_out(&json::acted(&acted));
@@ -243,8 +254,9 @@ async fn confirm_cancel(client: &mut Client, selection: &Selection, yes: bool) -
             (Some(running.len() as u64), running)
         }
         Selection::Filter(filter) => {
-            let includes_running = filter.states.is_empty() || filter.states.contains(&JobState::Running);
-            let filter = JobFilter { states: vec![JobState::Running], text: filter.text.clone() };
+            let includes_running = filter.states().contains(&JobState::Running);
+            let mut filter = filter.clone();
+            filter.terms.extend(JobFilter::of_states(&[JobState::Running]).terms);
             if includes_running {
                 let page = page(client, &filter, 0, JOBS_NAMED as u32).await?;
                 // With a text the server may not know how many there are.
@@ -281,14 +293,16 @@ async fn confirm_cancel(client: &mut Client, selection: &Selection, yes: bool) -
 
 /// A filter of the words on the command line.
 fn filter(states: Option<&str>, text: Option<&str>) -> Result<JobFilter, Failed> {
-    let mut filter = JobFilter { states: Vec::new(), text: text.unwrap_or_default().to_owned() };
+    let mut chosen = Vec::new();
     for word in states.unwrap_or_default().split(',').filter(|w| !w.is_empty()) {
         let state = JobState::from_word(word.trim()).ok_or_else(|| {
             let known: Vec<_> = JobState::ALL.iter().map(|s| s.word()).collect();
             Failed::usage(format!("\"{word}\" is no state: there are {}", known.join(", ")))
         })?;
-        filter.states.push(state);
+        chosen.push(state);
     }
+    let mut filter = JobFilter::of_states(&chosen);
+    filter.terms.extend(text.map(|text| Test::Text(text.to_owned()).term()));
     Ok(filter)
 }
 

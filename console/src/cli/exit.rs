@@ -20,6 +20,10 @@ pub enum Exit {
     NothingMatched = 4,
     /// It needs `--yes`, and there is no terminal to ask on.
     NeedsYes = 5,
+    /// Not allowed, or trust failed.
+    NotAllowed = 6,
+    /// It took too long.
+    TimedOut = 7,
     /// `convert`: some jobs failed.
     SomeFailed = 10,
     /// `convert`: none failed, some were cancelled or are held.
@@ -62,7 +66,8 @@ impl From<ClientError> for Failed {
             ClientError::NotRunning(_) | ClientError::Gone => Exit::NoServer,
             ClientError::Refused { code: RefusalCode::Usage, .. } => Exit::Usage,
             ClientError::Refused { code: RefusalCode::NotFound, .. } => Exit::NothingMatched,
-            ClientError::Refused { code: RefusalCode::Unavailable, .. }
+            ClientError::Refused { code: RefusalCode::NotAllowed, .. } => Exit::NotAllowed,
+            ClientError::Refused { code: RefusalCode::Unavailable | RefusalCode::Changed, .. }
             | ClientError::Socket(_)
             | ClientError::Unexpected => Exit::Unexpected,
         };

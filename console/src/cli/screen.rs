@@ -7,7 +7,7 @@ use super::watch::is_over;
 use crate::operator::client::Client;
 use crate::operator::link;
 use crate::tui::{self, Leave, Look, Mode, Options};
-use vc_protocol::operator::Request;
+use vc_protocol::operator::{Request, StopHow};
 
 /// The dashboard of a conversion: closes by itself at the end, and leaving it ends everything.
 pub(super) async fn convert(state_dir: &Path) -> Result<Option<Exit>, Failed> {
@@ -28,7 +28,7 @@ pub(super) async fn attach(state_dir: &Path) -> Result<Exit, Failed> {
             Ok(Exit::Done)
         }
         Leave::StopFarm | Leave::CancelAll => {
-            Client::connect(state_dir).await?.request(&Request::Stop).await?;
+            Client::connect(state_dir).await?.request(&Request::Stop(StopHow::Leave)).await?;
             super::text::note("the server ends; agents go on with what they have");
             Ok(Exit::Done)
         }

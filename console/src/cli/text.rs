@@ -39,7 +39,9 @@ fn error(failed: &Failed) -> Value {
         Exit::Usage => "see --help",
         Exit::NoServer => "start a server with `vc-console serve`",
         Exit::NeedsYes => "say --yes to do it",
+        Exit::NotAllowed => "an operator can: `vc-console token create --role operator` on the console",
         Exit::Done
+        | Exit::TimedOut
         | Exit::Unexpected
         | Exit::NothingMatched
         | Exit::SomeFailed

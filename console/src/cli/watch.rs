@@ -85,7 +85,7 @@ impl Told {
         for state in
             [JobState::Completed, JobState::Skipped, JobState::Failed, JobState::Cancelled, JobState::Held]
         {
-            let filter = JobFilter { states: vec![state], text: String::new() };
+            let filter = JobFilter::of_states(&[state]);
             let mut fresh = Vec::new();
             loop {
                 let page =

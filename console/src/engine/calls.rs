@@ -131,6 +131,7 @@ impl Loop {
                 Ok(event) => {
                     self.apply(Event::Operator(event), turn, after);
                     acted.done.push(*job);
+                    acted.count += 1;
                 }
                 Err(why) => acted.left.push((*job, why)),
             }

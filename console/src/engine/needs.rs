@@ -78,7 +78,7 @@ fn of_agent(agent: &AgentView) -> Vec<Need> {
 }
 
 fn need(kind: &str, what: &str, text: String, jobs: Vec<JobId>) -> Need {
-    Need { kind: kind.to_owned(), what: what.to_owned(), text, jobs }
+    Need { kind: kind.to_owned(), what: what.to_owned(), text, jobs, agent: None }
 }
 
 #[cfg(test)]
@@ -90,15 +90,8 @@ mod tests {
             id: vc_protocol::id::AgentId(1),
             name: "ada".into(),
             state,
-            silent_ms: None,
-            address: String::new(),
-            rtt_us: None,
-            version: String::new(),
-            ffmpeg: String::new(),
-            devices: Vec::new(),
             unproven: unproven.iter().map(|text| (*text).to_owned()).collect(),
-            completed: 0,
-            failed: 0,
+            ..AgentView::default()
         }
     }
 

@@ -170,6 +170,7 @@ impl Loop {
             needs,
             recent,
             halted,
+            paused: None,
         })
     }
 
@@ -238,6 +239,7 @@ impl Loop {
             eta_s: self.meter.eta_s(live.cost_left, begun),
             output_free: self.painter.output_free,
             speed_minutes: self.meter.minutes(),
+            ..FarmTotals::default()
         }
     }
 
@@ -306,6 +308,7 @@ impl Loop {
                 .collect(),
             completed,
             failed,
+            ..AgentView::default()
         })
     }
 
@@ -318,8 +321,9 @@ impl Loop {
         let view = |device: &Device| DeviceView {
             id: device.id,
             name: device.name.clone(),
+            short: device.short_name(),
             slots: device.slots,
-            runs: Vec::new(),
+            ..DeviceView::default()
         };
         let mut devices: Vec<DeviceView> = seen.iter().map(view).collect();
         for held in live.iter().flat_map(|live| &live.devices) {
@@ -329,7 +333,7 @@ impl Loop {
                 None if runs.is_empty() => {}
                 None => {
                     let name = format!("device {}", held.id);
-                    devices.push(DeviceView { id: held.id, name, slots: 0, runs });
+                    devices.push(DeviceView { id: held.id, name, runs, ..DeviceView::default() });
                 }
             }
         }

@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot,
+    Acted, IDS_MAX, JobAction, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot, TokenWish,
 };
 
 use super::{SOCKET, adding, wire};
@@ -104,7 +104,7 @@ async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
             adding::add(&mut stream, &service.engine, request).await?;
             continue;
         }
-        let stopping = request == Request::Stop;
+        let stopping = matches!(request, Request::Stop(_));
         let response = answer(service, request).await;
         wire::send(&mut stream, &response).await?;
         if stopping {
@@ -144,7 +144,7 @@ async fn answer(service: &Service, request: Request) -> Response {
     let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
     match request {
         Request::Snapshot => snapshot(service).await,
-        Request::Jobs { filter, offset, limit } => {
+        Request::Jobs { filter, sort: _, offset, limit } => {
             let limit = (limit as usize).min(PAGE_ROWS_MAX);
             engine.page(filter, offset, limit).await.map_or_else(unavailable, Response::Page)
         }
@@ -156,14 +156,14 @@ async fn answer(service: &Service, request: Request) -> Response {
                 Err(error) => unavailable(error),
             }
         }
-        Request::Retry(selection) => act(engine, Action::Retry, selection).await,
-        Request::Cancel(selection) => act(engine, Action::Cancel, selection).await,
+        Request::Act { action: JobAction::Retry, jobs, .. } => act(engine, Action::Retry, jobs).await,
+        Request::Act { action: JobAction::Cancel, jobs, .. } => act(engine, Action::Cancel, jobs).await,
         Request::Why(id) => match engine.why(id).await {
             Ok(Some(why)) => Response::Why(why),
             Ok(None) => no_job(id),
             Err(error) => unavailable(error),
         },
-        Request::TokenCreate { uses, ttl_s } => {
+        Request::TokenCreate(TokenWish { uses, ttl_s, .. }) => {
             match (service.make_token)(uses, Duration::from_secs(ttl_s)) {
                 Ok(line) => Response::Token { line, ttl_s },
                 Err(reason) => refused(RefusalCode::Unavailable, reason),
@@ -173,10 +173,11 @@ async fn answer(service: &Service, request: Request) -> Response {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),
         },
-        Request::Stop => Response::Stopping,
-        Request::Add(_) | Request::Subscribe => {
+        Request::Stop(_) => Response::Stopping,
+        Request::Add(_) | Request::Subscribe | Request::FollowEvents(_) => {
             refused(RefusalCode::Usage, "this request makes a stream".to_owned())
         }
+        _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
     }
 }
 
@@ -196,8 +197,10 @@ async fn act_on_all(engine: &Handle, action: Action, filter: &Selection) -> Resu
         let is_last = ids.len() < IDS_MAX;
         let now = engine.act(action, ids).await?;
         acted.left = now.left;
+        acted.count += now.count;
         let did_nothing = now.done.is_empty();
         acted.done.extend(now.done);
+        acted.done.truncate(IDS_MAX);
         if is_last || did_nothing {
             return Ok(acted);
         }

@@ -62,6 +62,7 @@ mod tests {
             name: "CPU, 32 cores".into(),
             slots: 8,
             runs: (0..16).map(run).collect(),
+            ..DeviceView::default()
         };
         AgentView {
             id: AgentId(id),
@@ -76,6 +77,7 @@ mod tests {
             unproven: Vec::new(),
             completed: 1,
             failed: 1,
+            ..AgentView::default()
         }
     }
 
@@ -140,6 +142,11 @@ mod tests {
             seconds: 0.0,
             media_ms: 0,
             warnings: Vec::new(),
+            media: None,
+            wanted: String::new(),
+            next_encoders: Vec::new(),
+            phases: Vec::new(),
+            lease_ms: None,
             attempts: (0..10).map(attempt).collect(),
         };
         survives(Response::Detail(Box::new(detail))).await;

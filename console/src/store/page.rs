@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
+use vc_protocol::operator::filter::Test;
 use vc_protocol::operator::{JobFilter, JobRow, Page};
 
 use super::read::Reader;
@@ -53,7 +54,7 @@ impl Store {
     /// A page of jobs. With a text in the filter it may end early with `more` set and fewer rows, even none: asking
     /// again from where it ended goes on.
     pub fn page(&self, filter: &JobFilter, offset: u64, limit: usize) -> Result<Page, StoreError> {
-        if filter.text.is_empty() {
+        if needle(filter).is_empty() {
             self.page_by_state(filter, offset, limit)
         } else {
             self.search(filter, offset, limit)
@@ -63,7 +64,7 @@ impl Store {
     /// Every job that the filter finds, at most so many.
     pub fn select(&self, filter: &JobFilter, max: usize) -> Result<Vec<JobId>, StoreError> {
         let reader = self.reader()?;
-        let needle = filter.text.to_lowercase();
+        let needle = needle(filter);
         let mut ids = Vec::new();
         for state in states(filter) {
             for entry in reader.tables.index.range(state_range(state))? {
@@ -111,7 +112,7 @@ impl Store {
     fn search(&self, filter: &JobFilter, offset: u64, limit: usize) -> Result<Page, StoreError> {
         let reader = self.reader()?;
         let started = Instant::now();
-        let needle = filter.text.to_lowercase();
+        let needle = needle(filter);
         let list: Vec<JobState> = states(filter).collect();
         let (mut matches, mut after) = match self.cursors().before(filter, offset) {
             Some(cursor) => (cursor.matches, Some(cursor.at)),
@@ -193,8 +194,17 @@ fn contains(text: &str, needle: &str) -> bool {
     text.to_lowercase().contains(needle)
 }
 
+fn needle(filter: &JobFilter) -> String {
+    let texts = filter.terms.iter().filter_map(|term| match &term.test {
+        Test::Text(text) => Some(text.to_lowercase()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
 fn states(filter: &JobFilter) -> impl Iterator<Item = JobState> {
-    SHOWN.into_iter().filter(|state| filter.states.is_empty() || filter.states.contains(state))
+    let fits = filter.states();
+    SHOWN.into_iter().filter(move |state| fits.contains(state))
 }
 
 fn state_range(state: JobState) -> std::ops::Range<IndexKey> {
@@ -230,6 +240,6 @@ impl Sheet {
     }
 
     fn done(self, total: Option<u64>, more: bool) -> Page {
-        Page { rows: self.rows, total, more }
+        Page { rows: self.rows, total, more, scanned: None }
     }
 }

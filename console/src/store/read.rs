@@ -104,6 +104,11 @@ impl<'s> Reader<'s> {
             seconds: stored.record.result.as_ref().map_or(0.0, |r| r.wall_ms as f64 / 1000.0),
             media_ms: last.as_ref().map_or(0, |r| r.media_ms),
             warnings: last.map(|r| r.warnings).unwrap_or_default(),
+            media: None,
+            wanted: String::new(),
+            next_encoders: Vec::new(),
+            phases: Vec::new(),
+            lease_ms: None,
             attempts,
         }))
     }
@@ -133,7 +138,7 @@ impl<'s> Reader<'s> {
             let EventRow { at_ms, text, job } = EventRow::from_bytes(entry?.1.value())?;
             let spec = job.map(|id| self.spec(id)).transpose()?.flatten();
             let file = FilePath(spec.map(|spec| spec.source.file_name().to_vec()).unwrap_or_default());
-            events.push(EventView { at_ms, text, job, file });
+            events.push(EventView { at_ms, text, job, file, ..EventView::default() });
         }
         Ok(events)
     }

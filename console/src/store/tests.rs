@@ -92,7 +92,7 @@ impl Bench {
     }
 
     fn ids(&self, states: &[JobState], offset: u64, limit: usize) -> Vec<u64> {
-        let filter = JobFilter { states: states.to_vec(), text: String::new() };
+        let filter = JobFilter::of_states(states);
         let page = self.store.page(&filter, offset, limit).unwrap();
         page.rows.iter().map(|row| row.id.0).collect()
     }
@@ -225,7 +225,7 @@ fn a_text_finds_rows_and_goes_on_where_it_stopped() {
     bench.add(&bench.session(), &names);
     bench.set(20, JobState::Failed, 9);
     let find = |text: &str, offset, limit| {
-        let filter = JobFilter { states: Vec::new(), text: text.into() };
+        let filter = JobFilter { terms: vec![vc_protocol::operator::filter::Test::Text(text.into()).term()] };
         let page = bench.store.page(&filter, offset, limit).unwrap();
         (page.rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), page.more)
     };
@@ -380,7 +380,7 @@ fn check(store: &Store, model: &BTreeMap<u64, JobRecord>) -> Result<(), TestCase
         let mut expected: Vec<&JobRecord> = model.values().filter(|record| record.state == state).collect();
         expected.sort_by_key(|record| shape::index_key(record));
         let expected: Vec<JobId> = expected.into_iter().map(|record| record.id).collect();
-        let filter = JobFilter { states: vec![state], text: String::new() };
+        let filter = JobFilter::of_states(&[state]);
         for offset in 0..=expected.len() {
             let page = store.page(&filter, offset as u64, 3).unwrap();
             let rows: Vec<JobId> = page.rows.iter().map(|row| row.id).collect();

@@ -18,7 +18,6 @@ mod view;
 pub use app::run;
 pub use link::{Link, Reply, RequestTag};
 pub use look::{Color, Glyphs, Look};
-pub use state::filter::{FilterError, parse as parse_filter};
 
 /// What the dashboard is in front of: decides what leaving means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -140,11 +140,7 @@ fn confirm_lines(confirm: &Confirm, columns: usize, glyphs: Glyphs) -> Vec<Line>
     }
     match &confirm.target {
         Target::All { filter, .. } => {
-            let states: Vec<_> = filter.states.iter().map(|s| s.word()).collect();
-            let mut what = if states.is_empty() { "jobs of every state".into() } else { states.join(", ") };
-            if !filter.text.is_empty() {
-                what += &format!(" with {:?}", filter.text);
-            }
+            let what = if filter.is_all() { "every job".to_owned() } else { filter.to_string() };
             lines.push(Line::new(cut(&format!("All that the filter finds: {what}"), columns, glyphs)));
         }
         Target::Jobs(jobs) => {

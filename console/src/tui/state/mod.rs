@@ -3,7 +3,6 @@
 //! [`update`] is the only door; what it wants done comes back as [`Action`]s.
 
 pub(crate) mod detail;
-pub(crate) mod filter;
 pub(crate) mod jobs;
 mod on_key;
 mod on_reply;
@@ -15,11 +14,11 @@ use std::collections::BTreeMap;
 use ratatui::layout::Size;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{JobRow, Request, Snapshot};
+use vc_protocol::operator::filter::FilterError;
+use vc_protocol::operator::{JobRow, Request, Snapshot, Sort};
 use vc_protocol::path::FilePath;
 
 use self::detail::Detail;
-use self::filter::FilterError;
 use self::jobs::{Asked, Jobs, Marks};
 use self::overlay::{JobRef, Overlay, Target, Verb};
 use self::overview::{Node, Overview, Row};
@@ -374,7 +373,7 @@ fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     {
         let filter = state.jobs.filter.clone();
         let limit = vc_protocol::operator::PAGE_ROWS_MAX as u32;
-        let tag = state.send(Request::Jobs { filter, offset, limit }, out);
+        let tag = state.send(Request::Jobs { filter, sort: Sort::default(), offset, limit }, out);
         state.jobs.asked = Some(Asked { tag, offset, revision, at: now, open: true });
     }
     if let (Some(due), Some(detail)) = (state.detail_due(), &state.detail)

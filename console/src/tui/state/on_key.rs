@@ -2,12 +2,12 @@
 
 use tui_input::{Input, InputRequest};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{IDS_MAX, Request};
+use vc_protocol::operator::{IDS_MAX, JobAction, Request, filter};
 
 use super::detail::{Detail, Tab};
 use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
-use super::{Action, Millis, Prompt, Screen, State, filter};
+use super::{Action, Millis, Prompt, Screen, State};
 use crate::tui::keys::{self, Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
@@ -264,10 +264,11 @@ fn keep(mut jobs: Vec<JobRef>, fits: impl Fn(&JobRef) -> bool) -> Vec<JobRef> {
 }
 
 fn act(state: &mut State, verb: Verb, target: &Target, out: &mut Vec<Action>) {
-    let request = match verb {
-        Verb::Cancel => Request::Cancel(target.selection()),
-        Verb::Retry => Request::Retry(target.selection()),
+    let action = match verb {
+        Verb::Cancel => JobAction::Cancel,
+        Verb::Retry => JobAction::Retry,
     };
+    let request = Request::Act { action, jobs: target.selection(), expect: None };
     let tag = state.send(request, out);
     state.acting.insert(tag, verb);
     if state.detail.is_none() {

@@ -95,10 +95,10 @@ fn refusal(response: Response) -> String {
 
 /// What was done, and how to undo it.
 fn acted_words(verb: Verb, acted: &Acted) -> String {
-    let jobs = |n: usize| if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
+    let jobs = |n: u64| if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
     let mut words = match verb {
-        Verb::Cancel => format!("{} cancelled; r puts back", jobs(acted.done.len())),
-        Verb::Retry => format!("{} back to pending; x cancels", jobs(acted.done.len())),
+        Verb::Cancel => format!("{} cancelled; r puts back", jobs(acted.count)),
+        Verb::Retry => format!("{} back to pending; x cancels", jobs(acted.count)),
     };
     if let Some((id, why)) = acted.left.first() {
         words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());

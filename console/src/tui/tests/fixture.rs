@@ -53,10 +53,18 @@ pub(crate) fn agent(id: u32, name: &str, state: AgentState, slots: u16, runs: Ve
         rtt_us: Some(430),
         version: "0.1.0".into(),
         ffmpeg: "ffmpeg version 7.1".into(),
-        devices: vec![DeviceView { id: DeviceId(0), name: "cpu 16 cores".into(), slots, runs }],
+        devices: vec![DeviceView {
+            id: DeviceId(0),
+            name: "cpu 16 cores".into(),
+            short: "cpu".into(),
+            slots,
+            runs,
+            ..DeviceView::default()
+        }],
         unproven: vec![],
         completed: 20_000,
         failed: 3,
+        ..AgentView::default()
     }
 }
 
@@ -66,11 +74,18 @@ fn need(kind: &str, what: &str, text: &str, jobs: &[u64]) -> Need {
         what: what.into(),
         text: text.into(),
         jobs: jobs.iter().map(|id| JobId(*id)).collect(),
+        agent: None,
     }
 }
 
 fn event(seconds_ago: i64, job: Option<u64>, file: &str, text: &str) -> EventView {
-    EventView { at_ms: NOON - seconds_ago * 1000, text: text.into(), job: job.map(JobId), file: file.into() }
+    EventView {
+        at_ms: NOON - seconds_ago * 1000,
+        text: text.into(),
+        job: job.map(JobId),
+        file: file.into(),
+        ..EventView::default()
+    }
 }
 
 pub(crate) fn empty() -> Snapshot {
@@ -112,6 +127,7 @@ pub(crate) fn busy() -> Snapshot {
             eta_s: Some(34_800),
             output_free: Some(2_100_000_000_000),
             speed_minutes: waves.collect(),
+            ..FarmTotals::default()
         },
         agents: vec![agent(1, "ada", AgentState::Ok, 3, ada), agent(2, "bolt", AgentState::Ok, 4, bolt)],
         needs: vec![],
@@ -211,7 +227,7 @@ pub(crate) fn page() -> Page {
     let cancelled = row(41931, JobState::Cancelled, "a.mp4");
     let skipped = JobRow { cause: "already h264".into(), ..row(41932, JobState::Skipped, "b.mp4") };
     let rows = vec![retry, failed, unsure, running, held, old, cancelled, skipped];
-    Page { total: Some(rows.len() as u64), rows, more: false }
+    Page { total: Some(rows.len() as u64), rows, more: false, scanned: None }
 }
 
 pub(crate) fn detail(state: JobState) -> JobDetail {
@@ -263,6 +279,11 @@ pub(crate) fn detail(state: JobState) -> JobDetail {
         media_ms: 3_011_000,
         warnings: vec!["3 subtitle streams of kind PGS cannot be kept in mp4".into()],
         attempts: vec![newest, first],
+        media: None,
+        wanted: String::new(),
+        next_encoders: vec![],
+        phases: vec![],
+        lease_ms: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{Acted, JobFilter, Page, Request, Response, Selection};
+use vc_protocol::operator::{Acted, JobAction, JobFilter, Page, Request, Response, Selection};
 
 use super::fixture::{self, Board, NARROW, broken, busy, empty};
 use crate::tui::keys::Key;
@@ -13,6 +13,10 @@ use crate::tui::state::overlay::{Overlay, Target};
 use crate::tui::state::overview::Node;
 use crate::tui::state::{Action, Msg, Screen, update};
 use crate::tui::{Leave, Mode};
+
+fn act(action: JobAction, jobs: Selection) -> Request {
+    Request::Act { action, jobs, expect: None }
+}
 
 fn board() -> Board {
     Board::new(NARROW, Glyphs::Ascii, busy())
@@ -45,7 +49,7 @@ fn a_cancel_asks_and_takes_yes_only_after_a_moment() {
     assert!(board.asked.is_empty(), "y came too early");
     assert!(board.state.overlay.is_some());
     board.wait(300).keys("y");
-    assert_eq!(requests(&mut board), [Request::Cancel(ids(&[41902]))]);
+    assert_eq!(requests(&mut board), [act(JobAction::Cancel, ids(&[41902]))]);
     assert_eq!(board.state.overlay, None);
 }
 
@@ -78,7 +82,7 @@ fn the_ids_are_fixed_when_the_question_opens() {
     later.agents[0].devices[0].runs.remove(0);
     board.tell(Reply::Snapshot(Box::new(later)));
     board.wait(400).keys("y");
-    assert_eq!(requests(&mut board), [Request::Cancel(ids(&[41902]))]);
+    assert_eq!(requests(&mut board), [act(JobAction::Cancel, ids(&[41902]))]);
 }
 
 #[test]
@@ -90,7 +94,7 @@ fn marks_are_what_commands_are_for() {
     // The failed one that is marked too cannot be cancelled and is left out.
     assert_eq!(jobs.iter().map(|j| j.id.0).collect::<Vec<_>>(), [41902]);
     board.keys("\x1br");
-    assert_eq!(requests(&mut board), [Request::Retry(ids(&[41877]))]);
+    assert_eq!(requests(&mut board), [act(JobAction::Retry, ids(&[41877]))]);
     assert_eq!(board.state.jobs.marks.count(), 0, "a command takes the marks with it");
 }
 
@@ -98,20 +102,22 @@ fn marks_are_what_commands_are_for() {
 fn a_retry_of_up_to_a_hundred_is_not_asked_about() {
     let mut board = board();
     board.keys("2jr");
-    assert_eq!(requests(&mut board), [Request::Retry(ids(&[41877]))]);
+    assert_eq!(requests(&mut board), [act(JobAction::Retry, ids(&[41877]))]);
     let rows = (1..=101).map(|id| fixture::row(id, JobState::Failed, "a.mkv")).collect();
-    board.page = Page { rows, total: Some(101), more: false };
+    board.page = Page { rows, total: Some(101), more: false, scanned: None };
     board.keys("/a\n*r");
     assert!(requests(&mut board).is_empty());
     board.wait(400).keys("y");
-    assert!(matches!(&requests(&mut board)[..], [Request::Retry(Selection::Ids(ids))] if ids.len() == 101));
+    assert!(
+        matches!(&requests(&mut board)[..], [Request::Act { jobs: Selection::Ids(ids), .. }] if ids.len() == 101)
+    );
 }
 
 #[test]
 fn all_of_a_filter_is_asked_again_when_its_count_changed() {
     let mut board = board();
     let rows: Vec<_> = (1..=200).map(|id| fixture::row(id, JobState::Pending, "a.mkv")).collect();
-    board.page = Page { rows, total: Some(18_208), more: true };
+    board.page = Page { rows, total: Some(18_208), more: true, scanned: None };
     board.keys("/state:pending\n*x").wait(400);
     board.page.total = Some(18_300);
     let mut later = busy();
@@ -121,8 +127,8 @@ fn all_of_a_filter_is_asked_again_when_its_count_changed() {
     board.keys("y");
     assert!(requests(&mut board).is_empty(), "the count changed");
     board.wait(400).keys("y");
-    let filter = JobFilter { states: vec![JobState::Pending], text: String::new() };
-    assert_eq!(requests(&mut board), [Request::Cancel(Selection::Filter(filter))]);
+    let filter = JobFilter::of_states(&[JobState::Pending]);
+    assert_eq!(requests(&mut board), [act(JobAction::Cancel, Selection::Filter(filter))]);
 }
 
 #[test]
@@ -140,7 +146,7 @@ fn no_single_key_destroys_work() {
                     let harmless = matches!(
                         action,
                         Action::Repaint
-                            | Action::Send(_, Request::Retry(_) | Request::Why(_))
+                            | Action::Send(_, Request::Act { .. } | Request::Why(_))
                             | Action::Leave(Leave::Detached)
                     );
                     assert!(harmless, "{key:?} after {place:?}: {action:?}");
@@ -226,7 +232,7 @@ fn text_fields_take_all_keys_and_a_bad_filter_stays_open() {
     board.message(Msg::Paste("fai\x1bled\n".into()));
     board.keys("\n");
     assert!(board.state.prompt.is_none());
-    let filter = JobFilter { states: vec![JobState::Failed], text: "qx".into() };
+    let filter = vc_protocol::operator::filter::parse("state:failed qx").unwrap();
     assert_eq!(board.state.jobs.filter, filter);
 }
 
@@ -260,7 +266,7 @@ fn what_was_done_is_said_and_goes_away() {
     let mut board = board();
     board.keys("2jr");
     let Some(Action::Send(tag, _)) = board.asked.pop() else { panic!("asks") };
-    let acted = Acted { done: vec![JobId(41877)], left: vec![(JobId(3), "it runs".into())] };
+    let acted = Acted { done: vec![JobId(41877)], count: 1, left: vec![(JobId(3), "it runs".into())] };
     board.tell(Reply::Response(tag, Response::Acted(acted)));
     let said = board.state.notice.as_ref().map(|n| n.text.clone()).unwrap_or_default();
     assert_eq!(said, "1 job back to pending; x cancels; 1 left alone, #3: it runs");
@@ -289,7 +295,7 @@ fn settle(board: &mut Board, rows: u64, cut: u64, actions: Vec<Action>) -> usize
         assert!(asked < 10, "asks for ever");
         let end = (offset + cut).min(rows);
         let found = (offset..end).map(|id| fixture::row(id, JobState::Pending, "a.mkv")).collect();
-        let page = Page { rows: found, total: Some(rows), more: end < rows };
+        let page = Page { rows: found, total: Some(rows), more: end < rows, scanned: None };
         let reply = Reply::Response(tag, Response::Page(page));
         open.extend(update(&mut board.state, board.now, Msg::Reply(reply)));
     }
@@ -329,7 +335,12 @@ proptest! {
 fn a_late_page_is_dropped() {
     let mut board = board();
     board.keys("2");
-    let stale = Page { rows: vec![fixture::row(9, JobState::Failed, "x")], total: Some(1), more: false };
+    let stale = Page {
+        rows: vec![fixture::row(9, JobState::Failed, "x")],
+        total: Some(1),
+        more: false,
+        scanned: None,
+    };
     board.tell(Reply::Response(RequestTag(0), Response::Page(stale)));
     assert_eq!(board.state.jobs.count(), 8);
 }

@@ -67,7 +67,7 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
         row
     });
     let total = (seed & 4 == 0).then_some(n % 1000);
-    board.page = Page { rows: rows.collect(), total, more: seed & 8 == 0 };
+    board.page = Page { rows: rows.collect(), total, more: seed & 8 == 0, scanned: None };
     board.detail.source = FilePath(names[0].clone());
     board.detail.media_ms = n;
     board.detail.seconds = f64::from(real);

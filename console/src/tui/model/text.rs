@@ -193,6 +193,18 @@ pub(crate) fn wrap(text: &str, columns: usize, indent: usize, glyphs: Glyphs) ->
     }
 }
 
+/// ` one  two  three`: as many of the parts as fit, in their order.
+pub(crate) fn joined(parts: &[String], columns: usize) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let gap = if text.is_empty() { " " } else { "  " };
+        if width(&text) + gap.len() + width(part) <= columns {
+            text = text + gap + part;
+        }
+    }
+    text
+}
+
 /// The title line of a section: `-- left ------ right --`.
 pub(crate) fn section(left: &str, right: &str, columns: usize, glyphs: Glyphs) -> Line {
     let dash = rule(glyphs);

@@ -24,7 +24,7 @@ const ADVICE_ROWS: usize = 3;
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
-    let groups = &state.groups;
+    let groups = &state.failures;
     let mut lines = vec![title(state, columns)];
     if groups.rows().is_empty() {
         let text = match (&groups.refused, &groups.data) {
@@ -58,7 +58,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
 /// `4 Failures: 3 failed, 4 to retry, 212 recovered (24 h)`
 fn title(state: &State, columns: usize) -> Line {
     let glyphs = state.look.glyphs;
-    let Some(data) = &state.groups.data else { return section("4 Failures", "", columns, glyphs) };
+    let Some(data) = &state.failures.data else { return section("4 Failures", "", columns, glyphs) };
     let text = format!(
         "4 Failures: {} failed, {} to retry, {} recovered (24 h)",
         words::count(data.open),

@@ -10,8 +10,7 @@ use super::super::state::overview::{Node, Row};
 use super::super::state::{Millis, State};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, cut_name, rule, section, width};
-use super::{busy_slots, chart, state_role, words};
-use crate::tui::Mode;
+use super::{busy_slots, chart, first, state_role, words};
 
 /// From this width on the chart stands beside the counts.
 const WIDE: usize = 110;
@@ -245,7 +244,7 @@ fn tree(state: &State, snapshot: &Snapshot, columns: usize, room: usize, now: Mi
     let mut lines = vec![section("Agents > devices > slots", hint, columns, glyphs)];
     let rows = state.overview.rows(snapshot);
     if rows.is_empty() {
-        lines.extend(first_steps(state).into_iter().take(room + 1));
+        lines.extend(first::steps(state, columns, now).into_iter().take(room + 1));
         return lines;
     }
     let widths = widths(&COLUMNS, columns.saturating_sub(2));
@@ -381,7 +380,7 @@ pub(super) fn phase_word(phase: Phase) -> (&'static str, Role) {
 }
 
 /// `[######----] 64%`
-fn progress_cell(progress: &Progress, columns: usize, role: Role, glyphs: Glyphs) -> Line {
+pub(super) fn progress_cell(progress: &Progress, columns: usize, role: Role, glyphs: Glyphs) -> Line {
     if progress.phase == Phase::Waiting {
         return Line::default();
     }
@@ -400,19 +399,4 @@ fn need_line(need: &Need, columns: usize, glyphs: Glyphs) -> Line {
     line.push(Role::Plain, cut(&need.text, room, glyphs));
     line.pad_to(columns.saturating_sub(width(&ids) + 1)).push(Role::Plain, ids);
     line
-}
-
-/// What a new farm shows in place of an empty tree.
-fn first_steps(state: &State) -> Vec<Line> {
-    let steps: &[&str] = match state.mode {
-        Mode::Convert => &["", "  Starting the agent of this machine."],
-        Mode::Attach => &[
-            "",
-            "  No agents yet. Three steps:",
-            "  1  here:                `vc-console token create`    prints a line to paste",
-            "  2  on each other box:   `vc-agent join LINE`         then `vc-agent run`",
-            "  3  here:                `vc-console add ~/Videos --out ~/converted`",
-        ],
-    };
-    steps.iter().map(|step| Line::new(*step)).collect()
 }

@@ -19,6 +19,8 @@ pub(crate) enum Role {
     Busy,
     /// Neither good nor bad: held, unsure, draining.
     Odd,
+    /// What was searched for.
+    Found,
 }
 
 /// A line of spans.
@@ -207,12 +209,27 @@ pub(crate) fn joined(parts: &[String], columns: usize) -> String {
 
 /// The title line of a section: `-- left ------ right --`.
 pub(crate) fn section(left: &str, right: &str, columns: usize, glyphs: Glyphs) -> Line {
+    section_with(left, (Role::Plain, right), columns, glyphs)
+}
+
+/// The same with a meaning on its right.
+pub(crate) fn section_with(
+    left: &str,
+    (role, right): (Role, &str),
+    columns: usize,
+    glyphs: Glyphs,
+) -> Line {
     let dash = rule(glyphs);
-    let end = if right.is_empty() { dash.repeat(2) } else { format!(" {right} {}", dash.repeat(2)) };
     let mut line = Line::new(dash.repeat(2));
     line.push(Role::Strong, format!(" {left} "));
-    let fill = columns.saturating_sub(line.width() + width(&end));
-    line.push(Role::Plain, dash.repeat(fill) + &end);
+    // A title that does not fit beside its left half is cut, not written over it.
+    let right = cut(right, columns.saturating_sub(line.width() + 5), glyphs);
+    let end = if right.is_empty() { 2 } else { width(&right) + 4 };
+    line.push(Role::Plain, dash.repeat(columns.saturating_sub(line.width() + end)));
+    if !right.is_empty() {
+        line.push(role, format!(" {right} "));
+    }
+    line.push(Role::Plain, dash.repeat(2));
     line.fit(columns);
     line
 }

@@ -56,6 +56,36 @@ pub(crate) fn length(seconds: u64) -> String {
     }
 }
 
+/// `4 d`, `30 h`, `12 min`: as much as a guess is worth.
+pub(crate) fn roughly(seconds: u64) -> String {
+    match seconds {
+        s if s >= 2 * 86_400 => format!("{} d", s / 86_400),
+        s if s >= 2 * 3600 => format!("{} h", s / 3600),
+        s => format!("{} min", s / 60),
+    }
+}
+
+/// `8-12h`, `45-70m`, `20-50s`: least rounded down, most rounded up.
+pub(crate) fn range((least, most): (u64, u64)) -> String {
+    let (unit, word) = match most {
+        s if s >= 2 * 86_400 => (86_400, "d"),
+        s if s >= 2 * 3600 => (3600, "h"),
+        s if s >= 120 => (60, "m"),
+        _ => (1, "s"),
+    };
+    let (low, high) = (least / unit, most.div_ceil(unit));
+    if low == high { format!("{high}{word}") } else { format!("{low}-{high}{word}") }
+}
+
+/// `412`, `412k`, `1.0M`
+pub(crate) fn count_tight(n: u64) -> String {
+    match n {
+        n if n < 10_000 => count(n),
+        n if n < 1_000_000 => format!("{}k", n / 1000),
+        n => format!("{}.{}M", count(n / 1_000_000), n / 100_000 % 10),
+    }
+}
+
 const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /// Three digits and the unit's place.
@@ -170,6 +200,16 @@ mod tests {
         check(round_trip(430), "0.4 ms");
         check(round_trip(99_949), "99.9 ms");
         check(round_trip(1_400_000), "1,400 ms");
+        check(roughly(4 * 86_400 + 5), "4 d");
+        check(roughly(90_000), "25 h");
+        check(roughly(3700), "61 min");
+        check(range((29_400, 43_500)), "8-13h");
+        check(range((2700, 4200)), "45-70m");
+        check(range((30, 30)), "30s");
+        check(range((0, 400_000)), "0-5d");
+        check(count_tight(412_345), "412k");
+        check(count_tight(1_040_000), "1.0M");
+        check(count_tight(9999), "9,999");
         check(some(1, "file"), "1 file");
         check(some(1200, "job"), "1,200 jobs");
     }

@@ -1,9 +1,19 @@
-//! The list of agents: its order, and the cursor that follows its agent.
+//! The Agents screen: the order of its rows, the cursor that follows its agent, and what its keys do.
+//!
+//! An opened agent lies over it and is `agent`'s; what both have in common is told apart here.
 
 use std::cmp::Ordering;
 
-use vc_protocol::id::AgentId;
-use vc_protocol::operator::{AgentState, AgentView, RunView, Snapshot};
+use vc_protocol::id::{AgentId, DeviceId, JobId};
+use vc_protocol::operator::{AgentState, AgentView, Response, RunView, Snapshot};
+
+use super::agent::{self, AgentRow};
+use super::{Action, Millis, State, shift};
+use crate::tui::keys::Command;
+use crate::tui::link::RequestTag;
+
+/// A row moves only when nothing was pressed for so long, so that none slips from under the finger.
+const CALM_MS: Millis = 1500;
 
 /// What the list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,6 +110,8 @@ pub(crate) struct Agents {
     pub(crate) at: usize,
     /// The order in which they stand.
     order: Vec<AgentId>,
+    /// When the cursor was moved last.
+    moved: Millis,
 }
 
 impl Agents {
@@ -112,6 +124,13 @@ impl Agents {
     pub(crate) fn move_to(&mut self, at: usize) {
         self.at = at.min(self.order.len().saturating_sub(1));
         self.selected = self.order.get(self.at).copied();
+    }
+
+    /// Puts the cursor on an agent.
+    pub(super) fn select(&mut self, id: AgentId) {
+        if let Some(at) = self.order.iter().position(|known| *known == id) {
+            self.move_to(at);
+        }
     }
 
     /// Sorts by another column.
@@ -139,6 +158,110 @@ impl Agents {
         }
         let found = self.selected.and_then(|id| self.order.iter().position(|known| *known == id));
         self.move_to(found.unwrap_or(self.at));
+    }
+}
+
+/// Carries out what is this screen's own; false hands the command on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) -> bool {
+    if state.agent.is_some() {
+        return agent::run(state, now, command, out);
+    }
+    let Some(snapshot) = &state.snapshot else { return false };
+    let list = &mut state.agents;
+    list.moved = now;
+    match command {
+        Command::SortBefore => list.sort_by(snapshot, list.sort.step(-1), list.reversed),
+        Command::SortNext => list.sort_by(snapshot, list.sort.step(1), list.reversed),
+        Command::Invert => list.sort_by(snapshot, list.sort, !list.reversed),
+        Command::Open => {
+            if let Some(id) = list.selected {
+                agent::open(state, id, None);
+            }
+        }
+        Command::Log => {
+            if let Some(id) = list.selected {
+                agent::open(state, id, None);
+                agent::show_log(state);
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Why a command does nothing here now; none if it works or is not this screen's.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
+    if state.agent.is_some() {
+        return agent::refusal(state, command);
+    }
+    let selected = || selected(state).is_some();
+    match command {
+        Command::Open | Command::Log => (!selected()).then_some("no agent is selected"),
+        Command::Drain => (!selected()).then_some("no agent is selected"),
+        Command::ReleaseDevice | Command::SelfTest => Some("open the agent and choose a device first"),
+        _ => None,
+    }
+}
+
+/// Moves the cursor by rows.
+pub(super) fn scroll(state: &mut State, by: i64) {
+    if state.agent.is_some() {
+        return agent::scroll(state, by);
+    }
+    let list = &mut state.agents;
+    list.move_to(shift(list.at, by, usize::MAX));
+}
+
+/// After a new snapshot.
+pub(super) fn hear(state: &mut State, now: Millis) {
+    let Some(snapshot) = &state.snapshot else { return };
+    let calm = now >= state.agents.moved + CALM_MS || state.agents.order.is_empty();
+    state.agents.follow(snapshot, calm);
+    if let Some(open) = &mut state.agent {
+        open.hear(snapshot);
+    }
+}
+
+/// Asks for what is in sight and missing or old.
+pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    agent::fetch(state, now, out);
+}
+
+/// When [`fetch`] may want something by time alone.
+pub(super) fn due(state: &State, _now: Millis) -> Option<Millis> {
+    state.agent.as_ref()?.due(state.heard)
+}
+
+/// Takes the answer to a question of this screen; gives back what is not for it.
+pub(super) fn answer(
+    state: &mut State,
+    _now: Millis,
+    tag: RequestTag,
+    response: Response,
+) -> Option<Response> {
+    agent::answer(state, tag, response)
+}
+
+/// The agent under the cursor or open.
+pub(super) fn selected(state: &State) -> Option<AgentId> {
+    state.agent.as_ref().map_or(state.agents.selected, |open| Some(open.id))
+}
+
+/// The device under the cursor of an opened agent.
+pub(super) fn selected_device(state: &State) -> Option<DeviceId> {
+    match state.agent.as_ref()?.selected? {
+        AgentRow::Device(id) => Some(id),
+        AgentRow::Job(_) => None,
+    }
+}
+
+/// The job under the cursor of an opened agent.
+pub(super) fn selected_job(state: &State) -> Option<JobId> {
+    match state.agent.as_ref().filter(|open| open.log.is_none())?.selected? {
+        AgentRow::Job(id) => Some(id),
+        AgentRow::Device(_) => None,
     }
 }
 

@@ -1,10 +1,12 @@
-//! What happened: the events held here, newest first, without a gap, and the cursor that follows its event.
-//!
-//! Knows which events it wants; sending the question is `update`'s.
+//! The Events screen: the events held here, newest first and without a gap, the cursor that follows its event, and
+//! what its keys do.
 
-use vc_protocol::operator::EventView;
+use vc_protocol::id::JobId;
+use vc_protocol::operator::{EventView, Request, Response};
 
-use super::Millis;
+use super::detail::{Detail, Tab};
+use super::{Action, Millis, State, agent, on_reply, shift};
+use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
 
 /// Events asked for at once.
@@ -182,6 +184,100 @@ impl Events {
 fn words(event: &EventView) -> String {
     let job = event.job.map(|id| format!("#{id}")).unwrap_or_default();
     format!("{} {} {} {job} {}", event.text, event.who, event.agent, event.file.shown()).to_lowercase()
+}
+
+/// Carries out what is this screen's own; false hands the command on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut Vec<Action>) -> bool {
+    match command {
+        Command::Open => open(state),
+        Command::Log => {
+            if let Some(job) = selected_job(state) {
+                state.detail = Some(Detail::new(job, Tab::Log));
+            }
+        }
+        Command::Back if !state.events.filter.is_empty() => state.events.set_filter(String::new()),
+        _ => return false,
+    }
+    true
+}
+
+/// Opens what the event under the cursor is about: its job, else its agent.
+fn open(state: &mut State) {
+    if let Some(job) = selected_job(state) {
+        state.detail = Some(Detail::new(job, Tab::Summary));
+    } else if let Some(id) = selected_agent(state) {
+        agent::open(state, id, None);
+    }
+}
+
+/// Why a command does nothing here now; none if it works or is not this screen's.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
+    match command {
+        Command::Open if selected_job(state).is_none() && selected_agent(state).is_none() => {
+            Some("nothing to open here: it is about no job and no agent")
+        }
+        Command::Log if selected_job(state).is_none() => Some("it is about no job"),
+        _ => None,
+    }
+}
+
+/// Moves the cursor by rows.
+pub(super) fn scroll(state: &mut State, by: i64) {
+    let at = shift(state.events.at, by, usize::MAX);
+    state.events.move_to(at);
+}
+
+/// After a new snapshot.
+pub(super) fn hear(state: &mut State) {
+    if let Some(snapshot) = &state.snapshot {
+        state.events.hear(&snapshot.recent);
+    }
+}
+
+/// Asks for what is in sight and missing or old.
+pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    let Some(wanted) = state.events.wanted(usize::from(state.size.height), now) else { return };
+    let before = match wanted {
+        Wanted::Newest => None,
+        Wanted::Before(no) => Some(no),
+    };
+    let tag = state.send(Request::Events { before, job: None, limit: PAGE }, out);
+    state.events.ask(Asked { tag, wanted }, now);
+}
+
+/// When [`fetch`] may want something by time alone.
+pub(super) fn due(state: &State, _now: Millis) -> Option<Millis> {
+    state.events.due()
+}
+
+/// Takes the answer to a question of this screen; gives back what is not for it.
+pub(super) fn answer(
+    state: &mut State,
+    _now: Millis,
+    tag: RequestTag,
+    response: Response,
+) -> Option<Response> {
+    let Some(asked) = state.events.asked.take_if(|asked| asked.tag == tag) else { return Some(response) };
+    if let Response::Events(page) = response {
+        state.events.take(asked.wanted, page);
+    } else {
+        state.events.refused = Some(on_reply::refusal(response));
+    }
+    state.dirty = true;
+    None
+}
+
+/// The job that the event under the cursor is about.
+pub(super) fn selected_job(state: &State) -> Option<JobId> {
+    state.events.row()?.job
+}
+
+/// The agent that it is about, if it is still known by that name.
+fn selected_agent(state: &State) -> Option<vc_protocol::id::AgentId> {
+    let name = &state.events.row()?.agent;
+    state.snapshot.as_ref()?.agents.iter().find(|agent| agent.name == *name).map(|agent| agent.id)
 }
 
 #[cfg(test)]

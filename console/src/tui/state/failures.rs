@@ -1,11 +1,13 @@
-//! Failures by cause: what the server last said, and the cursor that follows its group.
+//! The Failures screen: what the server last said of each cause, the cursor that follows its group, and what its
+//! keys do.
 
-use vc_protocol::operator::filter::{Kind, Test};
-use vc_protocol::operator::{FailureGroup, Failures, JobFilter};
 use vc_protocol::job::JobState;
+use vc_protocol::operator::filter::{Kind, Test};
+use vc_protocol::operator::{self, FailureGroup, JobFilter, PAGE_ROWS_MAX, Page, Request, Response, Sort};
 
-use super::Millis;
-use super::overlay::Verb;
+use super::overlay::{Target, Verb};
+use super::{Action, Millis, Screen, State, on_key, on_reply, row_ref, shift};
+use crate::tui::keys::{Command, Place};
 use crate::tui::link::RequestTag;
 
 /// Least time between two questions while the table of jobs changes.
@@ -21,8 +23,8 @@ pub(crate) struct OnGroup {
 
 /// The groups.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Groups {
-    pub(crate) data: Option<Failures>,
+pub(crate) struct Failures {
+    pub(crate) data: Option<operator::Failures>,
     pub(crate) refused: Option<String>,
     /// The cause under the cursor, which it follows.
     pub(crate) selected: Option<String>,
@@ -34,7 +36,7 @@ pub(crate) struct Groups {
     pub(crate) on_group: Option<OnGroup>,
 }
 
-impl Groups {
+impl Failures {
     pub(crate) fn rows(&self) -> &[FailureGroup] {
         self.data.as_ref().map_or(&[], |data| &data.groups)
     }
@@ -48,7 +50,7 @@ impl Groups {
         self.selected = self.row().map(|group| group.cause.clone());
     }
 
-    /// Puts the cursor on a group, now or when it comes.
+    /// Puts the cursor on the group of that cause, as it is told or as a job told it; now or when it comes.
     pub(crate) fn select(&mut self, cause: String) {
         self.selected = Some(cause);
         self.follow();
@@ -56,7 +58,8 @@ impl Groups {
 
     fn follow(&mut self) {
         let selected = self.selected.clone();
-        let found = selected.as_ref().and_then(|cause| self.rows().iter().position(|g| g.cause == *cause));
+        let is = |group: &FailureGroup, cause: &str| group.cause == cause || group.example == cause;
+        let found = selected.as_ref().and_then(|cause| self.rows().iter().position(|g| is(g, cause)));
         match (found, &self.data) {
             // Nothing came yet: what was chosen may still come.
             (None, None) => {}
@@ -64,7 +67,7 @@ impl Groups {
         }
     }
 
-    pub(crate) fn take(&mut self, data: Failures) {
+    pub(crate) fn take(&mut self, data: operator::Failures) {
         (self.data, self.refused) = (Some(data), None);
         self.follow();
     }
@@ -95,6 +98,117 @@ pub(crate) const OPEN: [Kind; 3] = [Kind::State(JobState::Failed), Kind::State(J
 /// Those that have not ended: what giving up ends.
 pub(crate) const WAITING: [Kind; 2] = [Kind::State(JobState::Held), Kind::Retry];
 
+/// Carries out what is this screen's own; false hands the command on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn run(state: &mut State, _now: Millis, command: Command, out: &mut Vec<Action>) -> bool {
+    let Some(group) = state.failures.row() else { return false };
+    let cause = group.cause.clone();
+    match command {
+        Command::Open => {
+            let filter = jobs_of(&cause, &OPEN);
+            state.jobs.set_filter(filter.to_string(), filter);
+            state.screen = Screen::Jobs;
+        }
+        Command::RetryGroup => look_up(state, Verb::Retry, jobs_of(&cause, &OPEN), out),
+        Command::CancelGroup => look_up(state, Verb::Cancel, jobs_of(&cause, &WAITING), out),
+        _ => return false,
+    }
+    true
+}
+
+/// Asks which jobs a group has now, so that the question names them and is about no others.
+fn look_up(state: &mut State, verb: Verb, filter: JobFilter, out: &mut Vec<Action>) {
+    let limit = u32::try_from(PAGE_ROWS_MAX).unwrap_or(u32::MAX);
+    let request = Request::Jobs { filter: filter.clone(), sort: Sort::default(), offset: 0, limit };
+    let tag = state.send(request, out);
+    state.failures.on_group = Some(OnGroup { tag, verb, filter });
+}
+
+/// The jobs of a group came: what was asked for goes on.
+fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut Vec<Action>) {
+    let target = match page.total {
+        _ if page.rows.is_empty() => return state.say(now, "no job of this cause waits any more"),
+        Some(count) if page.more => Target::All { filter: on.filter, count },
+        None if page.more => return state.say(now, "these are too many to count: enter, then mark them there"),
+        Some(_) | None => Target::Jobs(page.rows.iter().map(row_ref).collect()),
+    };
+    // Whoever went on to something else does not want to be asked any more.
+    if state.place() == Place::Failures && state.prompt.is_none() {
+        on_key::ask_about(state, now, on.verb, target, out);
+        state.unseen = state.overlay.is_some();
+    }
+}
+
+/// Why a command does nothing here now; none if it works or is not this screen's.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
+    let group = state.failures.row();
+    match command {
+        Command::Open if group.is_none() => Some("no cause is selected"),
+        Command::RetryGroup if group.is_none_or(|group| group.open + group.retry == 0) => {
+            Some("nothing to retry here: all jobs of this cause went on")
+        }
+        Command::CancelGroup if group.is_none_or(|group| group.open + group.retry == 0) => {
+            Some("nothing to give up here: all jobs of this cause went on")
+        }
+        _ => None,
+    }
+}
+
+/// Moves the cursor by rows.
+pub(super) fn scroll(state: &mut State, by: i64) {
+    let at = shift(state.failures.at, by, usize::MAX);
+    state.failures.move_to(at);
+}
+
+/// Asks for what is in sight and missing or old.
+pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    let revision = state.revision();
+    if state.failures.due(revision).is_some_and(|due| due <= now) {
+        let tag = state.send(Request::Failures, out);
+        let failures = &mut state.failures;
+        (failures.asked, failures.asked_at, failures.revision) = (Some(tag), now, revision);
+    }
+}
+
+/// When [`fetch`] may want something by time alone.
+pub(super) fn due(state: &State, _now: Millis) -> Option<Millis> {
+    state.failures.due(state.revision())
+}
+
+/// Takes the answer to a question of this screen; gives back what is not for it.
+pub(super) fn answer(
+    state: &mut State,
+    now: Millis,
+    tag: RequestTag,
+    response: Response,
+    out: &mut Vec<Action>,
+) -> Option<Response> {
+    if state.failures.asked == Some(tag) {
+        state.failures.asked = None;
+        if let Response::Failures(data) = response {
+            state.failures.take(data);
+        } else {
+            state.failures.refused = Some(on_reply::refusal(response));
+        }
+    } else if let Some(on) = state.failures.on_group.take_if(|on| on.tag == tag) {
+        if let Response::Page(page) = response {
+            looked_up(state, now, on, page, out);
+        } else {
+            state.say(now, on_reply::refusal(response));
+        }
+    } else {
+        return Some(response);
+    }
+    state.dirty = true;
+    None
+}
+
+/// The group under the cursor.
+pub(super) fn selected(state: &State) -> Option<FailureGroup> {
+    state.failures.row().cloned()
+}
+
 #[cfg(test)]
 mod tests {
     use vc_protocol::operator::filter::parse;
@@ -117,13 +231,13 @@ mod tests {
         }
     }
 
-    fn told(causes: &[&str]) -> Failures {
-        Failures { groups: causes.iter().map(|cause| group(cause)).collect(), ..Failures::default() }
+    fn told(causes: &[&str]) -> operator::Failures {
+        operator::Failures { groups: causes.iter().map(|cause| group(cause)).collect(), ..operator::Failures::default() }
     }
 
     #[test]
     fn the_cursor_follows_its_cause() {
-        let mut groups = Groups::default();
+        let mut groups = Failures::default();
         groups.select("b".into());
         groups.take(told(&["a", "b"]));
         assert_eq!(groups.at, 1);

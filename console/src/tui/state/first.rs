@@ -1,8 +1,9 @@
 //! The first run: which of the three steps are done, and the token of the first one.
 
-use vc_protocol::operator::{AgentState, Role, Snapshot, TokenWish};
+use vc_protocol::operator::{AgentState, Request, Response, Role, Snapshot, TokenWish};
 
-use super::Millis;
+use super::{Action, Millis, State, on_reply};
+use crate::tui::Mode;
 use crate::tui::link::RequestTag;
 
 /// Long enough to walk to another box; a line left on a screen is of little use after that.
@@ -12,6 +13,13 @@ const AGAIN_MS: Millis = 10_000;
 
 /// The token shown in the first step.
 pub(crate) const WISH: TokenWish = TokenWish { uses: 1, ttl_s: TOKEN_TTL_S, role: Role::Agent };
+
+/// The box that the dashboard runs on, when it is the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Here {
+    /// It has a device that may encode.
+    pub gpu: bool,
+}
 
 /// A line to paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +91,68 @@ impl First {
 
     pub(crate) fn refuse(&mut self, why: String) {
         (self.asked, self.refused, self.token) = (None, Some(why), None);
+    }
+}
+
+/// The line to paste is in sight: nobody has joined yet.
+fn shows_token(state: &State) -> bool {
+    let waits = state.snapshot.as_deref().is_some_and(|snapshot| snapshot.agents.is_empty());
+    state.mode == Mode::Attach && waits
+}
+
+/// The line that `y` copies; none once somebody joined.
+pub(super) fn line(state: &State) -> Option<&str> {
+    state.first.token.as_ref().filter(|_| shows_token(state)).map(|token| token.line.as_str())
+}
+
+/// Asks for a token where one is shown and there is none.
+pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    if state.first.due(shows_token(state)).is_some_and(|due| due <= now) {
+        let tag = state.send(Request::TokenCreate(WISH), out);
+        state.first.ask(tag, now);
+    }
+}
+
+/// When time alone changes something: the countdown, or a token that ended.
+pub(super) fn due(state: &State, now: Millis) -> Option<Millis> {
+    let shown = shows_token(state);
+    let left = state.first.token.as_ref().filter(|_| shown).map(|token| token.ends.saturating_sub(now));
+    let second = left.filter(|left| *left > 0).map(|left| now + (left - 1) % 1000 + 1);
+    second.into_iter().chain(state.first.due(shown)).min()
+}
+
+/// Takes the token asked for; gives back what is not for it.
+pub(super) fn answer(
+    state: &mut State,
+    now: Millis,
+    tag: RequestTag,
+    response: Response,
+) -> Option<Response> {
+    if state.first.asked != Some(tag) {
+        return Some(response);
+    }
+    if let Response::Token { line, ttl_s } = response {
+        state.first.take(line, ttl_s, now);
+    } else {
+        state.first.refuse(on_reply::refusal(response));
+    }
+    state.dirty = true;
+    None
+}
+
+/// Starts an agent on this box.
+pub(super) fn start(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    state.first.starting = true;
+    state.say(now, "starting an agent on this box; it joins by itself");
+    out.push(Action::StartAgent);
+}
+
+/// Why no agent can be started from here; none if one can.
+pub(super) fn refusal(state: &State) -> Option<&'static str> {
+    match (&state.here, state.first.starting) {
+        (None, _) => Some("only the dashboard on the server's own box can do that"),
+        (Some(_), true) => Some("it is being started already"),
+        (Some(_), false) => None,
     }
 }
 

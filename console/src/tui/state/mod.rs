@@ -2,12 +2,15 @@
 //!
 //! [`update`] is the only door; what it wants done comes back as [`Action`]s.
 
+pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod detail;
 pub(crate) mod events;
 pub(crate) mod failures;
+pub(crate) mod first;
 pub(crate) mod jobs;
 mod marks;
+pub(crate) mod needs;
 mod on_key;
 mod on_reply;
 pub(crate) mod overlay;
@@ -19,13 +22,15 @@ use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{FailureGroup, JobRow, Request, Snapshot, Sort};
+use vc_protocol::operator::{DeviceState, FailureGroup, JobRow, Request, Snapshot, Sort};
 use vc_protocol::path::FilePath;
 
-use self::agents::{Agents, OpenAgent};
+use self::agent::OpenAgent;
+use self::agents::Agents;
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
+use self::first::{First, Here};
 use self::jobs::{Asked, Jobs, Marks};
 use self::overlay::{JobRef, Overlay, Target, Verb};
 use self::overview::{Node, Overview, Row};
@@ -58,6 +63,8 @@ pub(crate) enum Action {
     Leave(Leave),
     /// Clear the terminal and draw everything.
     Repaint,
+    /// Start an agent on this box and let it join.
+    StartAgent,
 }
 
 /// Screens with a tab.
@@ -129,6 +136,11 @@ pub(crate) struct State {
     pub(crate) agents: Agents,
     pub(crate) failures: Failures,
     pub(crate) events: Events,
+    pub(crate) first: First,
+    /// This box, if an agent can be started on it from here.
+    pub(crate) here: Option<Here>,
+    /// The need that was looked at last.
+    need: Option<usize>,
     /// The opened job, over everything but dialogs.
     pub(crate) detail: Option<Detail>,
     /// The opened agent, over its screen.
@@ -164,6 +176,9 @@ impl State {
             agents: Agents::default(),
             failures: Failures::default(),
             events: Events::default(),
+            first: First::default(),
+            here: None,
+            need: None,
             detail: None,
             agent: None,
             overlay: None,
@@ -221,8 +236,10 @@ impl State {
 
     /// Something moves by itself, so the clock is worth drawing.
     pub(crate) fn active(&self) -> bool {
-        let retries = self.snapshot.as_ref().is_some_and(|s| s.totals.to_retry > 0);
-        self.counted(JobState::Running) > 0 || retries
+        let Some(snapshot) = &self.snapshot else { return false };
+        let devices = || snapshot.agents.iter().flat_map(|agent| &agent.devices);
+        let tested = || devices().any(|d| matches!(d.state, DeviceState::Quarantined { until_ms: Some(_), .. }));
+        self.counted(JobState::Running) > 0 || snapshot.totals.to_retry > 0 || tested()
     }
 
     /// The server's clock, milliseconds since 1970; stands still while nothing runs.
@@ -246,7 +263,8 @@ impl State {
             Place::Agents | Place::AgentDetail => agents::due(self, now),
             Place::Failures => failures::due(self, now),
             Place::Events => events::due(self, now),
-            Place::Overview | Place::Jobs | Place::JobDetail | Place::Log => None,
+            Place::Overview => first::due(self, now),
+            Place::Jobs | Place::JobDetail | Place::Log => None,
             // Dialogs and text fields lie over a screen and are never below.
             Place::Reading
             | Place::Help
@@ -405,6 +423,12 @@ impl State {
     }
 }
 
+/// A position moved by rows, at most to `max`.
+fn shift(at: usize, by: i64, max: usize) -> usize {
+    let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+    at.min(max).saturating_add_signed(by).min(max)
+}
+
 /// Whether a retry makes sense.
 fn retryable(job: &JobRef) -> bool {
     match job.state {
@@ -489,6 +513,8 @@ fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
         failures::fetch(state, now, out);
     } else if place == Place::Events {
         events::fetch(state, now, out);
+    } else if place == Place::Overview {
+        first::fetch(state, now, out);
     }
     if state.below() == Place::Jobs
         && let Some(offset) = state.jobs.wanted(state.jobs_height(), revision, now)

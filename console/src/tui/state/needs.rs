@@ -1,7 +1,10 @@
-//! What needs a person, and where the dashboard goes for it. Pure.
+//! What needs a person, and where the dashboard goes for it.
 
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::operator::{AgentView, Need, Snapshot};
+
+use super::detail::{Detail, Tab};
+use super::{Millis, Screen, State, agent};
 
 /// Where a need is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,40 @@ pub(crate) fn target(need: &Need, snapshot: &Snapshot) -> NeedTarget {
         (_, _, Some(agent)) => NeedTarget::Agent(agent.id, device.and_then(|short| device_of(agent, short))),
         ("agents" | "device" | "folder" | "offline" | "cert", ..) => NeedTarget::Agents,
         _ => NeedTarget::Events,
+    }
+}
+
+/// Goes to the next or the previous need, round and round.
+pub(super) fn jump(state: &mut State, now: Millis, by: isize) {
+    let Some(snapshot) = &state.snapshot else { return };
+    let count = snapshot.needs.len();
+    if count == 0 {
+        return state.say(now, "nothing needs you");
+    }
+    let at = match state.need {
+        Some(at) => (at.min(count - 1) + count).saturating_add_signed(by) % count,
+        None if by < 0 => count - 1,
+        None => 0,
+    };
+    let need = &snapshot.needs[at];
+    let target = target(need, snapshot);
+    let told = format!("{} of {count}: {} {}: {}", at + 1, need.kind, need.what, need.text);
+    go(state, target);
+    state.need = Some(at);
+    state.say(now, told);
+}
+
+fn go(state: &mut State, target: NeedTarget) {
+    (state.detail, state.agent) = (None, None);
+    match target {
+        NeedTarget::Job(job) => state.detail = Some(Detail::new(job, Tab::Summary)),
+        NeedTarget::Failures(cause) => {
+            state.screen = Screen::Failures;
+            state.failures.select(cause);
+        }
+        NeedTarget::Agent(id, device) => agent::open(state, id, device),
+        NeedTarget::Agents => state.screen = Screen::Agents,
+        NeedTarget::Events => state.screen = Screen::Events,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::operator::{AgentView, DeviceView, RunView, Snapshot};
 
-use super::{Action, Millis, State};
+use super::{Action, Millis, State, first};
 use crate::tui::keys::Command;
 
 /// Names a row whatever happens around it.
@@ -102,8 +102,9 @@ impl Overview {
 
 /// Carries out what is this screen's own; false hands the command on.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
-pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut Vec<Action>) -> bool {
+pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) -> bool {
     match command {
+        Command::LocalAgent => first::start(state, now, out),
         Command::Fold => on_tree(state, Overview::fold),
         Command::Unfold => on_tree(state, Overview::unfold),
         _ => return false,
@@ -118,6 +119,6 @@ pub(super) fn on_tree(state: &mut State, change: impl Fn(&mut Overview, &Snapsho
 }
 
 /// Why a command does nothing here now; none if it works or is not this screen's.
-pub(super) fn refusal(_state: &State, _command: Command) -> Option<&'static str> {
-    None
+pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
+    if command == Command::LocalAgent { first::refusal(state) } else { None }
 }

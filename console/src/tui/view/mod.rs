@@ -20,6 +20,7 @@ fn style(role: Role, color: Color) -> Style {
         Role::Bad => ink(Ink::Red).add_modifier(Modifier::BOLD),
         Role::Busy => ink(Ink::Cyan),
         Role::Odd => ink(Ink::Magenta),
+        Role::Found => Style::new().add_modifier(Modifier::REVERSED),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn open(state_dir: &Path, is_over: Option<IsOver>) -> Link {
     let dir = state_dir.to_owned();
     vc_agent::task::spawn("dashboard snapshots", snapshots(dir.clone(), replies_tx.clone(), is_over));
     vc_agent::task::spawn("dashboard questions", questions(dir, requests_rx, replies_tx));
-    Link { requests: requests_tx, replies: replies_rx }
+    Link { requests: requests_tx, replies: replies_rx, local: None }
 }
 
 async fn snapshots(dir: PathBuf, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::keys::Key;
 use super::link::{Link, Reply};
 use super::model::model;
+use super::state::first::Here;
 use super::state::{Action, Millis, Msg, State, update};
 use super::term::{Alarm, Terminal};
 use super::view::FrameView;
@@ -35,9 +36,11 @@ pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
     let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, stdout()));
     let mut screen = ratatui::Terminal::new(backend).context("open the terminal")?;
     let size = screen.size().context("ask the terminal for its size")?;
+    let mut state = State::new(options.mode, options.look, size);
+    state.here = link.local.as_ref().map(|local| Here { gpu: local.gpu });
     let mut app = App {
-        frame_ms: options.look.frame_ms,
-        state: State::new(options.mode, options.look, size),
+        frame_ms: state.look.frame_ms,
+        state,
         link,
         linked: true,
         started: Instant::now(),
@@ -183,6 +186,13 @@ impl App {
         match action {
             Action::Leave(leave) => return Ok(Some(leave)),
             Action::Repaint => screen.clear()?,
+            Action::StartAgent => {
+                let sent = self.link.local.as_ref().map(|local| local.start.try_send(()));
+                if !matches!(sent, Some(Ok(()))) {
+                    let (now, why) = (self.now(), "it cannot be started from here".to_owned());
+                    update(&mut self.state, now, Msg::Reply(Reply::Started(Err(why))));
+                }
+            }
             Action::Send(tag, request) => {
                 // The other side always reads; if it does not, the screen must not wait for it.
                 if self.link.requests.try_send((tag, request)).is_err() {

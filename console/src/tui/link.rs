@@ -21,6 +21,17 @@ pub enum Reply {
     Gone(String),
     /// All is done: the dashboard closes by itself.
     End,
+    /// What became of [`Local::start`]: what was done, or why it was not.
+    Started(Result<String, String>),
+}
+
+/// The box that the dashboard runs on, when it is the server's: an agent can be started on it.
+#[derive(Debug)]
+pub struct Local {
+    /// It has a device that may encode.
+    pub gpu: bool,
+    /// Starts an agent and lets it join; answered by [`Reply::Started`].
+    pub start: mpsc::Sender<()>,
 }
 
 /// The way to the server.
@@ -30,4 +41,6 @@ pub struct Link {
     pub requests: mpsc::Sender<(RequestTag, Request)>,
     /// Answers and snapshots. Its end is treated like [`Reply::Gone`].
     pub replies: mpsc::Receiver<Reply>,
+    /// This box, if it is the server's.
+    pub local: Option<Local>,
 }

@@ -16,7 +16,7 @@ mod tests;
 mod view;
 
 pub use app::run;
-pub use link::{Link, Reply, RequestTag};
+pub use link::{Link, Local, Reply, RequestTag};
 pub use look::{Color, Glyphs, Look};
 
 /// What the dashboard is in front of: decides what leaving means.

@@ -8,7 +8,7 @@ use super::super::look::Glyphs;
 use super::super::state::agent::{AgentRow, OpenAgent};
 use super::super::state::agents::runs;
 use super::super::state::{Millis, State};
-use super::agents::{about, cert_left, or_dash, state_word};
+use super::agents::{about, cert_left, host_part, is_quiet, or_dash, state_word};
 use super::overview::{phase_word, progress_cell};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, cut_name, joined, section, wrap};
@@ -49,7 +49,10 @@ pub(super) fn body(state: &State, open: &OpenAgent, columns: usize, rows: usize,
     let glyphs = state.look.glyphs;
     let Some(view) = open.view(state.snapshot.as_deref()) else {
         let text = open.refused.as_deref().unwrap_or("asking the server");
-        return vec![Line::default(), Line::new(format!("  {}", cut(text, columns.saturating_sub(2), glyphs)))];
+        return vec![
+            Line::default(),
+            Line::new(format!("  {}", cut(text, columns.saturating_sub(2), glyphs))),
+        ];
     };
     let mut lines = host(state, open, view, columns, now);
     let room = rows.saturating_sub(lines.len());
@@ -83,14 +86,15 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
     let host = data.map_or(&unknown, |data| &data.host);
     let (cert, cert_role) = cert_left(view, state.wall_ms(now));
     let mut first = Line::new(" ").with(Role::Strong, cut(&view.name, columns / 3, glyphs));
-    let (word, role) = state_word(view);
-    if role != Role::Good {
-        first.push(Role::Plain, "  ").push(role, word);
+    let (word, state_role) = state_word(view);
+    if state_role != Role::Good {
+        first.push(Role::Plain, "  ").push(state_role, word);
     }
+    first.push(Role::Plain, " ");
     let clock = host.clock_ms.map_or("-".into(), |ms| format!("{ms:+} ms"));
     let lost = data.and_then(|data| data.lost_permille).map_or("-".into(), |lost| format!("{}%", lost / 10));
     let facts = [
-        cut(or_dash(&view.address), 45, glyphs),
+        cut(or_dash(host_part(&view.address)), 45, glyphs),
         format!("vc-agent {}", cut(or_dash(&view.version), 20, glyphs)),
         format!("cert {cert}"),
         format!("clock {clock}"),
@@ -98,13 +102,12 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
         format!("loss {lost}"),
     ];
     let room = columns.saturating_sub(first.width());
-    let role = if cert_role == Role::Bad { Role::Bad } else { Role::Plain };
-    first.push(role, joined(&facts, room));
+    first.push(cert_role, joined(&facts, room));
     let mut lines = vec![first, Line::new(joined(&host_facts(host, glyphs), columns))];
     if wide {
         lines.push(Line::new(joined(&more_facts(view, data, glyphs), columns)));
     }
-    if role != Role::Good || !view.unproven.is_empty() {
+    if state_role != Role::Good || !view.unproven.is_empty() {
         let line = about(state, view, columns, now);
         if line.width() > 0 {
             lines.push(line);
@@ -117,12 +120,15 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
 fn host_facts(host: &HostView, glyphs: Glyphs) -> Vec<String> {
     let cores = if host.cores == 0 { "-".into() } else { host.cores.to_string() };
     let load = host.load.map_or("-".into(), |load| format!("{}.{}", load / 100, load % 100 / 10));
-    let memory = of_total(host.memory, host.memory_total);
+    let memory = match of_total(host.memory, host.memory_total) {
+        unknown if unknown == "-" => unknown,
+        known => known + " GB",
+    };
     vec![
         cut(or_dash(&host.system), 40, glyphs),
         format!("{cores} cores load {load}"),
-        format!("mem {memory}{}", if memory == "-" { "" } else { "B" }),
-        format!("up {}", host.up_s.map_or("-".into(), words::length)),
+        format!("mem {memory}"),
+        format!("up {}", host.up_s.map_or("-".into(), words::roughly)),
     ]
 }
 
@@ -135,7 +141,7 @@ fn more_facts(view: &AgentView, data: Option<&AgentDetail>, glyphs: Glyphs) -> V
     ]
 }
 
-/// `31/48G`, `0.3/16G`, or `-`.
+/// `31/48`, `0.3/16` gigabytes, or `-`.
 fn of_total(used: Option<u64>, total: Option<u64>) -> String {
     const GIGA: f64 = 1e9;
     let short = |bytes: u64| match bytes as f64 / GIGA {
@@ -143,9 +149,9 @@ fn of_total(used: Option<u64>, total: Option<u64>) -> String {
         giga => format!("{giga:.0}"),
     };
     match (used, total) {
-        (Some(used), Some(total)) => format!("{}/{}G", short(used), short(total)),
-        (Some(used), None) => format!("{}G", short(used)),
-        (None, Some(total)) => format!("-/{}G", short(total)),
+        (Some(used), Some(total)) => format!("{}/{}", short(used), short(total)),
+        (Some(used), None) => short(used),
+        (None, Some(total)) => format!("-/{}", short(total)),
         (None, None) => "-".into(),
     }
 }
@@ -172,7 +178,7 @@ fn devices_and_jobs(
         let selected = open.selected == Some(AgentRow::Device(device.id));
         let told = open.data.as_ref().and_then(|data| data.devices.iter().find(|d| d.id == device.id));
         let mut line = Line::new(if selected { "> " } else { "  " });
-        line.extend(row(&DEVICES, &device_widths, device_cells(device, told, &device_widths, glyphs)));
+        line.extend(row(&DEVICES, &device_widths, device_cells(is_quiet(view), device, told, &device_widths, glyphs)));
         line.selected = selected;
         if selected {
             at = lines.len();
@@ -226,30 +232,31 @@ pub(super) fn device_word(state: &DeviceState) -> (&'static str, Role) {
 }
 
 fn device_cells(
+    quiet: bool,
     device: &DeviceView,
     told: Option<&DeviceDetail>,
     widths: &[usize; 8],
     glyphs: Glyphs,
 ) -> [Line; 8] {
-    let (word, role) = device_word(&device.state);
-    let name = match (device.short.as_str(), device.name.as_str()) {
-        ("", name) => name.to_owned(),
-        (short, name) if name == short => name.to_owned(),
-        (short, name) => format!("{short} {name}"),
-    };
+    // How it is, nobody knows while its agent is silent.
+    let (word, role) = if quiet { ("-", Role::Plain) } else { device_word(&device.state) };
+    // A processor is called after what it is already.
+    let named = device.name.to_lowercase().starts_with(&device.short.to_lowercase());
+    let name = if named { device.name.clone() } else { format!("{} {}", device.short, device.name) };
     let engine = |percent: Option<u16>, history: &[u16], columns: usize| {
         let percent = percent.map_or("-".into(), |p| format!("{}%", p.min(1000) / 10));
         let chart = chart::gauge(history, columns.saturating_sub(PERCENT), glyphs);
         Line::new(format!("{percent:>4} ")).with(Role::Busy, chart)
     };
     let load = device.load;
+    let memory = of_total(load.memory, load.memory_total);
     let history = |of: fn(&DeviceDetail) -> &Vec<u16>| told.map_or(&[][..], |told| of(told));
     [
         Line::new(cut(&name, widths[0], glyphs)),
         Line::role(role, word),
         engine(load.encode, history(|told| &told.encode_history), widths[2]),
         engine(load.decode, history(|told| &told.decode_history), widths[3]),
-        Line::new(of_total(load.memory, load.memory_total)),
+        Line::new(if memory == "-" { memory } else { memory + "G" }),
         Line::new(load.celsius.map_or("-".into(), |celsius| format!("{celsius}C"))),
         Line::new(load.watts.map_or("-".into(), |watts| watts.to_string())),
         Line::new(format!("{}/{}", busy_slots(device), device.slots)),
@@ -345,10 +352,10 @@ mod tests {
     #[test]
     fn memory_is_short_and_honest() {
         let check = |used, total, expected: &str| assert_eq!(of_total(used, total), expected);
-        check(Some(31_400_000_000), Some(48_000_000_000), "31/48G");
-        check(Some(300_000_000), Some(16_000_000_000), "0.3/16G");
-        check(Some(0), Some(16_000_000_000), "0/16G");
-        check(None, Some(16_000_000_000), "-/16G");
+        check(Some(31_400_000_000), Some(48_000_000_000), "31/48");
+        check(Some(300_000_000), Some(16_000_000_000), "0.3/16");
+        check(Some(0), Some(16_000_000_000), "0/16");
+        check(None, Some(16_000_000_000), "-/16");
         check(None, None, "-");
     }
 }

@@ -11,7 +11,7 @@ use super::{busy_slots, words};
 const COLUMNS: [Column; 13] = [
     growing("NAME", (10, 30), 2, 255),
     fixed("STATE", Align::Left, 8, 20),
-    growing("ADDRESS", (15, 24), 1, 3),
+    growing("ADDRESS", (12, 24), 1, 3),
     fixed("RTT", Align::Right, 7, 10),
     fixed("DEV", Align::Right, 5, 9),
     fixed("SLOTS", Align::Right, 5, 18),
@@ -112,7 +112,7 @@ fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [
     [
         Line::new(cut(&agent.name, widths[0], glyphs)),
         Line::role(role, word),
-        Line::new(or_dash(&cut(&agent.address, widths[2], glyphs))),
+        Line::new(or_dash(&cut(host_part(&agent.address), widths[2], glyphs))),
         Line::new(agent.rtt_us.map_or("-".into(), words::round_trip)),
         live(format!("{healthy}/{}", agent.devices.len())),
         live(format!("{busy}/{slots}")),
@@ -124,6 +124,16 @@ fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [
         Line::role(cert_role, cert),
         Line::new(or_dash(&cut(&agent.version, widths[12], glyphs))),
     ]
+}
+
+/// An address without the port that it dials from, which tells nobody anything.
+pub(super) fn host_part(address: &str) -> &str {
+    match address.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+        }
+        Some(_) | None => address,
+    }
 }
 
 pub(super) fn or_dash(text: &str) -> &str {
@@ -198,4 +208,21 @@ pub(super) fn about(state: &State, agent: &AgentView, columns: usize, now: Milli
 
 fn goes(jobs: u64) -> String {
     if jobs == 1 { "1 job goes".into() } else { format!("{} jobs go", words::count(jobs)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_port() {
+        for (address, expected) in [
+            ("10.0.0.21:51234", "10.0.0.21"),
+            ("[fe80::1]:51234", "fe80::1"),
+            ("studio", "studio"),
+            ("", ""),
+        ] {
+            assert_eq!(host_part(address), expected);
+        }
+    }
 }

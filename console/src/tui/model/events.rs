@@ -8,18 +8,20 @@ use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
 use super::words;
 
-/// Column of the time: `12:04:29`, or wider when a day is told too.
+/// Column of the time: `12:04:29`, or `11-22 12:04` when another day is in sight.
 const TIME: usize = 8;
-const TIME_AND_DAY: usize = 14;
+const TIME_AND_DAY: usize = 11;
 
 const COLUMNS: [Column; 6] = [
     fixed("TIME", Align::Left, TIME, 20),
-    fixed("KIND", Align::Left, 8, 8),
-    growing("WHO", (8, 16), 0, 5),
+    fixed("KIND", Align::Left, 8, 5),
+    growing("WHO", (8, 16), 1, 3),
     fixed("JOB", Align::Left, 8, 15),
     growing("AGENT", (8, 16), 1, 7),
-    growing("WHAT", (20, 200), 8, 255),
+    growing("WHAT", (36, 200), 8, 255),
 ];
+/// Place of WHO: where that dropped, what was done tells it.
+const WHO: usize = 2;
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
@@ -102,11 +104,15 @@ fn cells(state: &State, event: &EventView, widths: &[usize; 6], wall: i64) -> [L
     if !file.is_empty() {
         file += "  ";
     }
-    let what = cut(&format!("{file}{}", event.text), widths[5], glyphs);
+    let who = if widths[WHO] > 0 || event.who.is_empty() { String::new() } else { format!("{}: ", event.who) };
+    let what = cut(&format!("{who}{file}{}", event.text), widths[5], glyphs);
     [
         Line::new(time(state, event, wall)),
-        Line::role(if event.kind == EventKind::Operator { Role::Strong } else { Role::Plain }, kind_word(event.kind)),
-        dash(&event.who, widths[2]),
+        Line::role(
+            if event.kind == EventKind::Operator { Role::Strong } else { Role::Plain },
+            kind_word(event.kind),
+        ),
+        dash(&event.who, widths[WHO]),
         dash(&event.job.map(|id| format!("#{id}")).unwrap_or_default(), widths[3]),
         dash(&event.agent, widths[4]),
         Line::new(what),

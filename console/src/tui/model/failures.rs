@@ -26,7 +26,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     let glyphs = state.look.glyphs;
     let groups = &state.failures;
     let mut lines = vec![title(state, columns)];
-    if groups.rows().is_empty() {
+    if groups.count() == 0 {
         let text = match (&groups.refused, &groups.data) {
             (Some(refused), _) => refused.as_str(),
             (None, None) => "asking the server",
@@ -42,9 +42,8 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     lines.push(titles);
     let hint = groups.row().map(|group| hint_box(group, columns, glyphs)).unwrap_or_default();
     let room = rows.saturating_sub(lines.len() + hint.len()).max(1);
-    let count = groups.rows().len();
-    let top = crate::tui::state::jobs::top(groups.at as u64, count as u64, room as u64) as usize;
-    for (at, group) in groups.rows().iter().enumerate().skip(top).take(room) {
+    let top = crate::tui::state::jobs::top(groups.at as u64, groups.count() as u64, room as u64) as usize;
+    for (at, group) in groups.rows().enumerate().skip(top).take(room) {
         let selected = at == groups.at;
         let mut line = Line::new(if selected { "> " } else { "  " });
         line.extend(row(&COLUMNS, &widths, cells(state, group, &widths, now)));
@@ -65,7 +64,9 @@ fn title(state: &State, columns: usize) -> Line {
         words::count(data.retry),
         words::count(data.recovered)
     );
-    section(&text, "by cause", columns, glyphs)
+    let order = state.failures.sort.word();
+    let inverted = if state.failures.reversed { ", inverted" } else { "" };
+    section(&text, &format!("{order}{inverted}"), columns, glyphs)
 }
 
 fn cells(state: &State, group: &FailureGroup, widths: &[usize; 7], now: Millis) -> [Line; 7] {

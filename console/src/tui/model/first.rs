@@ -54,9 +54,10 @@ fn token(first: &First, columns: usize, now: Millis, glyphs: Glyphs) -> Vec<Line
     let room = columns.saturating_sub(MARGIN);
     let indented = |role: Role, text: String| Line::new(" ".repeat(MARGIN)).with(role, text);
     let Some(token) = &first.token else {
-        let text = first.refused.as_deref().map_or("asking for a line to paste".to_owned(), |why| {
-            format!("no line to paste: {why}")
-        });
+        let text = first
+            .refused
+            .as_deref()
+            .map_or("asking for a line to paste".to_owned(), |why| format!("no line to paste: {why}"));
         return wrap(&text, room, 0, glyphs).into_iter().map(|part| indented(Role::Plain, part)).collect();
     };
     // Folded by hand: a line to paste must not be broken at blanks or cut.

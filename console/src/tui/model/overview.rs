@@ -274,6 +274,8 @@ fn tree(state: &State, snapshot: &Snapshot, columns: usize, room: usize, now: Mi
         line.selected = selected;
         lines.push(line);
     }
+    // A farm that begins: what is left to do stands below its first agents.
+    lines.extend(first::steps(state, columns, now).into_iter().take(room.saturating_sub(rows.len())));
     lines
 }
 

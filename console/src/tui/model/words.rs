@@ -127,10 +127,10 @@ pub(crate) fn time_or_day(ms: i64, now_ms: i64, zone: &TimeZone) -> String {
     moment(ms, zone, if day(ms) == day(now_ms) { "%H:%M" } else { "%m-%d" })
 }
 
-/// `12:04:31` today, else `11-22 12:04:31`.
+/// `12:04:31` today, else `11-22 12:04`.
 pub(crate) fn time_with_day(ms: i64, now_ms: i64, zone: &TimeZone) -> String {
     let day = |ms| moment(ms, zone, "%Y-%m-%d");
-    moment(ms, zone, if day(ms) == day(now_ms) { "%H:%M:%S" } else { "%m-%d %H:%M:%S" })
+    moment(ms, zone, if day(ms) == day(now_ms) { "%H:%M:%S" } else { "%m-%d %H:%M" })
 }
 
 /// `2026-11-22 12:04:31`
@@ -195,7 +195,7 @@ mod tests {
         check(time_or_day(1_700_000_000_000, 1_700_000_500_000, &TimeZone::UTC), "22:13");
         check(time_or_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14");
         check(time_with_day(1_700_000_000_000, 1_700_000_500_000, &TimeZone::UTC), "22:13:20");
-        check(time_with_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14 22:13:20");
+        check(time_with_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14 22:13");
         check(stamp(1_700_000_000_000, &TimeZone::UTC), "2023-11-14 22:13:20");
         check(round_trip(430), "0.4 ms");
         check(round_trip(99_949), "99.9 ms");

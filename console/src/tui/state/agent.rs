@@ -1,9 +1,7 @@
 //! One agent opened: its devices and jobs as rows, the cursor among them, and what the server last said of it.
 
 use vc_protocol::id::{AgentId, DeviceId, JobId};
-use vc_protocol::operator::{
-    AgentDetail, AgentView, DeviceState, DeviceView, Request, Response, Snapshot,
-};
+use vc_protocol::operator::{AgentDetail, AgentView, DeviceState, DeviceView, Request, Response, Snapshot};
 
 use super::agents::runs;
 use super::detail::{Detail, Tab};
@@ -219,8 +217,7 @@ mod tests {
     #[test]
     fn the_cursor_starts_on_the_device_that_needs_a_person() {
         let mut sick = view(&[0, 1, 2]);
-        sick.devices[1].state =
-            DeviceState::Quarantined { why: "x".into(), until_ms: None, testing: false };
+        sick.devices[1].state = DeviceState::Quarantined { why: "x".into(), until_ms: None, testing: false };
         let mut open = OpenAgent::new(AgentId(1), None);
         open.follow(&sick);
         assert_eq!(open.selected, Some(AgentRow::Device(DeviceId(1))));

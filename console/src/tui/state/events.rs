@@ -113,8 +113,8 @@ impl Events {
                 self.whole = self.held.len() == before;
             }
             Wanted::Newest => {
-                let joins = self.held.is_empty()
-                    || page.last().is_some_and(|oldest| oldest.no <= self.held[0].no);
+                let joins =
+                    self.held.is_empty() || page.last().is_some_and(|oldest| oldest.no <= self.held[0].no);
                 self.newest = page.first().map_or(self.newest, |event| event.no);
                 if joins {
                     self.whole |= page.is_empty();

@@ -5,6 +5,7 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::{Kind, Test};
 use vc_protocol::operator::{self, FailureGroup, JobFilter, PAGE_ROWS_MAX, Page, Request, Response, Sort};
 
+use super::detail::{Detail, Tab};
 use super::overlay::{Target, Verb};
 use super::{Action, Millis, Screen, State, on_key, on_reply, row_ref, shift};
 use crate::tui::keys::{Command, Place};
@@ -12,6 +13,53 @@ use crate::tui::link::RequestTag;
 
 /// Least time between two questions while the table of jobs changes.
 pub(crate) const REFETCH_MS: Millis = 1000;
+
+/// What the groups are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum GroupSort {
+    /// Those that need a person first, as the server gives them.
+    #[default]
+    Need,
+    /// Most first; likewise the next two.
+    Open,
+    Retry,
+    Recovered,
+    /// Newest first.
+    Last,
+}
+
+impl GroupSort {
+    const ALL: [GroupSort; 5] = [Self::Need, Self::Open, Self::Retry, Self::Recovered, Self::Last];
+
+    /// What the title says.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Need => "by cause",
+            Self::Open => "by cause, most open first",
+            Self::Retry => "by cause, most to retry first",
+            Self::Recovered => "by cause, most recovered first",
+            Self::Last => "by cause, newest first",
+        }
+    }
+
+    /// The column `by` places further, around the ends.
+    fn step(self, by: isize) -> GroupSort {
+        let at = Self::ALL.iter().position(|sort| *sort == self).unwrap_or(0);
+        let count = Self::ALL.len();
+        Self::ALL[(at + count).saturating_add_signed(by) % count]
+    }
+
+    fn key(self, group: &FailureGroup) -> i64 {
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        match self {
+            Self::Need => 0,
+            Self::Open => count(group.open),
+            Self::Retry => count(group.retry),
+            Self::Recovered => count(group.recovered),
+            Self::Last => group.last_ms,
+        }
+    }
+}
 
 /// The jobs of a group are being looked up, to be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +74,10 @@ pub(crate) struct OnGroup {
 pub(crate) struct Failures {
     pub(crate) data: Option<operator::Failures>,
     pub(crate) refused: Option<String>,
+    pub(crate) sort: GroupSort,
+    pub(crate) reversed: bool,
+    /// Places of the groups in `data`, as they stand.
+    order: Vec<usize>,
     /// The cause under the cursor, which it follows.
     pub(crate) selected: Option<String>,
     pub(crate) at: usize,
@@ -37,16 +89,33 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    pub(crate) fn rows(&self) -> &[FailureGroup] {
-        self.data.as_ref().map_or(&[], |data| &data.groups)
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &FailureGroup> {
+        let groups = self.data.as_ref().map_or(&[][..], |data| &data.groups);
+        self.order.iter().filter_map(|at| groups.get(*at))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.order.len()
     }
 
     pub(crate) fn row(&self) -> Option<&FailureGroup> {
-        self.rows().get(self.at)
+        self.rows().nth(self.at)
+    }
+
+    fn sort_by(&mut self, sort: GroupSort, reversed: bool) {
+        (self.sort, self.reversed) = (sort, reversed);
+        let groups = self.data.as_ref().map_or(&[][..], |data| &data.groups);
+        self.order = (0..groups.len()).collect();
+        // Stable, so that equals stay as the server gave them.
+        self.order.sort_by_key(|at| std::cmp::Reverse(sort.key(&groups[*at])));
+        if reversed {
+            self.order.reverse();
+        }
+        self.follow();
     }
 
     pub(crate) fn move_to(&mut self, at: usize) {
-        self.at = at.min(self.rows().len().saturating_sub(1));
+        self.at = at.min(self.count().saturating_sub(1));
         self.selected = self.row().map(|group| group.cause.clone());
     }
 
@@ -59,7 +128,7 @@ impl Failures {
     fn follow(&mut self) {
         let selected = self.selected.clone();
         let is = |group: &FailureGroup, cause: &str| group.cause == cause || group.example == cause;
-        let found = selected.as_ref().and_then(|cause| self.rows().iter().position(|g| is(g, cause)));
+        let found = selected.as_ref().and_then(|cause| self.rows().position(|g| is(g, cause)));
         match (found, &self.data) {
             // Nothing came yet: what was chosen may still come.
             (None, None) => {}
@@ -69,7 +138,7 @@ impl Failures {
 
     pub(crate) fn take(&mut self, data: operator::Failures) {
         (self.data, self.refused) = (Some(data), None);
-        self.follow();
+        self.sort_by(self.sort, self.reversed);
     }
 
     /// When to ask (again).
@@ -102,12 +171,21 @@ pub(crate) const WAITING: [Kind; 2] = [Kind::State(JobState::Held), Kind::Retry]
 #[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
 pub(super) fn run(state: &mut State, _now: Millis, command: Command, out: &mut Vec<Action>) -> bool {
     let Some(group) = state.failures.row() else { return false };
-    let cause = group.cause.clone();
+    let (cause, job) = (group.cause.clone(), group.job);
+    let table = &mut state.failures;
     match command {
+        Command::SortBefore => table.sort_by(table.sort.step(-1), table.reversed),
+        Command::SortNext => table.sort_by(table.sort.step(1), table.reversed),
+        Command::Invert => table.sort_by(table.sort, !table.reversed),
         Command::Open => {
             let filter = jobs_of(&cause, &OPEN);
             state.jobs.set_filter(filter.to_string(), filter);
             state.screen = Screen::Jobs;
+        }
+        Command::Log => {
+            if let Some(job) = job {
+                state.detail = Some(Detail::new(job, Tab::Log));
+            }
         }
         Command::RetryGroup => look_up(state, Verb::Retry, jobs_of(&cause, &OPEN), out),
         Command::CancelGroup => look_up(state, Verb::Cancel, jobs_of(&cause, &WAITING), out),
@@ -129,7 +207,9 @@ fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut 
     let target = match page.total {
         _ if page.rows.is_empty() => return state.say(now, "no job of this cause waits any more"),
         Some(count) if page.more => Target::All { filter: on.filter, count },
-        None if page.more => return state.say(now, "these are too many to count: enter, then mark them there"),
+        None if page.more => {
+            return state.say(now, "these are too many to count: enter, then mark them there");
+        }
         Some(_) | None => Target::Jobs(page.rows.iter().map(row_ref).collect()),
     };
     // Whoever went on to something else does not want to be asked any more.
@@ -144,7 +224,10 @@ fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut 
 pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
     let group = state.failures.row();
     match command {
-        Command::Open if group.is_none() => Some("no cause is selected"),
+        Command::Open | Command::CopyMenu | Command::CopyId if group.is_none() => Some("no cause is selected"),
+        Command::Log if group.is_none_or(|group| group.job.is_none()) => {
+            Some("no job of this cause is known: enter lists them")
+        }
         Command::RetryGroup if group.is_none_or(|group| group.open + group.retry == 0) => {
             Some("nothing to retry here: all jobs of this cause went on")
         }
@@ -232,7 +315,10 @@ mod tests {
     }
 
     fn told(causes: &[&str]) -> operator::Failures {
-        operator::Failures { groups: causes.iter().map(|cause| group(cause)).collect(), ..operator::Failures::default() }
+        operator::Failures {
+            groups: causes.iter().map(|cause| group(cause)).collect(),
+            ..operator::Failures::default()
+        }
     }
 
     #[test]
@@ -247,6 +333,24 @@ mod tests {
         assert_eq!(groups.selected.as_deref(), Some("c"));
         groups.take(told(&[]));
         assert_eq!((groups.at, groups.row()), (0, None));
+    }
+
+    #[test]
+    fn groups_are_sorted_by_any_count_and_the_cursor_stays() {
+        let mut groups = Failures::default();
+        let mut data = told(&["a", "b", "c"]);
+        (data.groups[1].open, data.groups[2].open) = (5, 9);
+        groups.take(data);
+        let causes = |groups: &Failures| groups.rows().map(|g| g.cause.as_str()).collect::<String>();
+        groups.move_to(1);
+        assert_eq!(causes(&groups), "abc");
+        groups.sort_by(groups.sort.step(1), false);
+        assert_eq!((causes(&groups).as_str(), groups.at), ("cba", 1));
+        groups.sort_by(groups.sort, true);
+        assert_eq!(causes(&groups), "abc");
+        groups.sort_by(groups.sort.step(-2), false);
+        assert_eq!(groups.sort, GroupSort::Last);
+        assert_eq!(groups.selected.as_deref(), Some("b"));
     }
 
     #[test]

@@ -16,9 +16,9 @@ pub(crate) const WISH: TokenWish = TokenWish { uses: 1, ttl_s: TOKEN_TTL_S, role
 
 /// The box that the dashboard runs on, when it is the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Here {
+pub(crate) struct Here {
     /// It has a device that may encode.
-    pub gpu: bool,
+    pub(crate) gpu: bool,
 }
 
 /// A line to paste.
@@ -145,6 +145,14 @@ pub(super) fn start(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     state.first.starting = true;
     state.say(now, "starting an agent on this box; it joins by itself");
     out.push(Action::StartAgent);
+}
+
+/// What became of it.
+pub(super) fn started(state: &mut State, now: Millis, outcome: Result<String, String>) {
+    // One that started joins in a moment, and the step ticks off; a failed start may be tried again.
+    state.first.starting = outcome.is_ok();
+    state.say(now, outcome.unwrap_or_else(|why| format!("no agent was started: {why}")));
+    state.dirty = true;
 }
 
 /// Why no agent can be started from here; none if one can.

@@ -238,7 +238,8 @@ impl State {
     pub(crate) fn active(&self) -> bool {
         let Some(snapshot) = &self.snapshot else { return false };
         let devices = || snapshot.agents.iter().flat_map(|agent| &agent.devices);
-        let tested = || devices().any(|d| matches!(d.state, DeviceState::Quarantined { until_ms: Some(_), .. }));
+        let tested =
+            || devices().any(|d| matches!(d.state, DeviceState::Quarantined { until_ms: Some(_), .. }));
         self.counted(JobState::Running) > 0 || snapshot.totals.to_retry > 0 || tested()
     }
 
@@ -383,20 +384,23 @@ impl State {
         if own.is_some() {
             return own;
         }
+        // What their rows are, only these screens know.
+        let own_rows = matches!(
+            self.below(),
+            Place::Agents | Place::AgentDetail | Place::Failures | Place::Events
+        );
         // Commands that are not named here always do something.
         if command == Command::Retry {
             let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
             only(!some_job(retryable), reason)
         } else if command == Command::Cancel {
             only(!some_job(|j| !j.state.is_final()), "nothing to cancel here: it has ended")
+        } else if matches!(command, Command::Log | Command::Open) && own_rows {
+            None
         } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
             only(self.selected().is_none(), "no job is selected")
         } else if command == Command::Open {
-            let screens = matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures);
-            only(
-                !screens && self.selected().is_none() && self.overview_row().is_none(),
-                "nothing is selected",
-            )
+            only(self.selected().is_none() && self.overview_row().is_none(), "nothing is selected")
         } else if command == Command::MarkNone {
             only(self.jobs.marks.count() == 0, "nothing is marked")
         } else if command == Command::MarkAll {

@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn every_need_leads_to_where_something_can_be_done_about_it() {
         let gpu1 = DeviceView { id: DeviceId(1), short: "gpu1".into(), ..DeviceView::default() };
-        let fox = AgentView { id: AgentId(6), name: "fox".into(), devices: vec![gpu1], ..AgentView::default() };
+        let fox =
+            AgentView { id: AgentId(6), name: "fox".into(), devices: vec![gpu1], ..AgentView::default() };
         let farm = Snapshot { agents: vec![fox], ..Snapshot::default() };
         let check = |kind: &str, what: &str, jobs: &[u64], expected: NeedTarget| {
             let need = Need {

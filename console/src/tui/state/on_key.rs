@@ -8,7 +8,10 @@ use super::detail::{Detail, Tab};
 use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
 use super::overview::Overview;
-use super::{Action, Millis, Prompt, Screen, State, agents, detail, events, failures, jobs, marks, needs, overview, shift};
+use super::{
+    Action, Millis, Prompt, Screen, State, agents, detail, events, failures, jobs, marks, needs, overview,
+    shift,
+};
 use crate::tui::keys::{self, Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};

@@ -13,6 +13,7 @@ pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<
         Reply::Snapshot(snapshot) => take_snapshot(state, now, snapshot),
         Reply::Response(tag, response) => answer(state, now, tag, response, out),
         Reply::Gone(reason) => gone(state, now, reason),
+        Reply::Started(outcome) => first::started(state, now, outcome),
         Reply::End => out.push(Action::Leave(Leave::Ended)),
     }
 }

@@ -34,7 +34,7 @@ impl Bench {
         let journal = Arc::new(journal);
         let slots = Slots::new(vec![cpu_device(Some(1), vec![VideoCodec::H264])]);
         let supervisor =
-            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots);
+            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots, vec![]);
         let (calls, theirs) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let ended = task::spawn("supervisor", supervisor.run(theirs, stop.clone()));

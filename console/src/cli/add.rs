@@ -1,16 +1,41 @@
 //! `add`: has the server scan, and shows the count while it runs.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
 use vc_protocol::job::Priority;
 use vc_protocol::operator::{AddRequest, Request, Response, ScanCounts};
 
 use super::exit::{Exit, Failed};
-use super::{AddArgs, absolute, json, text};
+use super::target::Target;
+use super::{absolute, json, text};
 use crate::operator::client::{Client, ClientError};
+use crate::profiles;
 
-pub(super) async fn add(state_dir: &Path, args: AddArgs) -> Result<Exit, Failed> {
+#[derive(Args)]
+pub(super) struct AddArgs {
+    /// Files and folders, as the server sees them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Folder for the outputs; the tree below each PATH is kept
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name of the profile
+    #[arg(long, default_value = profiles::DEFAULT)]
+    profile: String,
+    /// 0 to 9, higher first
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
+    priority: u8,
+    /// Only say what would be added
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn add(target: &Target, args: AddArgs) -> Result<Exit, Failed> {
     let request = AddRequest {
         paths: args.paths.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
         out: absolute(&args.out)?,
@@ -18,7 +43,7 @@ pub(super) async fn add(state_dir: &Path, args: AddArgs) -> Result<Exit, Failed>
         priority: Priority(args.priority),
         dry_run: args.dry_run,
     };
-    let mut client = Client::connect(state_dir).await?;
+    let mut client = target.connect().await?;
     let (counts, problems) = scan(&mut client, request, |counts| progress(&counts)).await?;
     if args.json {
         text::json_out(&json::added(counts, &problems));

@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use vc_agent::ffmpeg::Tools;
@@ -19,10 +20,10 @@ use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
 use super::watch::watch;
-use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
+use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::operator::client::Client;
-use crate::profiles::{Profiles, user_folder};
+use crate::profiles::{self, Profiles, user_folder};
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
 const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
@@ -34,6 +35,31 @@ const NAMED_MAX: usize = 5;
 
 /// Said when a person or the system asked for the end.
 const STOPPED: &str = "stopped: what was being encoded is thrown away, finished outputs stay";
+
+#[derive(Args)]
+pub(super) struct ConvertArgs {
+    /// Files and folders
+    #[arg(required = true, value_name = "SRC")]
+    sources: Vec<PathBuf>,
+    /// Folder for the outputs; the tree below each SRC is kept
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name of the profile
+    #[arg(long, default_value = profiles::DEFAULT)]
+    profile: String,
+    /// Encodes at once [default: from the number of cores]
+    #[arg(long, env = "VC_SLOTS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    slots: Option<u16>,
+    /// ffmpeg to use
+    #[arg(long, env = "VC_FFMPEG", value_name = "FILE")]
+    ffmpeg: Option<PathBuf>,
+    /// ffprobe to use
+    #[arg(long, env = "VC_FFPROBE", value_name = "FILE")]
+    ffprobe: Option<PathBuf>,
+    /// One JSON document at the end, nothing else on stdout
+    #[arg(long)]
+    json: bool,
+}
 
 pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
     let tools = check(&args)?;

@@ -2,13 +2,17 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use vc_protocol::operator::{Request, Response, StopHow};
+
+use super::ask::answer;
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
-use super::{ask, screen, text};
+use super::target::Target;
+use super::{screen, status, text};
 use crate::app::{Server, ServerConfig, StartError};
-use crate::operator::client::Client;
+use crate::operator::client::ClientError;
 
 /// Runs the server until it is told to end.
 pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
@@ -30,12 +34,20 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
 }
 
 /// Shows the running server; off a terminal, its status.
-pub(super) async fn attach(state_dir: &Path) -> Result<Exit, Failed> {
-    Client::connect(state_dir).await?;
+pub(super) async fn attach(target: &Target) -> Result<Exit, Failed> {
+    target.connect().await?;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return ask::status(state_dir, false).await;
+        return status::status(target, false).await;
     }
-    screen::attach(state_dir).await
+    screen::attach(target.state_dir()).await
+}
+
+/// Asks the server to end.
+pub(super) async fn stop(target: &Target) -> Result<Exit, Failed> {
+    let mut client = target.connect().await?;
+    answer!(client, &Request::Stop(StopHow::Leave), Response::Stopping => ());
+    text::note("the server ends; agents go on with what they have");
+    Ok(Exit::Done)
 }
 
 /// The exit status that fits why a server did not start.

@@ -123,7 +123,31 @@ fn psnr(log: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::process::Stopper;
+
+    #[tokio::test]
+    async fn encoders_of_this_box_pass_and_one_that_is_not_there_fails_by_name() {
+        let Ok(mut tools) = Tools::find(None, None) else {
+            return println!("skipped: there is no ffmpeg here");
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let spawner = Spawner::start(None).unwrap();
+        let (_stopper, stop) = Stopper::new();
+        let rows = tools.usable_encoders();
+        let tried = encoders(&tools, &spawner, folder.path(), &rows, &stop).await;
+        println!("{tried:?}");
+        assert!(tried.iter().all(|encoder| encoder.problem.is_empty() && encoder.fps.is_some()));
+        assert_eq!(tried.len(), rows.len());
+        // `true` makes nothing, and is happy about it.
+        tools.ffmpeg = which::which("true").unwrap();
+        tools.encoders = BTreeSet::from(["libx264".to_owned()]);
+        let tried = encoders(&tools, &spawner, folder.path(), &tools.usable_encoders(), &stop).await;
+        assert_eq!(tried[0].problem, "makes nothing that can be compared with its source");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn the_likeness_is_read_from_the_last_line_that_tells_it() {

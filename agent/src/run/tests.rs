@@ -128,7 +128,7 @@ impl Heard {
     async fn hear_news(&mut self) -> FromAgent {
         loop {
             let message = self.hear().await;
-            if !matches!(message, FromAgent::Heartbeat(_)) {
+            if !matches!(message, FromAgent::Heartbeat(_) | FromAgent::Facts(_)) {
                 return message;
             }
         }

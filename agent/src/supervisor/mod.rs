@@ -358,12 +358,12 @@ impl<W: Work> Supervisor<W> {
         }
     }
 
-    /// Progress is left out when the outbox fills: the next one says it too. A session that cannot take anything else
+    /// Progress and facts are left out when the outbox fills: the next ones say it too. A session that cannot take anything else
     /// is too slow and is given up; the next one begins with the inventory.
     fn send(&mut self, message: FromAgent) {
         let Some(outbox) = &self.outbox else { return };
-        let is_progress = matches!(message, FromAgent::Progress(_));
-        if is_progress && outbox.capacity() < outbox.max_capacity() / 2 {
+        let is_repeated = matches!(message, FromAgent::Progress(_) | FromAgent::Facts(_));
+        if is_repeated && outbox.capacity() < outbox.max_capacity() / 2 {
             return;
         }
         if outbox.try_send(message).is_err() {

@@ -6,12 +6,9 @@ use std::time::Instant;
 
 use vc_protocol::agent::{COMMANDS_MAX, Command, CommandPhase, LOG_TAIL_BYTES_MAX, LiveLog};
 use vc_protocol::media::Media;
-use vc_protocol::progress::Phase;
+use vc_protocol::progress::{PHASES_MAX, Phase};
 
 use crate::process::{Invocation, Ring};
-
-/// Phases kept: five, and two more for each encoder that was tried.
-const PHASES_MAX: usize = 32;
 
 /// A shared view of one attempt. Clones see the same.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use ratatui::layout::Size;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{JobRow, Request, Snapshot, Sort};
+use vc_protocol::operator::{JobRow, Request, Snapshot, Sort, Welcome};
 use vc_protocol::path::FilePath;
 
 use self::detail::Detail;
@@ -88,6 +88,8 @@ pub(crate) struct State {
     pub(crate) look: Look,
     pub(crate) size: Size,
     pub(crate) screen: Screen,
+    /// Whom the server takes us for; none before it was reached.
+    pub(crate) welcome: Option<Welcome>,
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// When the snapshot came.
     pub(crate) heard: Millis,
@@ -118,6 +120,7 @@ impl State {
             look,
             size,
             screen: Screen::Overview,
+            welcome: None,
             snapshot: None,
             heard: 0,
             gone: None,

@@ -138,6 +138,11 @@ impl Farm {
         self.paused = record.paused;
     }
 
+    /// Takes over from the farm of the same process that it is to end, before the first [`Farm::apply`].
+    pub fn restore_closing(&mut self, closing: Option<Pause>) {
+        self.closing = closing;
+    }
+
     /// Takes back what was remembered of an agent, before the first [`Farm::apply`].
     pub fn restore_agent(&mut self, id: AgentId, record: AgentRecord) {
         self.meet(id);

@@ -196,6 +196,11 @@ impl Farm {
         self.closing.as_ref().or(self.paused.as_ref())
     }
 
+    /// Set once the console is about to end.
+    pub fn closing(&self) -> Option<&Pause> {
+        self.closing.as_ref()
+    }
+
     fn gives_back_ms(&self, agent: &Agent) -> Option<u64> {
         if agent.session.is_some() && agent.quiet == Quiet::Heard {
             return None;

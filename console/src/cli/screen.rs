@@ -36,7 +36,7 @@ pub(super) async fn attach(server: &Target) -> Result<Exit, Failed> {
 }
 
 async fn show(mode: Mode, link: tui::Link) -> Result<Leave, Failed> {
-    let options = Options { mode, look: Look::detect() };
+    let options = Options::new(mode, Look::detect());
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
 }
 

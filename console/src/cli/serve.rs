@@ -23,7 +23,7 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
     let exit = tokio::select! {
         // SIGTERM asks for the end in the ordinary way, as `stop` does.
         exit = signals.next() => if exit == Exit::Terminated { Exit::Done } else { exit },
-        () = server.stop_asked() => Exit::Done,
+        _ = server.stop_asked() => Exit::Done,
         () = server.died() => {
             server.stop().await;
             return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));
@@ -39,7 +39,7 @@ pub(super) async fn attach(target: &Target) -> Result<Exit, Failed> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return status::status(target, false).await;
     }
-    screen::attach(target.state_dir()).await
+    screen::attach(target.server()).await
 }
 
 /// Asks the server to end.

@@ -15,10 +15,9 @@ use tokio::time::Instant;
 use super::keys::Key;
 use super::link::{Link, Reply};
 use super::model::model;
-use super::state::first::Here;
 use super::state::{Action, Millis, Msg, State, update};
 use super::term::{Alarm, Terminal};
-use super::view::FrameView;
+use super::view::{FrameView, Inks};
 use super::{Leave, Options};
 
 /// Least time between two frames that keys ask for: a key is answered within 50 ms, a storm of them or of resizes
@@ -36,8 +35,8 @@ pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
     let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, stdout()));
     let mut screen = ratatui::Terminal::new(backend).context("open the terminal")?;
     let size = screen.size().context("ask the terminal for its size")?;
-    let mut state = State::new(options.mode, options.look, size);
-    state.here = link.local.as_ref().map(|local| Here { gpu: local.gpu });
+    let mut state = State::new(options, size);
+    state.first.can_start = link.start_agent.is_some();
     let mut app = App {
         frame_ms: state.look.frame_ms,
         state,
@@ -157,14 +156,14 @@ impl App {
         if !self.state.dirty || now < self.frame_due() {
             return Ok(());
         }
-        let color = self.state.look.color;
+        let inks = Inks { theme: &self.state.look.theme, color: self.state.look.color };
         screen.draw(|frame| {
             let area = frame.area();
             let model = model(&self.state, area.as_size(), now);
             if let Some(cursor) = model.cursor {
                 frame.set_cursor_position(cursor);
             }
-            frame.render_widget(FrameView { model: &model, color }, area);
+            frame.render_widget(FrameView { model: &model, inks }, area);
         })?;
         self.state.drawn();
         self.hurry = false;
@@ -187,8 +186,8 @@ impl App {
             Action::Leave(leave) => return Ok(Some(leave)),
             Action::Repaint => screen.clear()?,
             Action::StartAgent => {
-                let sent = self.link.local.as_ref().map(|local| local.start.try_send(()));
-                if !matches!(sent, Some(Ok(()))) {
+                let sent = self.link.start_agent.as_ref().is_some_and(|start| start.try_send(()).is_ok());
+                if !sent {
                     let (now, why) = (self.now(), "it cannot be started from here".to_owned());
                     update(&mut self.state, now, Msg::Reply(Reply::Started(Err(why))));
                 }

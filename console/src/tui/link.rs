@@ -4,7 +4,7 @@
 //! [`Reply::Response`] of the same tag, or with [`Reply::Gone`] for all that are open.
 
 use tokio::sync::mpsc;
-use vc_protocol::operator::{Request, Response, Snapshot};
+use vc_protocol::operator::{Request, Response, Snapshot, Welcome};
 
 /// Ties an answer to its question. Only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub struct RequestTag(pub u64);
 /// What comes back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
+    /// Connected, at first or anew: whom the server takes us for, and what we may do.
+    Welcome(Welcome),
     /// The farm changed. After [`Reply::Gone`] it means that the server is back.
     Snapshot(Box<Snapshot>),
     /// The answer to a request.
@@ -21,17 +23,8 @@ pub enum Reply {
     Gone(String),
     /// All is done: the dashboard closes by itself.
     End,
-    /// What became of [`Local::start`]: what was done, or why it was not.
+    /// What became of [`Link::start_agent`]: what was done, or why it was not.
     Started(Result<String, String>),
-}
-
-/// The box that the dashboard runs on, when it is the server's: an agent can be started on it.
-#[derive(Debug)]
-pub struct Local {
-    /// It has a device that may encode.
-    pub gpu: bool,
-    /// Starts an agent and lets it join; answered by [`Reply::Started`].
-    pub start: mpsc::Sender<()>,
 }
 
 /// The way to the server.
@@ -41,6 +34,6 @@ pub struct Link {
     pub requests: mpsc::Sender<(RequestTag, Request)>,
     /// Answers and snapshots. Its end is treated like [`Reply::Gone`].
     pub replies: mpsc::Receiver<Reply>,
-    /// This box, if it is the server's.
-    pub local: Option<Local>,
+    /// Starts an agent on this box, if that is the server's; answered by [`Reply::Started`].
+    pub start_agent: Option<mpsc::Sender<()>>,
 }

@@ -1,8 +1,8 @@
 //! One agent in words: the box, its devices with their engines' last five minutes, the jobs there; or its log.
 
-use vc_protocol::operator::{
-    AgentDetail, AgentView, DeviceDetail, DeviceState, DeviceView, EncoderView, HostView,
-};
+use vc_protocol::device::{BoxFacts, EncoderFacts};
+use vc_protocol::operator::{AgentDetail, AgentView, DeviceDetail, DeviceState, DeviceView};
+use vc_protocol::path::FilePath;
 
 use super::super::look::Glyphs;
 use super::super::state::agent::{AgentRow, OpenAgent};
@@ -13,7 +13,6 @@ use super::overview::{phase_word, progress_cell};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, cut_name, joined, section, wrap};
 use super::{busy_slots, chart, words};
-use vc_protocol::path::FilePath;
 
 /// From this width on the extra facts of the device under the cursor are shown.
 const WIDE: usize = 110;
@@ -82,8 +81,8 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
     let glyphs = state.look.glyphs;
     let wide = columns >= WIDE;
     let data = open.data.as_ref();
-    let unknown = HostView::default();
-    let host = data.map_or(&unknown, |data| &data.host);
+    let unknown = BoxFacts::default();
+    let host = data.and_then(|data| data.host.as_ref()).unwrap_or(&unknown);
     let (cert, cert_role) = cert_left(view, state.wall_ms(now));
     let mut first = Line::new(" ").with(Role::Strong, cut(&view.name, columns / 3, glyphs));
     let (word, state_role) = state_word(view);
@@ -91,7 +90,7 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
         first.push(Role::Plain, "  ").push(state_role, word);
     }
     first.push(Role::Plain, " ");
-    let clock = host.clock_ms.map_or("-".into(), |ms| format!("{ms:+} ms"));
+    let clock = data.and_then(|data| data.clock_ms).map_or("-".into(), |ms| format!("{ms:+} ms"));
     let lost = data.and_then(|data| data.lost_permille).map_or("-".into(), |lost| format!("{}%", lost / 10));
     let facts = [
         cut(or_dash(host_part(&view.address)), 45, glyphs),
@@ -117,7 +116,7 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
 }
 
 /// ` Linux 6.12  32 cores load 6.1  mem 41/256 GB  up 12 d`
-fn host_facts(host: &HostView, glyphs: Glyphs) -> Vec<String> {
+fn host_facts(host: &BoxFacts, glyphs: Glyphs) -> Vec<String> {
     let cores = if host.cores == 0 { "-".into() } else { host.cores.to_string() };
     let load = host.load.map_or("-".into(), |load| format!("{}.{}", load / 100, load % 100 / 10));
     let memory = match of_total(host.memory, host.memory_total) {
@@ -178,7 +177,11 @@ fn devices_and_jobs(
         let selected = open.selected == Some(AgentRow::Device(device.id));
         let told = open.data.as_ref().and_then(|data| data.devices.iter().find(|d| d.id == device.id));
         let mut line = Line::new(if selected { "> " } else { "  " });
-        line.extend(row(&DEVICES, &device_widths, device_cells(is_quiet(view), device, told, &device_widths, glyphs)));
+        line.extend(row(
+            &DEVICES,
+            &device_widths,
+            device_cells(is_quiet(view), device, told, &device_widths, glyphs),
+        ));
         line.selected = selected;
         if selected {
             at = lines.len();
@@ -315,16 +318,22 @@ fn device_facts(told: &DeviceDetail, columns: usize, glyphs: Glyphs) -> Vec<Line
     lines
 }
 
-fn encoder_line(encoder: &EncoderView, names: usize, columns: usize, glyphs: Glyphs) -> Line {
+fn encoder_line(encoder: &EncoderFacts, names: usize, columns: usize, glyphs: Glyphs) -> Line {
     let mut line = Line::new("   ").with(Role::Plain, cut(&encoder.name, names, glyphs));
     line.pad_to(names + 5);
-    if encoder.problem.is_empty() {
-        let speed = encoder.fps.map_or("-".into(), words::fps);
-        line.push(Role::Good, "ok").push(Role::Plain, format!("      {speed} fps in its trial"));
-    } else {
-        line.push(Role::Bad, "failed");
-        let room = columns.saturating_sub(line.width() + 2);
-        line.push(Role::Plain, format!("  {}", cut(&encoder.problem, room, glyphs)));
+    match encoder.fps {
+        _ if !encoder.problem.is_empty() => {
+            line.push(Role::Bad, "failed");
+            let room = columns.saturating_sub(line.width() + 2);
+            line.push(Role::Plain, format!("  {}", cut(&encoder.problem, room, glyphs)));
+        }
+        Some(fps) => {
+            line.push(Role::Good, "ok")
+                .push(Role::Plain, format!("      {} fps in its trial", words::fps(fps)));
+        }
+        None => {
+            line.push(Role::Plain, "not tried yet");
+        }
     }
     line
 }

@@ -216,12 +216,9 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_port() {
-        for (address, expected) in [
-            ("10.0.0.21:51234", "10.0.0.21"),
-            ("[fe80::1]:51234", "fe80::1"),
-            ("studio", "studio"),
-            ("", ""),
-        ] {
+        for (address, expected) in
+            [("10.0.0.21:51234", "10.0.0.21"), ("[fe80::1]:51234", "fe80::1"), ("studio", "studio"), ("", "")]
+        {
             assert_eq!(host_part(address), expected);
         }
     }

@@ -104,7 +104,8 @@ fn cells(state: &State, event: &EventView, widths: &[usize; 6], wall: i64) -> [L
     if !file.is_empty() {
         file += "  ";
     }
-    let who = if widths[WHO] > 0 || event.who.is_empty() { String::new() } else { format!("{}: ", event.who) };
+    let who =
+        if widths[WHO] > 0 || event.who.is_empty() { String::new() } else { format!("{}: ", event.who) };
     let what = cut(&format!("{who}{file}{}", event.text), widths[5], glyphs);
     [
         Line::new(time(state, event, wall)),

@@ -22,12 +22,12 @@ pub(super) fn steps(state: &State, columns: usize, now: Millis) -> Vec<Line> {
         lines.extend(token(&state.first, columns, now, glyphs));
     }
     lines.push(step(2, steps.added, "vc-console add ~/Videos --out ~/converted", glyphs));
-    if let Some(here) = &state.here {
+    if state.first.can_start {
         let (ticked, text) = match (steps.joined && connected(snapshot), state.first.starting) {
             (true, _) => (true, "an agent works"),
             (false, true) => (false, "the agent of this box is starting"),
-            (false, false) if here.gpu => (false, "this box has a GPU: press a to use it here"),
-            (false, false) => (false, "no GPU in this box: press a to use its CPU here (slow)"),
+            // Agents offer no other device yet.
+            (false, false) => (false, "or press a to use the CPU of this box (slow, no GPU)"),
         };
         lines.push(step(3, ticked, text, glyphs));
     }

@@ -224,7 +224,9 @@ fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut 
 pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
     let group = state.failures.row();
     match command {
-        Command::Open | Command::CopyMenu | Command::CopyId if group.is_none() => Some("no cause is selected"),
+        Command::Open | Command::CopyMenu | Command::CopyId if group.is_none() => {
+            Some("no cause is selected")
+        }
         Command::Log if group.is_none_or(|group| group.job.is_none()) => {
             Some("no job of this cause is known: enter lists them")
         }

@@ -14,13 +14,6 @@ const AGAIN_MS: Millis = 10_000;
 /// The token shown in the first step.
 pub(crate) const WISH: TokenWish = TokenWish { uses: 1, ttl_s: TOKEN_TTL_S, role: Role::Agent };
 
-/// The box that the dashboard runs on, when it is the server's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Here {
-    /// It has a device that may encode.
-    pub(crate) gpu: bool,
-}
-
 /// A line to paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -36,7 +29,9 @@ pub(crate) struct First {
     pub(crate) refused: Option<String>,
     pub(crate) asked: Option<RequestTag>,
     asked_at: Millis,
-    /// The agent of this box is being started.
+    /// An agent can be started on this box, which is the server's.
+    pub(crate) can_start: bool,
+    /// It is being started.
     pub(crate) starting: bool,
 }
 
@@ -157,10 +152,12 @@ pub(super) fn started(state: &mut State, now: Millis, outcome: Result<String, St
 
 /// Why no agent can be started from here; none if one can.
 pub(super) fn refusal(state: &State) -> Option<&'static str> {
-    match (&state.here, state.first.starting) {
-        (None, _) => Some("only the dashboard on the server's own box can do that"),
-        (Some(_), true) => Some("it is being started already"),
-        (Some(_), false) => None,
+    if !state.first.can_start {
+        Some("only the dashboard on the server's own box can do that")
+    } else if state.first.starting {
+        Some("it is being started already")
+    } else {
+        None
     }
 }
 

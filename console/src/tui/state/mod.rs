@@ -22,7 +22,7 @@ use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{DeviceState, FailureGroup, JobRow, Request, Snapshot, Sort};
+use vc_protocol::operator::{DeviceState, FailureGroup, JobRow, Request, Snapshot, Sort, Welcome};
 use vc_protocol::path::FilePath;
 
 use self::agent::OpenAgent;
@@ -30,14 +30,14 @@ use self::agents::Agents;
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
-use self::first::{First, Here};
+use self::first::First;
 use self::jobs::{Asked, Jobs, Marks};
 use self::overlay::{JobRef, Overlay, Target, Verb};
 use self::overview::{Node, Overview, Row};
-use super::keys::{Command, Key, Place};
+use super::keys::{Command, Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
-use super::{Leave, Mode};
+use super::{Leave, Mode, Options};
 
 /// Milliseconds since the dashboard started.
 pub(crate) type Millis = u64;
@@ -125,8 +125,15 @@ pub(crate) struct Gone {
 pub(crate) struct State {
     pub(crate) mode: Mode,
     pub(crate) look: Look,
+    pub(crate) keys: Keys,
+    /// Only look, whatever the server would allow.
+    pub(crate) read_only: bool,
+    /// Clicks come here, not to the terminal.
+    pub(crate) mouse: bool,
     pub(crate) size: Size,
     pub(crate) screen: Screen,
+    /// Whom the server takes us for; none before it was reached.
+    pub(crate) welcome: Option<Welcome>,
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// When the snapshot came.
     pub(crate) heard: Millis,
@@ -137,8 +144,6 @@ pub(crate) struct State {
     pub(crate) failures: Failures,
     pub(crate) events: Events,
     pub(crate) first: First,
-    /// This box, if an agent can be started on it from here.
-    pub(crate) here: Option<Here>,
     /// The need that was looked at last.
     need: Option<usize>,
     /// The opened job, over everything but dialogs.
@@ -162,12 +167,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(mode: Mode, look: Look, size: Size) -> State {
+    pub(crate) fn new(options: Options, size: Size) -> State {
         State {
-            mode,
-            look,
+            mode: options.mode,
+            look: options.look,
+            keys: options.keys,
+            read_only: options.read_only,
+            mouse: options.mouse,
             size,
             screen: Screen::Overview,
+            welcome: None,
             snapshot: None,
             heard: 0,
             gone: None,
@@ -177,7 +186,6 @@ impl State {
             failures: Failures::default(),
             events: Events::default(),
             first: First::default(),
-            here: None,
             need: None,
             detail: None,
             agent: None,
@@ -385,10 +393,8 @@ impl State {
             return own;
         }
         // What their rows are, only these screens know.
-        let own_rows = matches!(
-            self.below(),
-            Place::Agents | Place::AgentDetail | Place::Failures | Place::Events
-        );
+        let own_rows =
+            matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events);
         // Commands that are not named here always do something.
         if command == Command::Retry {
             let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";

@@ -12,7 +12,7 @@ use super::{
     Action, Millis, Prompt, Screen, State, agents, detail, events, failures, jobs, marks, needs, overview,
     shift,
 };
-use crate::tui::keys::{self, Command, Key, Place};
+use crate::tui::keys::{Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
 
@@ -27,7 +27,7 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
     if state.unseen {
         return;
     }
-    let Some(command) = keys::command(state.place(), key) else { return };
+    let Some(command) = state.keys.command(state.place(), key) else { return };
     let covered = state.overlay.is_some();
     state.dirty = true;
     state.notice = None;

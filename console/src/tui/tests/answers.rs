@@ -1,10 +1,11 @@
 //! What a server answers of agents, failures and events.
 
+use vc_protocol::device::{BoxFacts, EncoderFacts};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::operator::{
-    AgentDetail, AgentState, DeviceDetail, DeviceState, DeviceUse, DeviceView, EncoderView, EventKind,
-    EventView, FailureGroup, Failures, HostView, Snapshot,
+    AgentDetail, AgentState, DeviceDetail, DeviceState, DeviceUse, DeviceView, EventKind, EventView,
+    FailureGroup, Failures, Snapshot,
 };
 use vc_protocol::progress::Phase;
 
@@ -63,22 +64,23 @@ pub(crate) fn sick() -> Snapshot {
 pub(crate) fn agent_detail(farm: &Snapshot, id: AgentId) -> Option<AgentDetail> {
     let view = farm.agents.iter().find(|agent| agent.id == id)?.clone();
     let known = view.state != AgentState::Offline;
-    let host = HostView {
+    let host = BoxFacts {
         system: "Linux 6.12".into(),
         cores: 32,
         load: Some(612),
         memory: Some(41_000_000_000),
         memory_total: Some(256_000_000_000),
         up_s: Some(12 * 86_400),
-        clock_ms: Some(12),
+        ..BoxFacts::default()
     };
     let busy: Vec<u16> = (0..60).map(|at| 100 + at * 15).collect();
     let devices = view.devices.iter().map(|device| DeviceDetail {
         id: device.id,
         facts: vec![("PCI".into(), "0000:41:00.0".into()), ("driver".into(), "550.54.14".into())],
         encoders: vec![
-            EncoderView { name: "hevc_nvenc".into(), problem: String::new(), fps: Some(412.0) },
-            EncoderView { name: "av1_nvenc".into(), problem: "No capable devices found".into(), fps: None },
+            EncoderFacts { name: "hevc_nvenc".into(), problem: String::new(), fps: Some(412.0) },
+            EncoderFacts { name: "h264_nvenc".into(), ..EncoderFacts::default() },
+            EncoderFacts { name: "av1_nvenc".into(), problem: "No capable devices found".into(), fps: None },
         ],
         encode_history: if device.id == DeviceId(0) { busy.clone() } else { vec![800, 700, 0, 0, 0] },
         decode_history: if device.id == DeviceId(0) { vec![660; 60] } else { vec![] },
@@ -89,7 +91,8 @@ pub(crate) fn agent_detail(farm: &Snapshot, id: AgentId) -> Option<AgentDetail> 
         },
     });
     Some(AgentDetail {
-        host: if known { host } else { HostView::default() },
+        host: known.then_some(host),
+        clock_ms: known.then_some(12),
         lost_permille: known.then_some(3),
         cert_serial: "5f:21:9c".into(),
         devices: if known { devices.collect() } else { vec![] },

@@ -7,7 +7,7 @@ use vc_protocol::operator::{
     AgentView, EventView, Failures, JobAction, Page, Request, Response, Selection, Snapshot,
 };
 
-use super::answers::{events, failures, sick};
+use super::answers::{events, sick};
 use super::drawing::{both_sizes, check, everywhere, styles, text};
 use super::fixture::{self, Board, NARROW, busy, empty};
 use super::journeys::requests;
@@ -97,9 +97,8 @@ fn events_are_drawn_empty_and_busy() {
 fn the_first_run_is_drawn_and_ticks_off_its_steps() {
     every_way("first_run", empty, "");
     let mut board = board(empty());
-    board.state.here = Some(crate::tui::state::first::Here { gpu: true });
-    check("first_run_gpu", &text(&board));
-    board.state.here = Some(crate::tui::state::first::Here { gpu: false });
+    board.state.first.can_start = true;
+    check("first_run_local", &text(&board));
     let mut added = empty();
     added.totals.by_state[0] = 4;
     board.tell(Reply::Snapshot(Box::new(added)));
@@ -132,7 +131,7 @@ fn only_the_dashboard_of_this_box_starts_an_agent() {
     let mut board = board(empty());
     board.keys("a");
     assert!(board.asked.is_empty());
-    board.state.here = Some(crate::tui::state::first::Here { gpu: false });
+    board.state.first.can_start = true;
     board.keys("aa");
     assert_eq!(board.asked, [Action::StartAgent], "once");
     board.tell(Reply::Started(Err("no vc-agent beside this program".into())));
@@ -301,7 +300,7 @@ fn an_event_leads_to_its_job_or_its_agent() {
     assert!(board.state.detail.as_ref().is_some_and(|detail| detail.job == JobId(41_700)));
     board.keys("\x1bjjj\n");
     assert_eq!(board.state.below(), Place::AgentDetail);
-    board.keys("5j\n");
+    board.keys("5gj\n");
     assert_eq!(board.state.below(), Place::Events, "it is about neither");
 }
 

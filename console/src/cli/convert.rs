@@ -22,7 +22,7 @@ use super::signals::Signals;
 use super::watch::watch;
 use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
-use crate::operator::client::Client;
+use crate::operator::client::{Client, Target};
 use crate::profiles::{self, Profiles, user_folder};
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
@@ -114,7 +114,7 @@ async fn convert_in(
     let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
-            let run = Run { args, state_dir, started };
+            let run = Run { args, server: Target::Local(state_dir.to_owned()), started };
             let exit = tokio::select! {
                 exit = run.to_the_end(&agent) => exit,
                 exit = signals.next() => {
@@ -167,13 +167,13 @@ async fn start_agent(
 
 struct Run<'a> {
     args: &'a ConvertArgs,
-    state_dir: &'a Path,
+    server: Target,
     started: Instant,
 }
 
 impl Run<'_> {
     async fn to_the_end(&self, agent: &Agent) -> Result<Exit, Failed> {
-        let mut client = Client::connect(self.state_dir).await?;
+        let mut client = Client::connect(&self.server).await?;
         let before = ask::snapshot(&mut client).await?;
         let request = AddRequest {
             paths: self.args.sources.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
@@ -192,9 +192,9 @@ impl Run<'_> {
         }
         let interrupted =
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-                screen::convert(self.state_dir).await?
+                screen::convert(&self.server).await?
             } else {
-                watch(self.state_dir, before.now_ms, !self.args.json, agent).await?;
+                watch(&self.server, before.now_ms, !self.args.json, agent).await?;
                 None
             };
         if let Some(exit) = interrupted {

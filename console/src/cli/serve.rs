@@ -39,7 +39,7 @@ pub(super) async fn attach(target: &Target) -> Result<Exit, Failed> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return status::status(target, false).await;
     }
-    screen::attach(target.state_dir()).await
+    screen::attach(target.server()).await
 }
 
 /// Asks the server to end.

@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::Failed;
-use crate::operator::client::Client;
+use crate::operator::client::{self, Client};
 
 /// Where the server is.
 pub(super) struct Target {
     state_dir: PathBuf,
+    server: client::Target,
 }
 
 impl Target {
     /// The server of the folder named, or of this user's default folder.
     pub(super) fn new(named: Option<&Path>) -> Result<Target, Failed> {
-        Ok(Target { state_dir: state_dir(named)? })
+        let state_dir = state_dir(named)?;
+        let server = client::Target::Local(state_dir.clone());
+        Ok(Target { state_dir, server })
     }
 
     /// Its state folder.
@@ -21,9 +24,14 @@ impl Target {
         &self.state_dir
     }
 
+    /// For whoever connects by itself.
+    pub(super) fn server(&self) -> &client::Target {
+        &self.server
+    }
+
     /// A connection to it.
     pub(super) async fn connect(&self) -> Result<Client, Failed> {
-        Ok(Client::connect(&self.state_dir).await?)
+        Ok(Client::connect(&self.server).await?)
     }
 }
 

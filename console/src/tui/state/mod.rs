@@ -19,7 +19,7 @@ use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{FailureGroup, JobRow, Request, Snapshot, Sort};
+use vc_protocol::operator::{FailureGroup, JobRow, Request, Snapshot, Sort, Welcome};
 use vc_protocol::path::FilePath;
 
 use self::agents::{Agents, OpenAgent};
@@ -120,6 +120,8 @@ pub(crate) struct State {
     pub(crate) look: Look,
     pub(crate) size: Size,
     pub(crate) screen: Screen,
+    /// Whom the server takes us for; none before it was reached.
+    pub(crate) welcome: Option<Welcome>,
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// When the snapshot came.
     pub(crate) heard: Millis,
@@ -156,6 +158,7 @@ impl State {
             look,
             size,
             screen: Screen::Overview,
+            welcome: None,
             snapshot: None,
             heard: 0,
             gone: None,

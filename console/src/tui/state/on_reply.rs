@@ -10,6 +10,10 @@ use crate::tui::link::{Reply, RequestTag};
 
 pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<Action>) {
     match reply {
+        Reply::Welcome(welcome) => {
+            state.dirty |= state.welcome.as_ref() != Some(&welcome);
+            state.welcome = Some(welcome);
+        }
         Reply::Snapshot(snapshot) => take_snapshot(state, now, snapshot),
         Reply::Response(tag, response) => answer(state, now, tag, response),
         Reply::Gone(reason) => gone(state, now, reason),

@@ -92,7 +92,10 @@ pub(crate) fn heads<const N: usize>(columns: &[Column; N], widths: &[usize; N]) 
 }
 
 /// The columns without some: they are as if they had dropped.
-pub(crate) fn without<const N: usize>(mut columns: [Column; N], hidden: impl Fn(usize) -> bool) -> [Column; N] {
+pub(crate) fn without<const N: usize>(
+    mut columns: [Column; N],
+    hidden: impl Fn(usize) -> bool,
+) -> [Column; N] {
     for (at, column) in columns.iter_mut().enumerate() {
         if hidden(at) {
             (column.min, column.max, column.grow) = (0, 0, 0);

@@ -201,12 +201,7 @@ pub(crate) fn section(left: &str, right: &str, columns: usize, glyphs: Glyphs) -
 }
 
 /// The same with a meaning on its right.
-pub(crate) fn section_with(
-    left: &str,
-    (role, right): (Role, &str),
-    columns: usize,
-    glyphs: Glyphs,
-) -> Line {
+pub(crate) fn section_with(left: &str, (role, right): (Role, &str), columns: usize, glyphs: Glyphs) -> Line {
     let dash = rule(glyphs);
     let mut line = Line::new(dash.repeat(2));
     line.push(Role::Strong, format!(" {left} "));

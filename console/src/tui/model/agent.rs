@@ -8,8 +8,8 @@ use super::super::look::Glyphs;
 use super::super::state::agent::{AgentRow, OpenAgent};
 use super::super::state::agents::runs;
 use super::super::state::{Millis, State};
-use super::agents::{about, cert_left, host_part, is_quiet, or_dash, state_word};
-use super::overview::{phase_word, progress_cell};
+use super::agents::{about, cert_left, or_dash, state_word};
+use super::overview::{host, phase_word, progress_cell, silent};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, cut_name, joined, section, wrap};
 use super::{busy_slots, chart, words};
@@ -53,7 +53,7 @@ pub(super) fn body(state: &State, open: &OpenAgent, columns: usize, rows: usize,
             Line::new(format!("  {}", cut(text, columns.saturating_sub(2), glyphs))),
         ];
     };
-    let mut lines = host(state, open, view, columns, now);
+    let mut lines = head(state, open, view, columns, now);
     let room = rows.saturating_sub(lines.len());
     if let Some(scroll) = open.log {
         let room = room.saturating_sub(1);
@@ -72,17 +72,17 @@ pub(super) fn body(state: &State, open: &OpenAgent, columns: usize, rows: usize,
 /// Lines by which the log can be scrolled away from its end.
 pub(super) fn scroll_max(state: &State, open: &OpenAgent, columns: usize, rows: usize) -> usize {
     let Some(view) = open.view(state.snapshot.as_deref()) else { return 0 };
-    let head = host(state, open, view, columns, state.heard).len() + 1;
+    let head = head(state, open, view, columns, state.heard).len() + 1;
     log(open, columns, state.look.glyphs).len().saturating_sub(rows.saturating_sub(head))
 }
 
 /// The lines above the table, which stay.
-fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: Millis) -> Vec<Line> {
+fn head(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let wide = columns >= WIDE;
     let data = open.data.as_ref();
     let unknown = BoxFacts::default();
-    let host = data.and_then(|data| data.host.as_ref()).unwrap_or(&unknown);
+    let of_box = data.and_then(|data| data.host.as_ref()).unwrap_or(&unknown);
     let (cert, cert_role) = cert_left(view, state.wall_ms(now));
     let mut first = Line::new(" ").with(Role::Strong, cut(&view.name, columns / 3, glyphs));
     let (word, state_role) = state_word(view);
@@ -93,7 +93,7 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
     let clock = data.and_then(|data| data.clock_ms).map_or("-".into(), |ms| format!("{ms:+} ms"));
     let lost = data.and_then(|data| data.lost_permille).map_or("-".into(), |lost| format!("{}%", lost / 10));
     let facts = [
-        cut(or_dash(host_part(&view.address)), 45, glyphs),
+        cut(or_dash(host(&view.address)), 45, glyphs),
         format!("vc-agent {}", cut(or_dash(&view.version), 20, glyphs)),
         format!("cert {cert}"),
         format!("clock {clock}"),
@@ -102,7 +102,7 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
     ];
     let room = columns.saturating_sub(first.width());
     first.push(cert_role, joined(&facts, room));
-    let mut lines = vec![first, Line::new(joined(&host_facts(host, glyphs), columns))];
+    let mut lines = vec![first, Line::new(joined(&box_facts(of_box, glyphs), columns))];
     if wide {
         lines.push(Line::new(joined(&more_facts(view, data, glyphs), columns)));
     }
@@ -116,7 +116,7 @@ fn host(state: &State, open: &OpenAgent, view: &AgentView, columns: usize, now: 
 }
 
 /// ` Linux 6.12  32 cores load 6.1  mem 41/256 GB  up 12 d`
-fn host_facts(host: &BoxFacts, glyphs: Glyphs) -> Vec<String> {
+fn box_facts(host: &BoxFacts, glyphs: Glyphs) -> Vec<String> {
     let cores = if host.cores == 0 { "-".into() } else { host.cores.to_string() };
     let load = host.load.map_or("-".into(), |load| format!("{}.{}", load / 100, load % 100 / 10));
     let memory = match of_total(host.memory, host.memory_total) {
@@ -180,7 +180,7 @@ fn devices_and_jobs(
         line.extend(row(
             &DEVICES,
             &device_widths,
-            device_cells(is_quiet(view), device, told, &device_widths, glyphs),
+            device_cells(silent(view), device, told, &device_widths, glyphs),
         ));
         line.selected = selected;
         if selected {

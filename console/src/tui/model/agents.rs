@@ -4,6 +4,7 @@ use vc_protocol::operator::{AgentState, AgentView, DeviceState, Snapshot};
 
 use super::super::state::agents::{runs, speed};
 use super::super::state::{Millis, State};
+use super::overview::{host, silent};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, section};
 use super::{busy_slots, words};
@@ -76,14 +77,6 @@ pub(super) fn state_word(agent: &AgentView) -> (&'static str, Role) {
     }
 }
 
-/// Its figures are old.
-pub(super) fn is_quiet(agent: &AgentView) -> bool {
-    match agent.state {
-        AgentState::Offline | AgentState::Suspect => true,
-        AgentState::Ok | AgentState::Draining => false,
-    }
-}
-
 /// `4 d`, `5h20m`, `ended`
 pub(super) fn cert_left(agent: &AgentView, wall: i64) -> (String, Role) {
     const DAY_MS: i64 = 86_400_000;
@@ -104,7 +97,7 @@ pub(super) fn silent_s(state: &State, agent: &AgentView, now: Millis) -> Option<
 fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [Line; 13] {
     let glyphs = state.look.glyphs;
     let (word, role) = state_word(agent);
-    let live = |shown: String| Line::new(if is_quiet(agent) { "-".into() } else { shown });
+    let live = |shown: String| Line::new(if silent(agent) { "-".into() } else { shown });
     let healthy = agent.devices.iter().filter(|device| device.state == DeviceState::Ok).count();
     let busy: usize = agent.devices.iter().map(busy_slots).sum();
     let slots: usize = agent.devices.iter().map(|device| usize::from(device.slots)).sum();
@@ -112,7 +105,7 @@ fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [
     [
         Line::new(cut(&agent.name, widths[0], glyphs)),
         Line::role(role, word),
-        Line::new(or_dash(&cut(host_part(&agent.address), widths[2], glyphs))),
+        Line::new(or_dash(&cut(host(&agent.address), widths[2], glyphs))),
         Line::new(agent.rtt_us.map_or("-".into(), words::round_trip)),
         live(format!("{healthy}/{}", agent.devices.len())),
         live(format!("{busy}/{slots}")),
@@ -126,23 +119,13 @@ fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [
     ]
 }
 
-/// An address without the port that it dials from, which tells nobody anything.
-pub(super) fn host_part(address: &str) -> &str {
-    match address.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
-            host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-        }
-        Some(_) | None => address,
-    }
-}
-
 pub(super) fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
 /// The last row: all of them.
 fn sums_of(snapshot: &Snapshot) -> [Line; 13] {
-    let heard = || snapshot.agents.iter().filter(|agent| !is_quiet(agent));
+    let heard = || snapshot.agents.iter().filter(|agent| !silent(agent));
     let devices = || heard().flat_map(|agent| &agent.devices);
     let healthy = devices().filter(|device| device.state == DeviceState::Ok).count();
     let busy: usize = devices().map(busy_slots).sum();
@@ -208,18 +191,4 @@ pub(super) fn about(state: &State, agent: &AgentView, columns: usize, now: Milli
 
 fn goes(jobs: u64) -> String {
     if jobs == 1 { "1 job goes".into() } else { format!("{} jobs go", words::count(jobs)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_its_port() {
-        for (address, expected) in
-            [("10.0.0.21:51234", "10.0.0.21"), ("[fe80::1]:51234", "fe80::1"), ("studio", "studio"), ("", "")]
-        {
-            assert_eq!(host_part(address), expected);
-        }
-    }
 }

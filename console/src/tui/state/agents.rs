@@ -12,9 +12,6 @@ use super::{Action, Millis, State, shift};
 use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
 
-/// A row moves only when nothing was pressed for so long, so that none slips from under the finger.
-const CALM_MS: Millis = 1500;
-
 /// What the list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum AgentSort {
@@ -110,8 +107,6 @@ pub(crate) struct Agents {
     pub(crate) at: usize,
     /// The order in which they stand.
     order: Vec<AgentId>,
-    /// When the cursor was moved last.
-    moved: Millis,
 }
 
 impl Agents {
@@ -169,7 +164,6 @@ pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Ve
     }
     let Some(snapshot) = &state.snapshot else { return false };
     let list = &mut state.agents;
-    list.moved = now;
     match command {
         Command::SortBefore => list.sort_by(snapshot, list.sort.step(-1), list.reversed),
         Command::SortNext => list.sort_by(snapshot, list.sort.step(1), list.reversed),
@@ -217,7 +211,7 @@ pub(super) fn scroll(state: &mut State, by: i64) {
 /// After a new snapshot.
 pub(super) fn hear(state: &mut State, now: Millis) {
     let Some(snapshot) = &state.snapshot else { return };
-    let calm = now >= state.agents.moved + CALM_MS || state.agents.order.is_empty();
+    let calm = now >= state.calm_at() || state.agents.order.is_empty();
     state.agents.follow(snapshot, calm);
     if let Some(open) = &mut state.agent {
         open.hear(snapshot);

@@ -5,6 +5,7 @@ use vc_protocol::id::JobId;
 use vc_protocol::operator::{EventView, Request, Response};
 
 use super::detail::{Detail, Tab};
+use super::prompt::{self, Asks};
 use super::{Action, Millis, State, agent, on_reply, shift};
 use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
@@ -195,6 +196,10 @@ pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut 
             if let Some(job) = selected_job(state) {
                 state.detail = Some(Detail::new(job, Tab::Log));
             }
+        }
+        Command::Filter => {
+            let text = state.events.filter.clone();
+            prompt::open(state, Asks::Events, text);
         }
         Command::Back if !state.events.filter.is_empty() => state.events.set_filter(String::new()),
         _ => return false,

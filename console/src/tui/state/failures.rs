@@ -127,7 +127,10 @@ impl Failures {
 
     fn follow(&mut self) {
         let selected = self.selected.clone();
-        let is = |group: &FailureGroup, cause: &str| group.cause == cause || group.example == cause;
+        let is = |group: &FailureGroup, told: &str| {
+            // A need may tell more than the cause that it is grouped by.
+            told == group.cause || told == group.example || told.starts_with(&group.cause)
+        };
         let found = selected.as_ref().and_then(|cause| self.rows().position(|g| is(g, cause)));
         match (found, &self.data) {
             // Nothing came yet: what was chosen may still come.

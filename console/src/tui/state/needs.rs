@@ -37,24 +37,17 @@ pub(crate) fn target(need: &Need, snapshot: &Snapshot) -> NeedTarget {
 /// Goes to the next or the previous need, round and round.
 pub(super) fn jump(state: &mut State, now: Millis, by: isize) {
     let Some(snapshot) = &state.snapshot else { return };
-    let count = snapshot.needs.len();
-    if count == 0 {
-        return state.say(now, "nothing needs you");
-    }
-    let at = match state.need {
-        Some(at) => (at.min(count - 1) + count).saturating_add_signed(by) % count,
-        None if by < 0 => count - 1,
-        None => 0,
-    };
-    let need = &snapshot.needs[at];
+    state.overview.next_need(snapshot, by);
+    let at = state.overview.need;
+    let Some(need) = snapshot.needs.get(at) else { return state.say(now, "nothing needs you") };
     let target = target(need, snapshot);
-    let told = format!("{} of {count}: {} {}: {}", at + 1, need.kind, need.what, need.text);
+    let told = format!("{} of {}: {} {}: {}", at + 1, snapshot.needs.len(), need.kind, need.what, need.text);
     go(state, target);
-    state.need = Some(at);
     state.say(now, told);
 }
 
-fn go(state: &mut State, target: NeedTarget) {
+/// Goes there.
+pub(super) fn go(state: &mut State, target: NeedTarget) {
     (state.detail, state.agent) = (None, None);
     match target {
         NeedTarget::Job(job) => state.detail = Some(Detail::new(job, Tab::Summary)),

@@ -4,7 +4,7 @@ use vc_protocol::operator::{Acted, Response, Snapshot};
 
 use super::jobs::Marks;
 use super::overlay::{Overlay, Verb};
-use super::{Action, Gone, Millis, State, agents, events, failures, first, row_ref};
+use super::{Action, Gone, Millis, State, agents, detail, events, failures, first, row_ref};
 use crate::tui::Leave;
 use crate::tui::link::{Reply, RequestTag};
 
@@ -23,7 +23,7 @@ pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<
 }
 
 fn take_snapshot(state: &mut State, now: Millis, snapshot: Box<Snapshot>) {
-    state.overview.follow(&snapshot);
+    state.overview.take(&snapshot, now >= state.calm_at());
     state.snapshot = Some(snapshot);
     state.heard = now;
     state.gone = None;
@@ -39,7 +39,7 @@ fn gone(state: &mut State, now: Millis, reason: String) {
     state.jobs.asked = None;
     state.probe = None;
     if let Some(detail) = &mut state.detail {
-        detail.asked = None;
+        detail.forget_questions();
     }
     if let Some(agent) = &mut state.agent {
         agent.asked = None;
@@ -58,6 +58,7 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response, o
     let Some(response) = failures::answer(state, now, tag, response, out) else { return };
     let Some(response) = events::answer(state, now, tag, response) else { return };
     let Some(response) = first::answer(state, now, tag, response) else { return };
+    let Some(response) = detail::answer(state, now, tag, response) else { return };
     if state.probe == Some(tag) {
         state.probe = None;
         if let Response::Snapshot(snapshot) = response {
@@ -72,17 +73,10 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response, o
                     marks.entry(row.id).and_modify(|mark| *mark = row_ref(row));
                 }
             }
-            state.jobs.take(asked.offset, asked.revision, page);
-        } else {
-            state.jobs.refused = Some(refusal(response));
-        }
-        state.dirty = true;
-    } else if let Some(detail) = state.detail.as_mut().filter(|d| d.asked == Some(tag)) {
-        detail.asked = None;
-        if let Response::Detail(data) = response {
-            (detail.data, detail.refused) = (Some(*data), None);
-        } else {
-            detail.refused = Some(refusal(response));
+            let calm = now >= state.calm_at();
+            state.jobs.take(&asked, page, calm);
+        } else if let Some(why) = state.jobs.refuse(refusal(response)) {
+            state.say(now, why);
         }
         state.dirty = true;
     } else if state.asked_why == Some(tag) {

@@ -205,6 +205,7 @@ pub(crate) fn row(id: u64, state: JobState, source: &str) -> JobRow {
         place: if state == JobState::Pending { String::new() } else { "ada/cpu".into() },
         retries: 0,
         retries_max: 3,
+        created_ms: NOON - 5_400_000,
         updated_ms: NOON - 1_380_000,
         not_before_ms: None,
         progress: None,

@@ -305,24 +305,46 @@ fn an_event_leads_to_its_job_or_its_agent() {
 }
 
 #[test]
-fn n_goes_from_need_to_need() {
+fn events_are_filtered_by_any_word_of_theirs() {
+    let mut board = board(busy());
+    board.events = events(700, 700);
+    board.keys("5/ANA\n");
+    assert!(board.state.prompt.is_none());
+    let shown = |board: &Board| board.state.events.row().map(|event| event.no);
+    assert_eq!((board.state.screen, shown(&board)), (Screen::Events, Some(698)));
+    assert!(board.state.events.count() >= usize::from(NARROW.height));
+    board.keys("G\n");
+    assert!(board.state.agent.is_some(), "what an operator did to an agent leads there");
+    board.keys("5\x1b");
+    assert_eq!((board.state.screen, board.state.events.filter.as_str()), (Screen::Events, ""));
+}
+
+#[test]
+fn every_need_is_reached_by_its_key() {
     let mut board = board(sick());
     // The job table, two failures of a kind, one of another, an offline agent, a folder.
-    board.keys("n");
-    assert_eq!(board.state.below(), Place::Events);
-    board.keys("n");
-    assert_eq!(board.state.below(), Place::Failures);
-    board.keys("n");
+    let opened = |board: &mut Board, keys: &str| {
+        board.keys(keys).keys("\n");
+        let place = board.state.below();
+        (place, board.state.selected_agent().map(|(id, _)| id))
+    };
+    assert_eq!(opened(&mut board, "n"), (Place::Events, None));
+    assert_eq!(opened(&mut board, "1n").0, Place::Failures);
+    assert_eq!(board.state.failures.selected.as_deref(), Some("output shorter than source"));
+    // From any other screen it leads on to the next one at once.
+    board.keys("2n");
     assert!(board.state.detail.as_ref().is_some_and(|detail| detail.job == JobId(39120)));
-    board.keys("\x1bn");
+    board.keys("\x1b");
+    board.keys("3n");
     assert_eq!(board.state.selected_agent().map(|(id, _)| id), Some(AgentId(3)));
     board.keys("n");
     assert_eq!(board.state.selected_agent().map(|(id, _)| id), Some(AgentId(4)));
-    board.keys("nN");
-    assert_eq!(board.state.selected_agent().map(|(id, _)| id), Some(AgentId(4)), "round and back");
+    board.keys("N");
+    assert_eq!(board.state.selected_agent().map(|(id, _)| id), Some(AgentId(3)), "and back");
     let mut calm = self::board(busy());
-    calm.keys("n");
-    assert_eq!(calm.state.below(), Place::Overview);
+    calm.keys("3n");
+    assert_eq!(calm.state.below(), Place::Agents);
+    assert!(calm.state.notice.as_ref().is_some_and(|n| n.text.contains("nothing needs you")));
 }
 
 #[test]

@@ -107,7 +107,8 @@ fn the_first_run_is_drawn_and_ticks_off_its_steps() {
     assert_eq!(board.asked, [Action::StartAgent]);
     check("first_run_starting", &text(&board));
     let mut joined = empty();
-    joined.agents = vec![fixture::agent(1, "ada", vc_protocol::operator::AgentState::Ok, 3, vec![])];
+    let ada = fixture::agent(1, "ada", vc_protocol::operator::AgentState::Ok, 3, vec![]);
+    joined.agents = vec![AgentView { completed: 0, failed: 0, ..ada }];
     board.tell(Reply::Snapshot(Box::new(joined)));
     check("first_run_joined", &text(&board));
 }

@@ -111,7 +111,7 @@ impl Server {
         let opened = tokio::task::spawn_blocking(move || open(&dir)).await;
         let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
         let registered = registry.agents().into_iter().map(|agent| (agent.id, agent.name)).collect();
-        let farm = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+        let farm = farm_name();
         let engine = Engine::start(EngineConfig { farm, registered }, store)?;
         let (handle, engine_ended) = (engine.handle, CancellationToken::new());
         let watched = engine_ended.clone().drop_guard();
@@ -197,6 +197,12 @@ impl Server {
         self.handle.stop().await;
         self.engine_ended.cancelled().await;
     }
+}
+
+/// What the farm is called on screens: after this box.
+fn farm_name() -> String {
+    let host = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+    if host.is_empty() { "farm".to_owned() } else { host }
 }
 
 type Opened = (Store, Arc<Authority>, Arc<Registry>);

@@ -8,13 +8,18 @@ use vc_protocol::operator::{AddRequest, Request, Response, ScanCounts};
 
 use super::exit::{Exit, Failed};
 use super::{AddArgs, absolute, json, text};
+use crate::config::Config;
+use crate::config::keys::Name;
 use crate::operator::client::{Client, ClientError};
 
-pub(super) async fn add(state_dir: &Path, args: AddArgs) -> Result<Exit, Failed> {
+pub(super) async fn add(state_dir: &Path, args: AddArgs, config: &Config) -> Result<Exit, Failed> {
+    let out = config.path(Name::Out).ok_or_else(|| {
+        Failed::usage("say where the outputs go: --out DIR, or add.out in the configuration")
+    })?;
     let request = AddRequest {
         paths: args.paths.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
-        out: absolute(&args.out)?,
-        profile: args.profile,
+        out: absolute(out)?,
+        profile: config.text(Name::Profile).to_owned(),
         priority: Priority(args.priority),
         dry_run: args.dry_run,
     };

@@ -8,10 +8,10 @@ use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::Test;
 use vc_protocol::operator::{
-    JobAction, JobDetail, JobFilter, Page, Request, Response, Role, Selection, Snapshot, Sort, StopHow,
-    TokenWish,
+    JobAction, JobDetail, JobFilter, Page, Request, Response, Role, Selection, Snapshot, Sort, TokenWish,
 };
 
+use super::confirm::confirm;
 use super::exit::{Exit, Failed};
 use super::{JobsCommand, ProfilesCommand, Which, json, text};
 use crate::operator::client::{Client, ClientError};
@@ -135,13 +135,6 @@ pub(super) fn profiles(command: &ProfilesCommand) -> Result<Exit, Failed> {
             }
         }
     }
-    Ok(Exit::Done)
-}
-
-pub(super) async fn stop(state_dir: &Path) -> Result<Exit, Failed> {
-    let mut client = Client::connect(state_dir).await?;
-    answer!(client, &Request::Stop(StopHow::Leave), Response::Stopping => ());
-    text::note("the server ends; agents go on with what they have");
     Ok(Exit::Done)
 }
 
@@ -278,17 +271,7 @@ async fn confirm_cancel(client: &mut Client, selection: &Selection, yes: bool) -
     };
     let more = if count.is_some_and(|count| count <= first.len() as u64) { "" } else { ", ..." };
     let what = format!("{jobs} would be cancelled ({}{more}), what is encoded is lost", first.join(", "));
-    if !std::io::stdin().is_terminal() {
-        return Err(Failed::new(Exit::NeedsYes, format!("{what}: say --yes to do it")));
-    }
-    text::note(&format!("{what}. Cancel? [y/N]"));
-    let mut answer = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    if answer.trim().eq_ignore_ascii_case("y") {
-        Ok(())
-    } else {
-        Err(Failed::new(Exit::Unexpected, "nothing was done"))
-    }
+    confirm(&what, "Cancel?", yes)
 }
 
 /// A filter of the words on the command line.

@@ -21,6 +21,8 @@ use super::signals::Signals;
 use super::watch::watch;
 use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
+use crate::config::Config;
+use crate::config::keys::Name;
 use crate::operator::client::Client;
 use crate::profiles::{Profiles, user_folder};
 
@@ -35,7 +37,10 @@ const NAMED_MAX: usize = 5;
 /// Said when a person or the system asked for the end.
 const STOPPED: &str = "stopped: what was being encoded is thrown away, finished outputs stay";
 
-pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
+/// `config` names the state folder only where somebody said it to this call: the farm's own is not for one conversion.
+pub(super) async fn convert(args: ConvertArgs, config: &Config) -> Result<Exit, Failed> {
+    let named = config.setting(Name::StateDir).filter(|setting| setting.origin.is_of_this_call());
+    let state_dir = named.and_then(|_| config.path(Name::StateDir)).map(Path::to_owned);
     let tools = check(&args)?;
     // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
     let mut signals = Signals::listen()?;
@@ -44,7 +49,7 @@ pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Re
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, tools, &state_dir, &mut signals).await;
+    let exit = convert_in(&args, tools, &state_dir, config, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -77,6 +82,7 @@ async fn convert_in(
     args: &ConvertArgs,
     tools: Tools,
     state_dir: &Path,
+    config: &Config,
     signals: &mut Signals,
 ) -> Result<Exit, Failed> {
     let started = Instant::now();
@@ -88,7 +94,7 @@ async fn convert_in(
     let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
-            let run = Run { args, state_dir, started };
+            let run = Run { args, state_dir, config, started };
             let exit = tokio::select! {
                 exit = run.to_the_end(&agent) => exit,
                 exit = signals.next() => {
@@ -142,6 +148,7 @@ async fn start_agent(
 struct Run<'a> {
     args: &'a ConvertArgs,
     state_dir: &'a Path,
+    config: &'a Config,
     started: Instant,
 }
 
@@ -166,7 +173,7 @@ impl Run<'_> {
         }
         let interrupted =
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-                screen::convert(self.state_dir).await?
+                screen::convert(self.state_dir, self.config).await?
             } else {
                 watch(self.state_dir, before.now_ms, !self.args.json, agent).await?;
                 None

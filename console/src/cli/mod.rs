@@ -4,60 +4,82 @@
 
 mod add;
 mod ask;
+mod attach;
+mod config;
+mod confirm;
 mod convert;
+mod crash;
+mod doctor;
 pub mod exit;
 mod json;
+mod look;
+mod pages;
 mod screen;
 mod serve;
 mod signals;
 mod size;
+mod stop;
 mod text;
 mod watch;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use vc_protocol::id::JobId;
 use vc_protocol::path::FilePath;
 
+use config::ConfigCommand;
+use doctor::DoctorArgs;
 use exit::{Exit, Failed};
+use look::LookArgs;
+use pages::Shell;
+pub use pages::complete;
+use serve::ServeArgs;
+use stop::StopArgs;
 
+use crate::config::keys::Name;
+use crate::config::{Config, Given};
 use crate::profiles;
 
-/// Port that agents dial unless said otherwise.
-const LISTEN: &str = "0.0.0.0:4433";
+/// What a script may ask for, at the end of the help and of the man page.
+const EXIT_STATUS: &str = "Exit status: 0 done; 1 unexpected error; 2 wrong usage or configuration; 3 no server; \
+    4 nothing matched; 5 needs --yes; 6 not allowed; 7 timed out; 10 some jobs failed; 11 none failed, some cancelled \
+    or held; 12 degraded; 130, 143 ended by a signal. Settings: `vc-console config show --default` documents each.";
 
 #[derive(Parser)]
 #[command(
     name = "vc-console",
     version,
     about = "The console of a video conversion farm",
+    after_help = EXIT_STATUS,
     max_term_width = 100
 )]
 struct Cli {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    look: LookArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Args, Clone)]
 struct Common {
-    /// Folder of the job table, the keys and the socket [default: ~/.local/state/vc-console]
-    #[arg(long, global = true, env = "VC_STATE_DIR", value_name = "DIR")]
+    /// Folder of the job table, the keys and the socket [env: VC_STATE_DIR] [default: ~/.local/state/vc-console]
+    #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Settings, before those in the usual places [env: VC_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show the dashboard of the server, which is started if none runs: the same as without a command
+    Attach(LookArgs),
     /// Run the server: job table, scheduler, and the port that agents dial
-    Serve {
-        /// Address and UDP port that agents dial
-        #[arg(long, env = "VC_LISTEN", default_value = LISTEN, value_name = "ADDR:PORT")]
-        listen: SocketAddr,
-    },
+    Serve(ServeArgs),
     /// Convert files on this machine: one command, no set-up
     Convert(ConvertArgs),
     /// Add videos to the queue of the running server
@@ -89,7 +111,25 @@ enum Command {
     #[command(subcommand)]
     Profiles(ProfilesCommand),
     /// End the server; agents go on with what they have
-    Stop,
+    Stop(StopArgs),
+    /// What is set, and where it was said
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look for what would make the farm fail or crawl, and say what to do
+    Doctor(DoctorArgs),
+    /// Print what a shell reads to complete the commands, with ids of the moment
+    ///
+    /// bash: source <(vc-console completion bash). zsh: the same with zsh. fish: vc-console completion fish | source.
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the man page, or write one for each command
+    Man {
+        /// Folder to write them into
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -122,12 +162,12 @@ struct AddArgs {
     /// Files and folders, as the server sees them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Folder for the outputs; the tree below each PATH is kept
+    /// Folder for the outputs; the tree below each PATH is kept [env: VC_OUT]
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Name of the profile
-    #[arg(long, default_value = profiles::DEFAULT)]
-    profile: String,
+    out: Option<PathBuf>,
+    /// Name of the profile [env: VC_PROFILE] [default: h264-1080p]
+    #[arg(long)]
+    profile: Option<String>,
     /// 0 to 9, higher first
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: u8,
@@ -208,6 +248,12 @@ enum AgentsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Start an agent on this box in the background, for the server of the state folder
+    Start {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -237,6 +283,7 @@ enum ProfilesCommand {
     /// Print a profile as TOML
     Show {
         /// Its name
+        #[arg(value_name = "PROFILE")]
         name: String,
         /// One JSON document
         #[arg(long)]
@@ -284,46 +331,75 @@ impl Command {
                 | JobsCommand::Retry(Which { json, .. })
                 | JobsCommand::Cancel { which: Which { json, .. }, .. },
             )
-            | Self::Agents(AgentsCommand::Ls { json })
+            | Self::Agents(AgentsCommand::Ls { json } | AgentsCommand::Start { json })
             | Self::Token(TokenCommand::Create { json, .. })
             | Self::Profiles(ProfilesCommand::Ls { json } | ProfilesCommand::Show { json, .. }) => *json,
-            Self::Serve { .. } | Self::Stop => false,
+            Self::Stop(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Config(command) => command.wants_json(),
+            Self::Attach(_) | Self::Serve(_) | Self::Completion { .. } | Self::Man { .. } => false,
         }
+    }
+}
+
+impl Cli {
+    /// What the command line says of settings.
+    fn given(&self) -> Given {
+        let mut given = Given { file: self.common.config.clone(), flags: Vec::new() };
+        given.flag(Name::StateDir, self.common.state_dir.clone());
+        self.look.given(&mut given);
+        if let Some(Command::Attach(look)) = &self.command {
+            look.given(&mut given);
+        }
+        if let Some(Command::Serve(args)) = &self.command {
+            args.given(&mut given);
+        }
+        if let Some(Command::Add(args)) = &self.command {
+            given.flag(Name::Out, args.out.clone());
+            given.flag(Name::Profile, args.profile.clone());
+        }
+        given
     }
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failed> {
-    let state_dir = || state_dir(cli.common.state_dir.as_deref());
-    let Some(command) = cli.command else { return serve::attach(&state_dir()?).await };
+    let given = cli.given();
+    let command = match cli.command {
+        // What must work whatever is set.
+        Some(Command::Config(command)) => return config::run(command, &given),
+        Some(Command::Completion { shell }) => return pages::completion(shell),
+        Some(Command::Man { out }) => return pages::man(out),
+        command => command,
+    };
+    let config = config::load(&given)?;
+    crash::write_down(config.path(Name::StateDir).map(PathBuf::from));
+    let state_dir = || state_dir(&config);
     match command {
-        Command::Serve { listen } => serve::serve(state_dir()?, listen).await,
-        Command::Convert(args) => convert::convert(args, cli.common.state_dir).await,
-        Command::Add(args) => add::add(&state_dir()?, args).await,
-        Command::Status { json } => ask::status(&state_dir()?, json).await,
-        Command::Jobs(command) => ask::jobs(&state_dir()?, command).await,
-        Command::Agents(AgentsCommand::Ls { json }) => ask::agents(&state_dir()?, json).await,
-        Command::Why { job, json } => ask::why(&state_dir()?, job, json).await,
-        Command::Token(TokenCommand::Create { uses, ttl, json }) => {
+        None | Some(Command::Attach(_)) => attach::attach(&state_dir()?, &config, &given).await,
+        Some(Command::Serve(_)) => serve::serve(state_dir()?, &config).await,
+        Some(Command::Convert(args)) => convert::convert(args, &config).await,
+        Some(Command::Add(args)) => add::add(&state_dir()?, args, &config).await,
+        Some(Command::Status { json }) => ask::status(&state_dir()?, json).await,
+        Some(Command::Jobs(command)) => ask::jobs(&state_dir()?, command).await,
+        Some(Command::Agents(AgentsCommand::Ls { json })) => ask::agents(&state_dir()?, json).await,
+        Some(Command::Agents(AgentsCommand::Start { json })) => {
+            attach::start_agent(&state_dir()?, json).await
+        }
+        Some(Command::Why { job, json }) => ask::why(&state_dir()?, job, json).await,
+        Some(Command::Token(TokenCommand::Create { uses, ttl, json })) => {
             ask::token(&state_dir()?, uses, ttl, json).await
         }
-        Command::Profiles(command) => ask::profiles(&command),
-        Command::Stop => ask::stop(&state_dir()?).await,
+        Some(Command::Profiles(command)) => ask::profiles(&command),
+        Some(Command::Stop(args)) => stop::stop(&state_dir()?, args).await,
+        Some(Command::Doctor(args)) => doctor::run(&config, args).await,
+        Some(Command::Config(_) | Command::Completion { .. } | Command::Man { .. }) => Ok(Exit::Done),
     }
 }
 
-/// The folder named, or the default of this user.
-fn state_dir(named: Option<&std::path::Path>) -> Result<PathBuf, Failed> {
-    if let Some(dir) = named {
-        return Ok(dir.to_owned());
-    }
-    let base = match std::env::var_os("XDG_STATE_HOME").filter(|v| !v.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
-        None => match std::env::var_os("HOME") {
-            Some(home) => PathBuf::from(home).join(".local/state"),
-            None => return Err(Failed::usage("no home folder is known: say where with --state-dir")),
-        },
-    };
-    Ok(base.join("vc-console"))
+/// The folder that is set, or the default of this user.
+fn state_dir(config: &Config) -> Result<PathBuf, Failed> {
+    let dir = config.path(Name::StateDir).map(PathBuf::from);
+    dir.ok_or_else(|| Failed::usage("no home folder is known: say where with --state-dir"))
 }
 
 /// An absolute path, without asking whether it exists.

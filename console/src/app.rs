@@ -101,6 +101,7 @@ pub struct Server {
     operators: TaskTracker,
     stop: CancellationToken,
     stop_asked: CancellationToken,
+    farm: String,
 }
 
 impl Server {
@@ -112,7 +113,7 @@ impl Server {
         let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
         let registered = registry.agents().into_iter().map(|agent| (agent.id, agent.name)).collect();
         let farm = farm_name();
-        let engine = Engine::start(EngineConfig { farm, registered }, store)?;
+        let engine = Engine::start(EngineConfig { farm: farm.clone(), registered }, store)?;
         let (handle, engine_ended) = (engine.handle, CancellationToken::new());
         let watched = engine_ended.clone().drop_guard();
         let thread = engine.thread;
@@ -143,6 +144,7 @@ impl Server {
             operators: TaskTracker::new(),
             stop: CancellationToken::new(),
             stop_asked: CancellationToken::new(),
+            farm,
         };
         match server.listen_for_operators(&config.state_dir) {
             Ok(()) => Ok(server),
@@ -156,6 +158,7 @@ impl Server {
     fn listen_for_operators(&self, state_dir: &Path) -> io::Result<()> {
         let (registry, authority, listen) = (self.registry.clone(), self.authority.clone(), self.listen());
         let service = Service {
+            farm: self.farm.clone(),
             engine: self.handle.clone(),
             listen: listen.to_string(),
             make_token: Box::new(move |uses, ttl| {

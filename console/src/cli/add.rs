@@ -1,18 +1,49 @@
 //! `add`: has the server scan, and shows the count while it runs.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
 use vc_protocol::job::Priority;
 use vc_protocol::operator::{AddRequest, Request, Response, ScanCounts};
 
 use super::exit::{Exit, Failed};
-use super::{AddArgs, absolute, json, text};
-use crate::config::Config;
+use super::target::Target;
+use super::{absolute, json, text};
 use crate::config::keys::Name;
+use crate::config::{Config, Given};
 use crate::operator::client::{Client, ClientError};
 
-pub(super) async fn add(state_dir: &Path, args: AddArgs, config: &Config) -> Result<Exit, Failed> {
+#[derive(Args)]
+pub(super) struct AddArgs {
+    /// Files and folders, as the server sees them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Folder for the outputs; the tree below each PATH is kept [env: VC_OUT]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Name of the profile [env: VC_PROFILE] [default: h264-1080p]
+    #[arg(long)]
+    profile: Option<String>,
+    /// 0 to 9, higher first
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
+    priority: u8,
+    /// Only say what would be added
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl AddArgs {
+    pub(super) fn given(&self, given: &mut Given) {
+        given.flag(Name::Out, self.out.clone());
+        given.flag(Name::Profile, self.profile.clone());
+    }
+}
+
+pub(super) async fn add(target: &Target, args: AddArgs, config: &Config) -> Result<Exit, Failed> {
     let out = config.path(Name::Out).ok_or_else(|| {
         Failed::usage("say where the outputs go: --out DIR, or add.out in the configuration")
     })?;
@@ -23,7 +54,7 @@ pub(super) async fn add(state_dir: &Path, args: AddArgs, config: &Config) -> Res
         priority: Priority(args.priority),
         dry_run: args.dry_run,
     };
-    let mut client = Client::connect(state_dir).await?;
+    let mut client = target.connect().await?;
     let (counts, problems) = scan(&mut client, request, |counts| progress(&counts)).await?;
     if args.json {
         text::json_out(&json::added(counts, &problems));

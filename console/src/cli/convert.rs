@@ -10,6 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use clap::Args;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use vc_agent::ffmpeg::Tools;
@@ -19,12 +20,12 @@ use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
 use super::watch::watch;
-use super::{ConvertArgs, absolute, add, ask, json, screen, serve, text};
+use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::config::Config;
 use crate::config::keys::Name;
-use crate::operator::client::Client;
-use crate::profiles::{Profiles, user_folder};
+use crate::operator::client::{Client, Target};
+use crate::profiles::{self, Profiles, user_folder};
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
 const AGENT_STOP_MAX: Duration = Duration::from_secs(8);
@@ -36,6 +37,31 @@ const NAMED_MAX: usize = 5;
 
 /// Said when a person or the system asked for the end.
 const STOPPED: &str = "stopped: what was being encoded is thrown away, finished outputs stay";
+
+#[derive(Args)]
+pub(super) struct ConvertArgs {
+    /// Files and folders
+    #[arg(required = true, value_name = "SRC")]
+    sources: Vec<PathBuf>,
+    /// Folder for the outputs; the tree below each SRC is kept
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name of the profile
+    #[arg(long, default_value = profiles::DEFAULT)]
+    profile: String,
+    /// Encodes at once [default: from the number of cores]
+    #[arg(long, env = "VC_SLOTS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    slots: Option<u16>,
+    /// ffmpeg to use
+    #[arg(long, env = "VC_FFMPEG", value_name = "FILE")]
+    ffmpeg: Option<PathBuf>,
+    /// ffprobe to use
+    #[arg(long, env = "VC_FFPROBE", value_name = "FILE")]
+    ffprobe: Option<PathBuf>,
+    /// One JSON document at the end, nothing else on stdout
+    #[arg(long)]
+    json: bool,
+}
 
 /// `config` names the state folder only where somebody said it to this call: the farm's own is not for one conversion.
 pub(super) async fn convert(args: ConvertArgs, config: &Config) -> Result<Exit, Failed> {
@@ -94,7 +120,7 @@ async fn convert_in(
     let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
-            let run = Run { args, state_dir, config, started };
+            let run = Run { args, server: Target::Local(state_dir.to_owned()), config, started };
             let exit = tokio::select! {
                 exit = run.to_the_end(&agent) => exit,
                 exit = signals.next() => {
@@ -147,14 +173,14 @@ async fn start_agent(
 
 struct Run<'a> {
     args: &'a ConvertArgs,
-    state_dir: &'a Path,
+    server: Target,
     config: &'a Config,
     started: Instant,
 }
 
 impl Run<'_> {
     async fn to_the_end(&self, agent: &Agent) -> Result<Exit, Failed> {
-        let mut client = Client::connect(self.state_dir).await?;
+        let mut client = Client::connect(&self.server).await?;
         let before = ask::snapshot(&mut client).await?;
         let request = AddRequest {
             paths: self.args.sources.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
@@ -173,9 +199,9 @@ impl Run<'_> {
         }
         let interrupted =
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-                screen::convert(self.state_dir, self.config).await?
+                screen::convert(&self.server, self.config).await?
             } else {
-                watch(self.state_dir, before.now_ms, !self.args.json, agent).await?;
+                watch(&self.server, before.now_ms, !self.args.json, agent).await?;
                 None
             };
         if let Some(exit) = interrupted {

@@ -68,9 +68,12 @@ impl From<ClientError> for Failed {
             ClientError::NotRunning(_) | ClientError::Gone => Exit::NoServer,
             ClientError::Refused { code: RefusalCode::Usage, .. } => Exit::Usage,
             ClientError::Refused { code: RefusalCode::NotFound, .. } => Exit::NothingMatched,
-            ClientError::Refused { code: RefusalCode::NotAllowed, .. } => Exit::NotAllowed,
+            ClientError::Refused { code: RefusalCode::NotAllowed, .. } | ClientError::OfAnother(_) => {
+                Exit::NotAllowed
+            }
             ClientError::Refused { code: RefusalCode::Unavailable | RefusalCode::Changed, .. }
             | ClientError::Socket(_)
+            | ClientError::Version(_)
             | ClientError::Unexpected => Exit::Unexpected,
         };
         Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))

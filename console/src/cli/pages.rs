@@ -13,11 +13,12 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use vc_protocol::operator::{JobFilter, PAGE_ROWS_MAX, Request, Response, Sort};
 
+use super::args::Cli;
 use super::exit::{Exit, Failed};
-use super::{Cli, config, text};
+use super::{config, text};
 use crate::config::Given;
 use crate::config::keys::Name;
-use crate::operator::client::Client;
+use crate::operator::client::{Client, Target};
 use crate::profiles::{Profiles, user_folder};
 
 /// The variable by which the shell says that it wants words completed.
@@ -112,9 +113,9 @@ where
 {
     let asked = || {
         let config = config::load(&given()).ok()?;
-        let state_dir = config.path(Name::StateDir)?;
+        let target = Target::Local(config.path(Name::StateDir)?.to_owned());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let answer = async { ask(Client::connect(state_dir).await.ok()?).await };
+        let answer = async { ask(Client::connect(&target).await.ok()?).await };
         runtime.block_on(async { tokio::time::timeout(WORDS_MAX, answer).await.ok()? })
     };
     candidates(asked().unwrap_or_default())

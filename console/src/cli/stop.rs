@@ -1,6 +1,5 @@
 //! `stop`: asks the server to end in one of three ways, and waits until it is gone.
 
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,6 +12,7 @@ use vc_protocol::operator::{Request, Response, Snapshot, StopHow, filter};
 
 use super::confirm::confirm;
 use super::exit::{Exit, Failed};
+use super::target::Target;
 use super::{ask, text};
 use crate::operator::client::{Client, ClientError};
 use crate::store;
@@ -48,10 +48,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-pub(super) async fn stop(state_dir: &Path, args: StopArgs) -> Result<Exit, Failed> {
-    let mut client = Client::connect(state_dir).await?;
+pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed> {
+    let mut client = target.connect().await?;
     // Asked for before it ends: afterwards the number may be another server's.
-    let process = store::holder(state_dir).and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+    let process =
+        store::holder(target.state_dir()).and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
     let (how, word, note) = match (args.drain, args.now) {
         (true, _) => (StopHow::Drain, "drain", "the server ends when what runs has ended"),
         (false, true) => (StopHow::Now, "now", "the server ends; what runs goes back to pending"),

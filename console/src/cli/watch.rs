@@ -1,7 +1,6 @@
 //! Follows a conversion off a terminal: a line for each finished job, and one every half minute.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use vc_protocol::id::JobId;
@@ -11,7 +10,7 @@ use vc_protocol::operator::{FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX, Reques
 use super::exit::{Exit, Failed};
 use super::size::{bytes, left};
 use super::{ask, text};
-use crate::operator::client::{Client, ClientError};
+use crate::operator::client::{Client, ClientError, Target};
 
 /// How often the farm is described when nothing ends.
 const STILL_HERE: Duration = Duration::from_secs(30);
@@ -23,15 +22,14 @@ pub(super) fn is_over(totals: &FarmTotals) -> bool {
 
 /// Follows until the end. Jobs that ended before `since_ms` (of the server's clock) are not told.
 pub(super) async fn watch<T>(
-    state_dir: &Path,
+    server: &Target,
     since_ms: i64,
     on_stdout: bool,
     agent: &tokio::task::JoinHandle<T>,
 ) -> Result<(), Failed> {
     let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
-    let mut told =
-        Told { client: Client::connect(state_dir).await?, ids: BTreeSet::new(), since_ms, on_stdout };
-    let mut snapshots = subscribe(state_dir).await?;
+    let mut told = Told { client: Client::connect(server).await?, ids: BTreeSet::new(), since_ms, on_stdout };
+    let mut snapshots = subscribe(server).await?;
     let mut newest = Snapshot::default();
     loop {
         tokio::select! {
@@ -57,8 +55,8 @@ pub(super) async fn watch<T>(
 }
 
 /// Snapshots by a channel, so that waiting for one can be given up at any moment.
-async fn subscribe(state_dir: &Path) -> Result<tokio::sync::mpsc::Receiver<Snapshot>, Failed> {
-    let mut client = Client::connect(state_dir).await?;
+async fn subscribe(server: &Target) -> Result<tokio::sync::mpsc::Receiver<Snapshot>, Failed> {
+    let mut client = Client::connect(server).await?;
     client.ask(&Request::Subscribe).await?;
     // When it is full the server waits, and merges what happens meanwhile.
     let (tx, rx) = tokio::sync::mpsc::channel(1);

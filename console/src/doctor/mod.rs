@@ -15,7 +15,7 @@ use vc_protocol::operator::{AgentState, JobFilter, Request, Response, Snapshot, 
 use crate::config::Config;
 use crate::config::keys::Name;
 use crate::intake::walk::to_path;
-use crate::operator::client::Client;
+use crate::operator::client::{Client, Target};
 
 pub use box_facts::Terminal;
 
@@ -125,13 +125,13 @@ pub async fn examine(config: &Config, mut outs: Vec<PathBuf>, terminal: Terminal
 
 /// What the server says, if one runs and understands us.
 async fn ask(state_dir: &Path) -> Option<Running> {
-    let mut client = Client::connect(state_dir).await.ok()?;
+    let mut client = Client::connect(&Target::Local(state_dir.to_owned())).await.ok()?;
     let Ok(Response::Snapshot(snapshot)) = client.request(&Request::Snapshot).await else { return None };
     let mut clocks = Vec::new();
     let there = snapshot.agents.iter().filter(|agent| agent.state != AgentState::Offline);
     for agent in there.take(AGENTS_MAX) {
         if let Ok(Response::Agent(detail)) = client.request(&Request::Agent(agent.id)).await {
-            clocks.extend(detail.host.clock_ms.map(|ms| (agent.name.clone(), ms)));
+            clocks.extend(detail.clock_ms.map(|ms| (agent.name.clone(), ms)));
         }
     }
     let outs = newest_outputs(&mut client).await;

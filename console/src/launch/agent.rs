@@ -13,7 +13,7 @@ use vc_certs::Identity;
 use vc_protocol::operator::{Request, Response, Role, TokenWish};
 
 use super::{Detached, last_lines, private_folder};
-use crate::operator::client::{Client, ClientError};
+use crate::operator::client::{Client, ClientError, Target};
 use crate::wall::wall_ms;
 
 /// Its state folder in the console's.
@@ -120,7 +120,7 @@ fn has_joined(folder: &Path) -> bool {
 }
 
 async fn token(state_dir: &Path) -> Result<String, LocalAgentError> {
-    let mut client = Client::connect(state_dir).await?;
+    let mut client = Client::connect(&Target::Local(state_dir.to_owned())).await?;
     let wish = TokenWish { uses: 1, ttl_s: TOKEN_TTL_S, role: Role::Agent };
     match client.request(&Request::TokenCreate(wish)).await? {
         Response::Token { line, .. } => Ok(line),

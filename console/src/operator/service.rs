@@ -11,11 +11,14 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, JobAction, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot, TokenWish,
+    Acted, IDS_MAX, JobAction, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Selection, Snapshot,
+    TokenWish, Welcome,
 };
 
-use super::{SOCKET, adding, wire};
+use super::wire::{self, Duplex, PROGRAM};
+use super::{SOCKET, adding};
 use crate::engine::handle::{Action, CallError, Handle, WithLog};
 use crate::profiles::{Profiles, user_folder};
 
@@ -27,8 +30,19 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 /// Makes the line that lets agents in; the text is the reason why it could not.
 pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Name of the account on this box, or in the registry.
+    pub who: String,
+    /// What they may do.
+    pub role: Role,
+}
+
 /// What every connection needs.
 pub struct Service {
+    /// Name of the farm.
+    pub farm: String,
     /// The engine.
     pub engine: Handle,
     /// Where agents dial, for screens.
@@ -74,7 +88,7 @@ pub fn listen(
             let client = tracked.track_future(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    ended = serve(stream, &service) => if let Err(error) = ended {
+                    ended = serve_local(stream, &service) => if let Err(error) = ended {
                         tracing::debug!(%error, "an operator left");
                     },
                 }
@@ -89,14 +103,54 @@ pub fn listen(
     Ok(())
 }
 
-async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
+/// Serves whoever came through the socket: the user of the server, or root.
+async fn serve_local(mut stream: UnixStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
-    let own = nix::unistd::geteuid().as_raw();
-    if peer != own && peer != 0 {
+    if !may_attach(peer, nix::unistd::geteuid().as_raw()) {
         tracing::warn!(uid = peer, "refused an operator: not the user of the server");
+        if wire::greet(&mut stream).await.is_ok() {
+            let message =
+                "this server belongs to another user: join its farm with a token of an operator".to_owned();
+            wire::send(&mut stream, &refused(RefusalCode::NotAllowed, message)).await?;
+        }
         return Ok(());
     }
-    while let Some(request) = wire::receive::<Request>(&mut stream).await? {
+    // Looking a name up may read files and ask the network.
+    let who = tokio::task::spawn_blocking(move || account(peer)).await;
+    let who = who.unwrap_or_else(|_| peer.to_string());
+    serve(stream, Caller { who, role: Role::Operator }, service, OPERATOR_FRAME_BYTES_MAX).await
+}
+
+fn may_attach(peer: u32, own: u32) -> bool {
+    peer == own || peer == 0
+}
+
+/// The name of an account; one that has none is known by its number.
+fn account(uid: u32) -> String {
+    let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
+    found.map_or_else(|| format!("uid {uid}"), |user| user.name)
+}
+
+/// Answers one connection to its end. Requests longer than `request_bytes_max` end it.
+pub async fn serve(
+    mut stream: impl Duplex,
+    caller: Caller,
+    service: &Service,
+    request_bytes_max: usize,
+) -> io::Result<()> {
+    if let Err(error) = wire::greet(&mut stream).await {
+        tracing::info!(who = caller.who, "an operator's program was not understood: {error}");
+        return Ok(());
+    }
+    let Caller { who, role } = caller.clone();
+    let welcome = Welcome { farm: service.farm.clone(), who, role, version: PROGRAM.to_owned() };
+    wire::send(&mut stream, &Response::Welcome(welcome)).await?;
+    while let Some(request) = wire::receive_within::<Request>(&mut stream, request_bytes_max).await? {
+        if caller.role != Role::Operator && !request.only_looks() {
+            let message = format!("{} only looks here: to act, join with a token of an operator", caller.who);
+            wire::send(&mut stream, &refused(RefusalCode::NotAllowed, message)).await?;
+            continue;
+        }
         if request == Request::Subscribe {
             return snapshots(&mut stream, service).await;
         }
@@ -115,7 +169,7 @@ async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
 }
 
 /// Sends a snapshot now and after each change. A slow reader gets fewer, never old ones.
-async fn snapshots(stream: &mut UnixStream, service: &Service) -> io::Result<()> {
+async fn snapshots(stream: &mut impl Duplex, service: &Service) -> io::Result<()> {
     let mut snapshots = service.engine.snapshots();
     let mut every = tokio::time::interval(SNAPSHOT_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -177,6 +231,11 @@ async fn answer(service: &Service, request: Request) -> Response {
         Request::Add(_) | Request::Subscribe | Request::FollowEvents(_) => {
             refused(RefusalCode::Usage, "this request makes a stream".to_owned())
         }
+        Request::Agent(id) => match engine.agent(id).await {
+            Ok(Some(detail)) => Response::Agent(Box::new(detail)),
+            Ok(None) => refused(RefusalCode::NotFound, format!("there is no agent {id}")),
+            Err(error) => unavailable(error),
+        },
         _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
     }
 }
@@ -213,4 +272,21 @@ pub(super) fn refused(code: RefusalCode, message: String) -> Response {
 
 pub(super) fn unavailable(error: CallError) -> Response {
     refused(RefusalCode::Unavailable, format!("{:#}", anyhow::Error::from(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_is_for_the_servers_user_and_root() {
+        assert!(may_attach(1000, 1000) && may_attach(0, 1000));
+        assert!(!may_attach(1001, 1000) && !may_attach(1000, 0));
+    }
+
+    #[test]
+    fn an_account_has_its_name_or_its_number() {
+        assert_eq!(account(0), "root");
+        assert_eq!(account(u32::MAX - 7), "uid 4294967288");
+    }
 }

@@ -1,0 +1,60 @@
+//! `profiles`: the recipes that jobs can name. Reads files and asks no server.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::exit::{Exit, Failed};
+use super::text;
+use crate::profiles::{Profiles, user_folder};
+
+#[derive(Subcommand)]
+pub(super) enum ProfilesCommand {
+    /// List profiles
+    Ls {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a profile as TOML
+    Show {
+        /// Its name
+        #[arg(value_name = "PROFILE")]
+        name: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(command: &ProfilesCommand) -> Result<Exit, Failed> {
+    let profiles = Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?;
+    match command {
+        ProfilesCommand::Ls { json: true } => {
+            let rows: Vec<_> = profiles
+                .list()
+                .into_iter()
+                .map(|(name, description, _)| json!({ "name": name, "description": description }))
+                .collect();
+            text::json_out(&json!({ "v": 1, "profiles": rows }));
+        }
+        ProfilesCommand::Ls { json: false } => {
+            for (name, description, _) in profiles.list() {
+                text::out(&format!("{name:<16} {description}"));
+            }
+        }
+        ProfilesCommand::Show { name, json: as_json } => {
+            let found = profiles.list().into_iter().find(|(known, _, _)| known == name);
+            let Some((_, _, toml)) = found else {
+                let error = profiles.get(name).err().map(|e| e.to_string()).unwrap_or_default();
+                return Err(Failed::new(Exit::NothingMatched, error));
+            };
+            if *as_json {
+                let profile = profiles.get(name).map_err(|e| Failed::usage(e.to_string()))?.profile;
+                text::json_out(&json!({ "v": 1, "name": name, "profile": profile }));
+            } else {
+                text::out(toml.trim_end());
+            }
+        }
+    }
+    Ok(Exit::Done)
+}

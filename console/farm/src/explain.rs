@@ -16,6 +16,7 @@ use crate::lease::{Seat, Settling};
 use crate::on_operator::HELD_BY;
 use crate::ready::{LaneKey, Ticket};
 use crate::record::Pause;
+use crate::ward::Health;
 
 /// Jobs counted ahead of one; more than this says enough.
 const AHEAD_MAX: usize = 10_000;
@@ -61,6 +62,12 @@ pub enum WhyNot {
     RootAsked(RootId),
     /// The agent cannot prove that it sees that folder.
     RootUnproven(RootId, String),
+    /// The device failed too often; tested in so many seconds, or when a person releases it.
+    Quarantined(Option<u64>),
+    /// The device failed too often, and is being tested.
+    Tested,
+    /// The device gets one job at a time until one succeeds.
+    OnTrial,
     /// It failed there, and other agents are tried first.
     FailedThere,
     /// All places are full; this many others go first.
@@ -106,6 +113,10 @@ impl fmt::Display for WhyNot {
             Self::RootUnproven(root, reason) => {
                 write!(f, "cannot prove that it sees folder {root}: {reason}")
             }
+            Self::Quarantined(Some(seconds)) => write!(f, "device is quarantined, self-test in {seconds} s"),
+            Self::Quarantined(None) => write!(f, "device is quarantined until somebody releases it"),
+            Self::Tested => write!(f, "device is quarantined, and tested now"),
+            Self::OnTrial => write!(f, "device was quarantined, and is tried with one job first"),
             Self::FailedThere => write!(f, "failed there; other agents are tried first"),
             Self::Full(n) => write!(f, "all slots are busy; {} ahead", ahead(*n)),
             Self::Next => write!(f, "next there"),
@@ -206,6 +217,13 @@ impl Farm {
         if seats.drained {
             return WhyNot::DeviceDrained;
         }
+        if let Health::Quarantined { until_ms, .. } = seats.ward.health() {
+            if seats.ward.testing {
+                return WhyNot::Tested;
+            }
+            let left_s = |at: i64| u64::try_from(at.saturating_sub(self.wall_ms)).unwrap_or(0).div_ceil(1000);
+            return WhyNot::Quarantined(until_ms.map(left_s));
+        }
         for root in [source_root, output_root] {
             match agent.roots.get(&root) {
                 Some(RootState::Proven) => {}
@@ -218,6 +236,7 @@ impl Farm {
             return WhyNot::FailedThere;
         }
         match seats.room() {
+            Room::Full if *seats.ward.health() == Health::Trial => WhyNot::OnTrial,
             Room::Full => WhyNot::Full(lane.ahead(ticket, AHEAD_MAX)),
             Room::Slot | Room::Spare => WhyNot::Next,
         }

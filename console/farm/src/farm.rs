@@ -45,6 +45,8 @@ pub enum Mutant {
     GrantLapses,
     /// After a restart everything is taken back at once.
     TakeBackAtOnce,
+    /// A quarantined device gets work.
+    QuarantineIgnored,
 }
 
 /// The farm.
@@ -149,7 +151,13 @@ impl Farm {
         let Some(agent) = self.agents.get_mut(&id) else { return };
         agent.drained = record.drained;
         for device in record.devices {
-            agent.devices.entry(device.id).or_default().drained = device.drained;
+            let (no, wall_ms) = (device.id, self.wall_ms);
+            let Some(agent) = self.agents.get_mut(&id) else { return };
+            let seats = agent.devices.entry(no).or_default();
+            seats.drained = device.drained;
+            if let Some(left_ms) = seats.ward.restore(device, wall_ms) {
+                self.set_alarm(id, no, left_ms);
+            }
         }
     }
 
@@ -242,5 +250,17 @@ pub(crate) fn note_by(
     job: Option<JobId>,
     agent: Option<AgentId>,
 ) {
-    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job, agent }));
+    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job, agent, device: None }));
+}
+
+/// The same, of a device.
+pub(crate) fn note_at(
+    out: &mut Effects,
+    who: &str,
+    text: impl Into<String>,
+    agent: AgentId,
+    device: DeviceId,
+) {
+    let (agent, device) = (Some(agent), Some(device));
+    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job: None, agent, device }));
 }

@@ -53,6 +53,7 @@ impl Farm {
             AgentEvent::AskCommit(attempt, proven) => self.on_ask_commit(id, session, attempt, &proven, out),
             AgentEvent::Report(report) => self.on_report(id, session, report, out),
             AgentEvent::RootProof(root, proof) => self.on_root_proof(id, root, proof, out),
+            AgentEvent::SelfTested(device, verdict) => self.on_self_tested(id, device, verdict, out),
             AgentEvent::Draining => self.on_draining(id, out),
         }
     }
@@ -89,6 +90,7 @@ impl Farm {
     /// The agent cannot be reached. What it holds stays its own until the leases end.
     pub(crate) fn lose_session(&mut self, id: AgentId) {
         self.forget_proofs(id);
+        self.break_off_tests(id);
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.session = None;
         }

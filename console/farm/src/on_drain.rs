@@ -8,7 +8,7 @@ use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 
 use crate::effect::{Effect, Effects};
 use crate::failure::Mishap;
-use crate::farm::{Farm, note, note_by};
+use crate::farm::{Farm, note, note_at, note_by};
 use crate::job::Ending;
 use crate::lease::{Run, Seat, Settling, Standing};
 use crate::on_time::Due;
@@ -33,11 +33,7 @@ impl Farm {
         out: &mut Effects,
     ) {
         self.set_drained(id, device, true, out);
-        let what = match device {
-            Some(device) => format!("drained device {device}"),
-            None => "drained".to_owned(),
-        };
-        note_by(out, who, what, None, Some(id));
+        note_of(out, who, "drained", id, device);
         let what = if kill { What::Running } else { What::Waiting };
         let reason = by(who, "taken back");
         self.take_all_back(what, &reason, out, |run| {
@@ -47,11 +43,7 @@ impl Farm {
 
     pub(crate) fn on_undrain(&mut self, who: &str, id: AgentId, device: Option<DeviceId>, out: &mut Effects) {
         self.set_drained(id, device, false, out);
-        let what = match device {
-            Some(device) => format!("takes work again on device {device}"),
-            None => "takes work again".to_owned(),
-        };
-        note_by(out, who, what, None, Some(id));
+        note_of(out, who, "takes work again", id, device);
     }
 
     fn set_drained(&mut self, id: AgentId, device: Option<DeviceId>, drained: bool, out: &mut Effects) {
@@ -97,7 +89,9 @@ impl Farm {
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.drained = true;
             let armed = agent.armed.take();
+            let devices: Vec<DeviceId> = agent.devices.keys().copied().collect();
             self.refresh_agent(id);
+            devices.into_iter().for_each(|device| self.clear_alarm(id, device));
             armed.into_iter().for_each(|at| self.timers.drop(at, Due::Silence(id)));
             self.agents.remove(&id);
         }
@@ -136,6 +130,13 @@ impl Farm {
             self.put(job, out);
             note(out, "back to pending", Some(job), Some(agent));
         }
+    }
+}
+
+fn note_of(out: &mut Effects, who: &str, text: &str, id: AgentId, device: Option<DeviceId>) {
+    match device {
+        Some(device) => note_at(out, who, text, id, device),
+        None => note_by(out, who, text, None, Some(id)),
     }
 }
 

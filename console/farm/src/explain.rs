@@ -339,6 +339,29 @@ mod tests {
     }
 
     #[test]
+    fn a_quarantined_device_says_when_it_is_tested() {
+        let mut r = Recorder::new();
+        r.add((1..=9).map(new_job));
+        r.join(1, 1);
+        for job in 1..=3 {
+            r.reports(1, attempt(job, 1), failure(FailureClass::Encoder));
+        }
+        r.join(2, 1);
+        let held = r.held(1);
+        for (attempt, _) in held.iter().zip(0..2) {
+            r.reports(1, *attempt, failure(FailureClass::Capacity));
+        }
+        let third = r.held(1)[0];
+        r.reports(1, third, failure(FailureClass::Capacity));
+        r.step(30_000);
+        r.say(2, AgentEvent::Heartbeat(Vec::new()));
+        let why = |r: &Recorder| r.farm.explain(JobId(9)).unwrap().devices[0].2.to_string();
+        assert_eq!(why(&r), "device is quarantined, self-test in 570 s");
+        r.ask(OperatorEvent::SelfTest(AgentId(1), DeviceId(0)));
+        assert_eq!(why(&r), "device is quarantined, and tested now");
+    }
+
+    #[test]
     fn a_job_kept_for_another_agent_says_so() {
         let mut r = Recorder::new();
         r.add([new_job(1), new_job(2), new_job(3)]);

@@ -66,6 +66,8 @@ pub struct Farm {
     pub(crate) timers: Timers,
     /// Until somebody resumes.
     pub(crate) paused: Option<Pause>,
+    /// Their keys are refused; what they still say on their way out counts for nothing.
+    pub(crate) revoked: BTreeSet<AgentId>,
     /// The console is about to end.
     pub(crate) closing: Option<Pause>,
     unchecked: usize,
@@ -86,6 +88,7 @@ impl Farm {
             woken: BTreeSet::new(),
             timers: Timers::default(),
             paused: None,
+            revoked: BTreeSet::new(),
             closing: None,
             unchecked: 0,
         }

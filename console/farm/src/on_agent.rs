@@ -3,6 +3,7 @@
 //! Only the newest session of an agent is heard, and only about attempts that this agent holds.
 
 use vc_protocol::agent::ToAgent;
+use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, AttemptId, SessionNo};
 use vc_protocol::progress::{Phase, Progress};
 
@@ -27,6 +28,12 @@ pub(crate) enum Word {
 
 impl Farm {
     pub(crate) fn on_agent(&mut self, id: AgentId, session: SessionNo, event: AgentEvent, out: &mut Effects) {
+        if self.revoked.contains(&id) {
+            if let AgentEvent::Connected { .. } = event {
+                out.push(Effect::Close(id, session, Close::Revoked));
+            }
+            return;
+        }
         if let AgentEvent::Connected { instance, devices, inventory } = event {
             self.on_connected(id, session, instance, devices, inventory, out);
             return;

@@ -32,7 +32,9 @@ impl Farm {
         kill: bool,
         out: &mut Effects,
     ) {
-        self.set_drained(id, device, true, out);
+        if !self.set_drained(who, id, device, true, out) {
+            return;
+        }
         note_of(out, who, "drained", id, device);
         let what = if kill { What::Running } else { What::Waiting };
         let reason = by(who, "taken back");
@@ -42,13 +44,26 @@ impl Farm {
     }
 
     pub(crate) fn on_undrain(&mut self, who: &str, id: AgentId, device: Option<DeviceId>, out: &mut Effects) {
-        self.set_drained(id, device, false, out);
-        note_of(out, who, "takes work again", id, device);
+        if self.set_drained(who, id, device, false, out) {
+            note_of(out, who, "takes work again", id, device);
+        }
     }
 
-    fn set_drained(&mut self, id: AgentId, device: Option<DeviceId>, drained: bool, out: &mut Effects) {
+    /// False if there is no such agent any more.
+    fn set_drained(
+        &mut self,
+        who: &str,
+        id: AgentId,
+        device: Option<DeviceId>,
+        drained: bool,
+        out: &mut Effects,
+    ) -> bool {
+        if self.revoked.contains(&id) {
+            note_by(out, who, "is revoked: there is nothing to drain", None, Some(id));
+            return false;
+        }
         self.meet(id);
-        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let Some(agent) = self.agents.get_mut(&id) else { return false };
         match device {
             Some(device) => agent.devices.entry(device).or_default().drained = drained,
             None => agent.drained = drained,
@@ -56,6 +71,7 @@ impl Farm {
         agent.forget_empty_devices();
         out.push(Effect::PutAgent(id, agent.record()));
         self.refresh_agent(id);
+        true
     }
 
     /// Everything comes back at once: the server ends, and what runs would run for nobody.
@@ -66,6 +82,7 @@ impl Farm {
 
     /// Its key is refused from now on. No attempt of it may ever count again, and none of its jobs pays for that.
     pub(crate) fn on_revoked(&mut self, who: &str, id: AgentId, out: &mut Effects) {
+        self.revoked.insert(id);
         if let Some(session) = self.session(id) {
             out.push(Effect::Close(id, session, Close::Revoked));
         }
@@ -273,6 +290,8 @@ mod tests {
             "job 2 running: leased",
             "offer 2.0/2 to 2/0",
         ]);
+        r.connect(1, 1, vec![crate::recorder::cpu(1)], Vec::new());
+        r.expect(&["close 1 session 3"]);
         assert_eq!(r.farm.agents().count(), 1);
         let task = &r.row(1).tasks[0];
         assert_eq!((task.retries, task.lost, task.failed_on.len()), (0, 0, 0));

@@ -216,6 +216,7 @@ mod tests {
             place: String::new(),
             retries: 3,
             retries_max: 3,
+            created_ms: 0,
             updated_ms: 0,
             not_before_ms: None,
             progress: None,

@@ -105,7 +105,8 @@ pub(super) fn documented() -> String {
         let _ = writeln!(text, "#{name} = {keys} # {what}");
     }
     let about_theme = "Styles of single roles, in place of those of the theme: bold, dim, underline, reverse, plain, a \
-                       colour (red to bright-white, 0 to 255, #rrggbb), and `on` with a second one for the background.";
+                       colour (red to bright-white, 0 to 255, #rrggbb), and `on` with a second one for the background. What \
+                       a role has by itself depends on the theme.";
     let _ = write!(text, "\n{}[theme]\n", comment(about_theme));
     for role in roles() {
         let _ = writeln!(text, "#{role} = \"plain\"");

@@ -7,6 +7,7 @@
 mod error;
 mod intake;
 mod look;
+mod memory;
 mod page;
 mod rank;
 mod read;

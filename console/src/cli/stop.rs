@@ -40,7 +40,7 @@ pub(super) struct StopArgs {
     yes: bool,
     /// One JSON document
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -11,8 +11,12 @@ use vc_protocol::id::JobId;
 use super::add::AddArgs;
 use super::agents::AgentsCommand;
 use super::convert::ConvertArgs;
+use super::events::EventsArgs;
+use super::failures::FailuresArgs;
 use super::jobs::JobsCommand;
 use super::profiles::ProfilesCommand;
+use super::stats::StatsArgs;
+use super::status::StatusArgs;
 use super::token::TokenCommand;
 
 /// Port that agents dial unless said otherwise.
@@ -52,11 +56,7 @@ pub(super) enum Command {
     /// Add videos to the queue of the running server
     Add(AddArgs),
     /// Show the farm in one screen of text
-    Status {
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    Status(StatusArgs),
     /// List jobs and act on them
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -71,6 +71,24 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what went wrong, grouped by cause
+    Failures(FailuresArgs),
+    /// Show what happened, and who did it
+    Events(EventsArgs),
+    /// Show what the farm did, by day, profile and agent
+    Stats(StatsArgs),
+    /// Hand out no more work; what runs goes on
+    Pause {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand out work again
+    Resume {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Let agents into the farm
     #[command(subcommand)]
     Token(TokenCommand),
@@ -79,4 +97,10 @@ pub(super) enum Command {
     Profiles(ProfilesCommand),
     /// End the server; agents go on with what they have
     Stop,
+    /// Print the version
+    Version {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }

@@ -15,11 +15,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use vc_agent::ffmpeg::Tools;
 use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
-use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
+use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, Sort};
 
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
-use super::watch::watch;
+use super::target::Target;
+use super::watch::{Say, watch};
 use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::operator::client::Client;
@@ -180,9 +181,10 @@ impl Run<'_> {
             out: absolute(&self.args.out)?,
             profile: self.args.profile.clone(),
             priority: Priority::DEFAULT,
+            depth: None,
             dry_run: false,
         };
-        let (counts, problems) = add::scan(&mut client, request, |_| {}).await?;
+        let add::Scanned { counts, problems, .. } = add::scan(&mut client, request, |_| {}).await?;
         problems.iter().for_each(|p| text::note(&format!("! {p}")));
         if counts.added + counts.unchanged + counts.clashed + counts.unreadable == 0 {
             return Err(Failed::new(
@@ -194,7 +196,9 @@ impl Run<'_> {
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
                 screen::convert(self.state_dir).await?
             } else {
-                watch(self.state_dir, before.now_ms, !self.args.json, agent).await?;
+                let say = if self.args.json { Say::Notes } else { Say::Lines };
+                let target = Target::of(self.state_dir);
+                watch(&target, before.now_ms, say, None, || agent.is_finished()).await?;
                 None
             };
         if let Some(exit) = interrupted {
@@ -221,15 +225,12 @@ impl Run<'_> {
 /// Every row of the table, by number.
 async fn finished(client: &mut Client) -> Result<Vec<JobRow>, Failed> {
     let mut rows: Vec<JobRow> = Vec::new();
-    loop {
-        let page = ask::page(client, &JobFilter::default(), rows.len() as u64, PAGE_ROWS_MAX as u32).await?;
-        let is_last = !page.more || page.rows.is_empty();
+    let mut pages = ask::Pages::new(JobFilter::default(), Sort::default());
+    while let Some(page) = pages.next(client, u64::MAX).await? {
         rows.extend(page.rows);
-        if is_last {
-            rows.sort_by_key(|row| row.id);
-            return Ok(rows);
-        }
     }
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
 }
 
 /// A line for each state and cause that kept a source from being converted, with the sources it is about.
@@ -299,7 +300,7 @@ impl Totals {
     }
 
     fn print(&self, rows: &[JobRow], not_taken: u64) {
-        by_cause(rows).iter().for_each(|line| text::out(line));
+        text::out_lines(by_cause(rows));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
             self.count(JobState::Completed),

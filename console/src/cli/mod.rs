@@ -6,20 +6,29 @@ mod add;
 mod agents;
 mod args;
 mod ask;
+mod confirm;
 mod convert;
+mod events;
 pub mod exit;
+mod failures;
+mod farm;
+mod follow;
 mod jobs;
 mod json;
+mod loss;
 mod profiles;
 mod screen;
 mod serve;
 mod signals;
 mod size;
+mod stats;
 mod status;
+mod table;
 mod target;
 mod text;
 mod token;
 mod watch;
+mod when;
 
 use std::ffi::OsString;
 
@@ -46,7 +55,8 @@ pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    match run(cli).await {
+    let done = run(cli).await;
+    match text::lost().map_or(done, Err) {
         Ok(exit) => exit,
         Err(failed) => {
             text::report(&failed, wants_json(&args));
@@ -67,13 +77,19 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Serve { listen } => serve::serve(target()?.state_dir().to_owned(), listen).await,
         Command::Convert(args) => convert::convert(args, cli.common.state_dir).await,
         Command::Add(args) => add::add(&target()?, args).await,
-        Command::Status { json } => status::status(&target()?, json).await,
+        Command::Status(args) => status::status(&target()?, &args).await,
         Command::Jobs(command) => jobs::run(&target()?, command).await,
         Command::Agents(command) => agents::run(&target()?, command).await,
         Command::Why { job, json } => status::why(&target()?, job, json).await,
+        Command::Failures(args) => failures::failures(&target()?, &args).await,
+        Command::Events(args) => events::events(&target()?, &args).await,
+        Command::Stats(args) => stats::stats(&target()?, &args).await,
+        Command::Pause { json } => farm::pause(&target()?, json).await,
+        Command::Resume { json } => farm::resume(&target()?, json).await,
         Command::Token(command) => token::run(&target()?, command).await,
         Command::Profiles(command) => profiles::run(&command),
         Command::Stop => serve::stop(&target()?).await,
+        Command::Version { json } => Ok(farm::version(json)),
     }
 }
 

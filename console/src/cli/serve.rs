@@ -37,7 +37,7 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
 pub(super) async fn attach(target: &Target) -> Result<Exit, Failed> {
     target.connect().await?;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return status::status(target, false).await;
+        return status::plain(target).await;
     }
     screen::attach(target.state_dir()).await
 }

@@ -16,6 +16,11 @@ impl Target {
         Ok(Target { state_dir: state_dir(named)? })
     }
 
+    /// The server of this folder.
+    pub(super) fn of(state_dir: &Path) -> Target {
+        Target { state_dir: state_dir.to_owned() }
+    }
+
     /// Its state folder.
     pub(super) fn state_dir(&self) -> &Path {
         &self.state_dir

@@ -18,6 +18,7 @@ mod view;
 pub use app::run;
 pub use link::{Link, Reply, RequestTag};
 pub use look::{Color, Glyphs, Look};
+pub(crate) use model::{text, words};
 
 /// What the dashboard is in front of: decides what leaving means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

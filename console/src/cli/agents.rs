@@ -16,6 +16,7 @@ use super::loss::{self, Running};
 use super::table::{self, Audience, Cell, Column, Fit};
 use super::target::Target;
 use super::{json, text};
+use crate::launch;
 use crate::operator::client::{Client, ClientError};
 use crate::tui::words;
 
@@ -52,6 +53,12 @@ pub(super) enum AgentsCommand {
     Release(Place),
     /// Try each encoder of a device now: a good end takes it out of quarantine
     Test(Place),
+    /// Start an agent on this box in the background, for the server of the state folder
+    Start {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// An agent, or a device of it.
@@ -107,6 +114,7 @@ pub(super) async fn run(target: &Target, command: AgentsCommand) -> Result<Exit,
             let actions = devices(agent, device, |_| true).into_iter().map(AgentAction::SelfTest).collect();
             act(&mut client, agent, actions, place.json).await
         }
+        AgentsCommand::Start { json } => start(target, json).await,
     }
 }
 
@@ -203,6 +211,20 @@ async fn list(client: &mut Client, as_json: bool) -> Result<Exit, Failed> {
     table::print(&COLUMNS, &rows, Audience::of_stdout());
     if farm.agents.is_empty() {
         text::note("no agent has joined: `vc-console token create` prints the line for one");
+    }
+    Ok(Exit::Done)
+}
+
+async fn start(target: &Target, as_json: bool) -> Result<Exit, Failed> {
+    let started = launch::start_local_agent(target.state_dir()).await;
+    let sentence = started.map_err(|error| match error {
+        launch::LocalAgentError::Token(error) => Failed::from(error),
+        error => Failed::new(Exit::Unexpected, format!("{:#}", anyhow::Error::from(error))),
+    })?;
+    if as_json {
+        text::json_out(&json!({ "v": 1, "done": sentence }));
+    } else {
+        text::out(&sentence);
     }
     Ok(Exit::Done)
 }

@@ -19,11 +19,12 @@ use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, Sort};
 
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
-use super::target::Target;
 use super::watch::{Say, watch};
 use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
-use crate::operator::client::Client;
+use crate::config::Config;
+use crate::config::keys::Name;
+use crate::operator::client::{Client, Target};
 use crate::profiles::{self, Profiles, user_folder};
 
 /// How long the agent gets to end its children and delete its part files: a cancel takes two seconds.
@@ -62,7 +63,10 @@ pub(super) struct ConvertArgs {
     json: bool,
 }
 
-pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
+/// `config` names the state folder only where somebody said it to this call: the farm's own is not for one conversion.
+pub(super) async fn convert(args: ConvertArgs, config: &Config) -> Result<Exit, Failed> {
+    let named = config.setting(Name::StateDir).filter(|setting| setting.origin.is_of_this_call());
+    let state_dir = named.and_then(|_| config.path(Name::StateDir)).map(Path::to_owned);
     let tools = check(&args)?;
     // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
     let mut signals = Signals::listen()?;
@@ -71,7 +75,7 @@ pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Re
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, tools, &state_dir, &mut signals).await;
+    let exit = convert_in(&args, tools, &state_dir, config, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -104,6 +108,7 @@ async fn convert_in(
     args: &ConvertArgs,
     tools: Tools,
     state_dir: &Path,
+    config: &Config,
     signals: &mut Signals,
 ) -> Result<Exit, Failed> {
     let started = Instant::now();
@@ -115,7 +120,7 @@ async fn convert_in(
     let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
-            let run = Run { args, state_dir, started };
+            let run = Run { args, server: Target::Local(state_dir.to_owned()), config, started };
             let exit = tokio::select! {
                 exit = run.to_the_end(&agent) => exit,
                 exit = signals.next() => {
@@ -168,13 +173,14 @@ async fn start_agent(
 
 struct Run<'a> {
     args: &'a ConvertArgs,
-    state_dir: &'a Path,
+    server: Target,
+    config: &'a Config,
     started: Instant,
 }
 
 impl Run<'_> {
     async fn to_the_end(&self, agent: &Agent) -> Result<Exit, Failed> {
-        let mut client = Client::connect(self.state_dir).await?;
+        let mut client = Client::connect(&self.server).await?;
         let before = ask::snapshot(&mut client).await?;
         let request = AddRequest {
             paths: self.args.sources.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
@@ -194,11 +200,10 @@ impl Run<'_> {
         }
         let interrupted =
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-                screen::convert(self.state_dir).await?
+                screen::convert(&self.server, self.config).await?
             } else {
                 let say = if self.args.json { Say::Notes } else { Say::Lines };
-                let target = Target::of(self.state_dir);
-                watch(&target, before.now_ms, say, None, || agent.is_finished()).await?;
+                watch(&self.server, before.now_ms, say, None, || agent.is_finished()).await?;
                 None
             };
         if let Some(exit) = interrupted {
@@ -300,7 +305,7 @@ impl Totals {
     }
 
     fn print(&self, rows: &[JobRow], not_taken: u64) {
-        text::out_lines(by_cause(rows));
+        text::parts(by_cause(rows));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
             self.count(JobState::Completed),

@@ -12,7 +12,7 @@ use super::json;
 use super::size::rfc3339;
 use super::table::{self, Audience, Cell, Column, Fit};
 use super::target::Target;
-use super::text::{Reader, json_out, note, out};
+use super::text::{Reader, json_out, json_part, note, part};
 use super::when::{self, Moment};
 use crate::operator::client::{Client, ClientError};
 use crate::tui::{Look, words};
@@ -109,7 +109,7 @@ async fn past(client: &mut Client, args: &EventsArgs, newest: u64) -> Result<Vec
 
 /// Prints what happens after that event, until the reader had enough.
 async fn follow(target: &Target, job: Option<JobId>, after: u64, form: &Form) -> Result<Exit, Failed> {
-    let mut stream = Stream::open(target, &Request::FollowEvents(after)).await?;
+    let mut stream = Stream::open(target.server(), &Request::FollowEvents(after)).await?;
     loop {
         let Response::Events(events) = stream.next().await? else {
             return Err(ClientError::Unexpected.into());
@@ -144,11 +144,11 @@ const COLUMNS: [Column; 8] = [
 impl Form {
     fn print(&self, event: &EventView) -> Reader {
         if self.as_objects {
-            return json_out(&json::line(json::event(event)));
+            return json_part(&json::line(json::event(event)));
         }
         match self.audience {
             Audience::Programs => table::print(&COLUMNS, &[cells(event)], self.audience),
-            Audience::People(..) => out(&sentence(event, wall_ms(), &self.look)),
+            Audience::People(..) => part(&sentence(event, wall_ms(), &self.look)),
         }
     }
 }

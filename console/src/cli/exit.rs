@@ -28,7 +28,7 @@ pub enum Exit {
     SomeFailed = 10,
     /// The same: none failed, some were cancelled or are held.
     SomeLeft = 11,
-    /// `status --check`: the farm does not work as it should.
+    /// `status --check`, `doctor`: something is wrong, or not as well as it could be.
     Degraded = 12,
     /// Ended by ctrl-c.
     Interrupted = 130,
@@ -70,9 +70,12 @@ impl From<ClientError> for Failed {
             ClientError::NotRunning(_) | ClientError::Gone => Exit::NoServer,
             ClientError::Refused { code: RefusalCode::Usage, .. } => Exit::Usage,
             ClientError::Refused { code: RefusalCode::NotFound, .. } => Exit::NothingMatched,
-            ClientError::Refused { code: RefusalCode::NotAllowed, .. } => Exit::NotAllowed,
+            ClientError::Refused { code: RefusalCode::NotAllowed, .. } | ClientError::OfAnother(_) => {
+                Exit::NotAllowed
+            }
             ClientError::Refused { code: RefusalCode::Unavailable | RefusalCode::Changed, .. }
             | ClientError::Socket(_)
+            | ClientError::Version(_)
             | ClientError::Unexpected => Exit::Unexpected,
         };
         Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))

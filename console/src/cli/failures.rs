@@ -44,7 +44,7 @@ pub(super) async fn failures(target: &Target, args: &FailuresArgs) -> Result<Exi
     let rows: Vec<_> = failures.groups.iter().map(|group| cells(group, now_ms, &look)).collect();
     table::print(&COLUMNS, &rows, audience);
     if audience != Audience::Programs {
-        text::out_lines(hints(&failures));
+        text::parts(hints(&failures));
     }
     if failures.groups.is_empty() {
         text::note("nothing has failed");

@@ -4,8 +4,7 @@ use tokio::sync::mpsc;
 use vc_protocol::operator::{Request, Response, Snapshot};
 
 use super::exit::Failed;
-use super::target::Target;
-use crate::operator::client::ClientError;
+use crate::operator::client::{Client, ClientError, Target};
 
 /// A stream of answers to one request.
 pub(super) struct Stream {
@@ -14,8 +13,8 @@ pub(super) struct Stream {
 
 impl Stream {
     /// Asks on a connection of its own.
-    pub(super) async fn open(target: &Target, request: &Request) -> Result<Stream, Failed> {
-        let mut client = target.connect().await?;
+    pub(super) async fn open(server: &Target, request: &Request) -> Result<Stream, Failed> {
+        let mut client = Client::connect(server).await?;
         client.ask(request).await?;
         // When it is full the server waits, and merges what happens meanwhile.
         let (tx, answers) = mpsc::channel(1);
@@ -32,8 +31,8 @@ impl Stream {
     }
 
     /// Snapshots of the farm, now and whenever something changed.
-    pub(super) async fn snapshots(target: &Target) -> Result<Stream, Failed> {
-        Self::open(target, &Request::Subscribe).await
+    pub(super) async fn snapshots(server: &Target) -> Result<Stream, Failed> {
+        Self::open(server, &Request::Subscribe).await
     }
 
     /// The next answer. Cancel-safe.

@@ -82,7 +82,7 @@ fn check(farm: &Snapshot, as_json: bool) -> Exit {
         let reasons: Vec<_> = wrong.iter().map(|need| json::need(need)).collect();
         text::json_out(&json!({ "v": 1, "degraded": !wrong.is_empty(), "reasons": reasons }));
     } else {
-        text::out_lines(wrong.iter().map(|need| sentence(need)));
+        text::parts(wrong.iter().map(|need| sentence(need)));
         if wrong.is_empty() {
             text::out("ok");
         }
@@ -92,12 +92,12 @@ fn check(farm: &Snapshot, as_json: bool) -> Exit {
 
 /// A line now and then.
 async fn lines(target: &Target) -> Result<Exit, Failed> {
-    let mut snapshots = Stream::snapshots(target).await?;
+    let mut snapshots = Stream::snapshots(target.server()).await?;
     let mut newest = snapshots.snapshot().await?;
     let mut every = interval(LINE_EVERY);
     loop {
         tokio::select! {
-            _ = every.tick() => if text::out(&watch::line(&newest)) == Reader::Gone { return Ok(Exit::Done) },
+            _ = every.tick() => if text::part(&watch::line(&newest)) == Reader::Gone { return Ok(Exit::Done) },
             snapshot = snapshots.snapshot() => newest = snapshot?,
         }
     }
@@ -105,7 +105,7 @@ async fn lines(target: &Target) -> Result<Exit, Failed> {
 
 /// Each snapshot, painted over the one of before or as an object.
 async fn pictures(target: &Target, as_objects: bool, audience: Audience) -> Result<Exit, Failed> {
-    let mut snapshots = Stream::snapshots(target).await?;
+    let mut snapshots = Stream::snapshots(target.server()).await?;
     let mut every = interval_at(Instant::now(), REPAINT);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut painted = 0;
@@ -120,7 +120,7 @@ async fn pictures(target: &Target, as_objects: bool, audience: Audience) -> Resu
                 painted = lines.len();
                 reader
             }
-            Audience::People(..) | Audience::Programs => text::json_out(&json::status(&farm)),
+            Audience::People(..) | Audience::Programs => text::json_part(&json::status(&farm)),
         };
         if reader == Reader::Gone {
             return Ok(Exit::Done);

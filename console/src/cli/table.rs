@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 
-use super::text::{Reader, out_lines};
+use super::text::{Reader, parts};
 use crate::tui::text::{clean, cut, cut_name, width};
 use crate::tui::{Glyphs, Look};
 
@@ -81,7 +81,7 @@ impl Audience {
 
 /// Prints the rows.
 pub(super) fn print(columns: &[Column], rows: &[Vec<Cell>], audience: Audience) -> Reader {
-    out_lines(lines(columns, rows, audience))
+    parts(lines(columns, rows, audience))
 }
 
 fn lines(columns: &[Column], rows: &[Vec<Cell>], audience: Audience) -> Vec<String> {
@@ -182,7 +182,11 @@ mod tests {
         let lines = lines(&COLUMNS, &rows, Audience::People(40, Glyphs::Unicode));
         assert_eq!(
             lines,
-            ["ID  FILE              CAUSE", " 7  日本語の映画.mkv  moov atom not f…", "12  wedding_2…er.mov"]
+            [
+                "ID  FILE               CAUSE",
+                " 7  日本語の映画.mkv   moov atom not fo…",
+                "12  wedding_2…ter.mov"
+            ]
         );
         assert!(lines.iter().all(|line| width(line) <= 40), "{lines:?}");
     }

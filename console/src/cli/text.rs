@@ -23,18 +23,28 @@ pub(crate) enum Reader {
 static LOST: OnceLock<String> = OnceLock::new();
 
 /// Prints data.
-pub(crate) fn out(text: &str) -> Reader {
+pub(crate) fn out(text: &str) {
+    part(text);
+}
+
+/// Prints data of which more follows.
+pub(crate) fn part(text: &str) -> Reader {
     line(&clean(text))
 }
 
 /// Prints data line by line, as long as somebody reads it.
-pub(crate) fn out_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Reader {
-    let is_gone = lines.into_iter().any(|line| out(line.as_ref()) == Reader::Gone);
+pub(crate) fn parts<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Reader {
+    let is_gone = lines.into_iter().any(|line| part(line.as_ref()) == Reader::Gone);
     if is_gone { Reader::Gone } else { Reader::There }
 }
 
 /// Prints a JSON document.
-pub(crate) fn json_out(value: &Value) -> Reader {
+pub(crate) fn json_out(value: &Value) {
+    json_part(value);
+}
+
+/// Prints a JSON object of which more follow.
+pub(crate) fn json_part(value: &Value) -> Reader {
     line(&escaped(&value.to_string()))
 }
 
@@ -65,7 +75,7 @@ pub(crate) fn done(sentences: &[String], as_json: bool) {
     if as_json {
         json_out(&json!({ "v": 1, "done": sentences }));
     } else {
-        out_lines(sentences);
+        parts(sentences);
     }
 }
 

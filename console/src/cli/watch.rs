@@ -11,9 +11,8 @@ use super::ask::Pages;
 use super::exit::{Exit, Failed};
 use super::follow::Stream;
 use super::size::{bytes, left};
-use super::target::Target;
 use super::{json, text};
-use crate::operator::client::{Client, ClientError};
+use crate::operator::client::{Client, ClientError, Target};
 
 /// How often the farm is described when nothing ends.
 const STILL_HERE: Duration = Duration::from_secs(30);
@@ -41,12 +40,12 @@ pub(super) enum Say {
 impl Say {
     fn ended(self, row: &JobRow) -> text::Reader {
         match self {
-            Self::Lines => text::out(&ended(row)),
+            Self::Lines => text::part(&ended(row)),
             Self::Notes => {
                 text::note(&ended(row));
                 text::Reader::There
             }
-            Self::Objects => text::json_out(&json::line(json::row(row))),
+            Self::Objects => text::json_part(&json::line(json::row(row))),
         }
     }
 }
@@ -110,7 +109,7 @@ impl Waiting {
     /// Returns when all have ended. Rows that changed before `since_ms` (of the server's clock) are known already.
     pub(super) async fn to_the_end(
         &mut self,
-        target: &Target,
+        server: &Target,
         since_ms: i64,
         say: Say,
         bound: Option<Duration>,
@@ -119,7 +118,7 @@ impl Waiting {
             return Ok(());
         }
         let all = self.open.len() + self.ended.len();
-        let watch = watch(target, since_ms, say, Some(self), || false);
+        let watch = watch(server, since_ms, say, Some(self), || false);
         let Some(bound) = bound else { return watch.await };
         match tokio::time::timeout(bound, watch).await {
             Ok(ended) => ended,
@@ -138,15 +137,16 @@ impl Waiting {
 
 /// Follows these jobs, or all there are, until they have ended. `is_lost` says that they never will.
 pub(super) async fn watch(
-    target: &Target,
+    server: &Target,
     since_ms: i64,
     say: Say,
     waiting: Option<&mut Waiting>,
     is_lost: impl Fn() -> bool,
 ) -> Result<(), Failed> {
     let mut still_here = tokio::time::interval_at(tokio::time::Instant::now() + STILL_HERE, STILL_HERE);
-    let mut snapshots = Stream::snapshots(target).await?;
-    let mut told = Told { client: target.connect().await?, rows: BTreeMap::new(), since_ms, say, waiting };
+    let mut snapshots = Stream::snapshots(server).await?;
+    let mut told =
+        Told { client: Client::connect(server).await?, rows: BTreeMap::new(), since_ms, say, waiting };
     let mut newest: Option<Snapshot> = None;
     loop {
         tokio::select! {

@@ -3,18 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use vc_protocol::operator::filter;
 
 /// `90s`, `15m`, `2h`, `3d`; a bare number is seconds.
 pub(super) fn length(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(LENGTH_IS.to_owned()),
-    };
-    let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit));
+    let seconds = text.parse().ok().or_else(|| filter::seconds(text));
     seconds.map(Duration::from_secs).ok_or_else(|| LENGTH_IS.to_owned())
 }
 

@@ -10,16 +10,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use vc_farm::event::NewJob;
 use vc_protocol::agent::LiveLog;
-use vc_protocol::id::{AttemptId, JobId};
+use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::Priority;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
+    Acted, AgentDetail, JobAction, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
 use vc_protocol::progress::Progress;
 
 use super::input::{EngineSender, Input};
+use super::orders::{Order, Refusal};
 use crate::store::{AddSession, Added, Candidate, Store, StoreError, Tally};
 
 /// How long a running attempt's agent has to send its log before the detail goes out without it.
@@ -37,15 +38,6 @@ pub enum CallError {
     /// The store cannot be read.
     #[error("the job table cannot be read")]
     Store(#[from] StoreError),
-}
-
-/// What is done to jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// End them, whatever they do.
-    Cancel,
-    /// Back to pending with full budgets.
-    Retry,
 }
 
 /// What became of a batch of candidates.
@@ -72,6 +64,8 @@ pub struct Live {
     pub progress: Option<Progress>,
     /// Its agent is silent.
     pub unsure: bool,
+    /// Milliseconds since its agent last renewed its lease.
+    pub lease_ms: Option<u64>,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, CallError>>;
@@ -83,14 +77,20 @@ pub enum Call {
     BeginAdd(Box<AddWish>, Answer<AddSession>),
     /// Candidates of a scan; answered when durable.
     Add(Arc<AddSession>, Vec<Candidate>, Answer<AddReport>),
-    /// Answered when durable.
-    Act(Action, Vec<JobId>, Answer<Acted>),
+    /// Answered when durable; the text is who asks.
+    Act(JobAction, Vec<JobId>, String, Answer<Acted>),
+    /// Answered when durable, with what was done; the text is who asks.
+    Order(Order, String, Answer<Result<String, Refusal>>),
     /// Why a job does not run.
     Why(JobId, Answer<Option<Why>>),
     /// Where these jobs stand, those that run.
     Live(Vec<JobId>, Answer<BTreeMap<JobId, Live>>),
     /// The log of a running attempt, from its agent.
     LiveLog(AttemptId, oneshot::Sender<LiveLog>),
+    /// How an agent's box is, and its log, from the agent.
+    AskBox(AgentId, oneshot::Sender<String>),
+    /// Everything about one agent but its log.
+    Agent(AgentId, Answer<Option<AgentDetail>>),
     /// The overview.
     Snapshot(Answer<Arc<Snapshot>>),
     /// End the loop after this turn.
@@ -117,6 +117,7 @@ pub struct Handle {
     store: Store,
     snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
     tally: watch::Receiver<Tally>,
+    in_hand: watch::Receiver<usize>,
 }
 
 impl Handle {
@@ -125,8 +126,9 @@ impl Handle {
         store: Store,
         snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
         tally: watch::Receiver<Tally>,
+        in_hand: watch::Receiver<usize>,
     ) -> Self {
-        Handle { calls, store, snapshots, tally }
+        Handle { calls, store, snapshots, tally, in_hand }
     }
 
     /// Starts a scan of one folder; a dry run only counts.
@@ -152,16 +154,26 @@ impl Handle {
         self.call(|answer| Call::Add(session.clone(), candidates, answer)).await
     }
 
-    /// Does this to these jobs, durably.
-    pub async fn act(&self, action: Action, jobs: Vec<JobId>) -> Result<Acted, CallError> {
-        self.call(|answer| Call::Act(action, jobs, answer)).await
+    /// Does this to these jobs, durably, in the name of `who`.
+    pub async fn act(&self, action: JobAction, jobs: Vec<JobId>, who: &str) -> Result<Acted, CallError> {
+        self.call(|answer| Call::Act(action, jobs, who.to_owned(), answer)).await
     }
 
-    /// The jobs that are meant, at most [`IDS_MAX`] for a filter.
+    /// Carries out an order, durably, in the name of `who`; the sentence says what was done.
+    pub async fn order(&self, order: Order, who: &str) -> Result<Result<String, Refusal>, CallError> {
+        self.call(|answer| Call::Order(order, who.to_owned(), answer)).await
+    }
+
+    /// The registry refuses this agent's key from now on: its session ends, and what it has goes to others.
+    pub async fn revoked(&self, agent: AgentId, who: &str) -> Result<Result<String, Refusal>, CallError> {
+        self.order(Order::Revoked(agent), who).await
+    }
+
+    /// The jobs that are meant: for a filter, all that it finds at one moment.
     pub async fn select(&self, selection: Selection) -> Result<Vec<JobId>, CallError> {
         match selection {
             Selection::Ids(ids) => Ok(ids),
-            Selection::Filter(filter) => self.read(move |store| store.select(&filter, IDS_MAX)).await,
+            Selection::Filter(filter) => self.read(move |store| store.select(&filter, usize::MAX)).await,
         }
     }
 
@@ -192,22 +204,38 @@ impl Handle {
         let live = self.call(|answer| Call::Live(vec![job], answer)).await?;
         if let Some(live) = live.get(&job) {
             let log = match with_log {
-                WithLog::Yes => self.live_log(live.attempt).await,
+                WithLog::Yes => self.from_agent(|answer| Call::LiveLog(live.attempt, answer)).await,
                 WithLog::No => LiveLog::default(),
             };
             live.onto(&mut detail.row);
+            detail.encoder.clone_from(&log.encoder);
+            detail.next_encoders.clone_from(&log.next_encoders);
+            detail.phases.clone_from(&log.phases);
+            detail.lease_ms = live.lease_ms;
+            if let Some(media) = &log.media {
+                detail.media = Some(media.as_ref().clone());
+                detail.media_ms = media.duration_ms.unwrap_or(detail.media_ms);
+            }
             detail.attempts.insert(0, live.attempt_view(log));
         }
         Ok(Some(detail))
     }
 
-    async fn live_log(&self, attempt: AttemptId) -> LiveLog {
-        let (answer, log) = oneshot::channel();
-        if self.calls.send(Input::Call(Call::LiveLog(attempt, answer))).await.is_err() {
-            return LiveLog::default();
+    /// What an agent answers. One that does not in time, or went away, has nothing to show now: the rest is worth
+    /// showing.
+    async fn from_agent<T: Default>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Call) -> T {
+        let (answer, told) = oneshot::channel();
+        if self.calls.send(Input::Call(make(answer))).await.is_err() {
+            return T::default();
         }
-        // An agent that does not answer in time, or went away, has no log to show now: the rest is worth showing.
-        tokio::time::timeout(LOG_WAIT, log).await.ok().and_then(Result::ok).unwrap_or_default()
+        tokio::time::timeout(LOG_WAIT, told).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Everything about one agent, asked of it if it is connected; none if there is no such agent.
+    pub async fn agent(&self, agent: AgentId) -> Result<Option<AgentDetail>, CallError> {
+        let log = self.from_agent(|answer| Call::AskBox(agent, answer)).await;
+        let detail = self.call(|answer| Call::Agent(agent, answer)).await?;
+        Ok(detail.map(|detail| AgentDetail { log, ..detail }))
     }
 
     /// The overview whenever it changed, at most ten times a second. The first value may be old: ask
@@ -224,6 +252,11 @@ impl Handle {
     /// Jobs by state as of the last commit, for whoever waits until all is final.
     pub fn tally(&self) -> watch::Receiver<Tally> {
         self.tally.clone()
+    }
+
+    /// Attempts that reachable agents still have, kept up to date once the farm is to end.
+    pub fn in_hand(&self) -> watch::Receiver<usize> {
+        self.in_hand.clone()
     }
 
     /// The store, for reads.
@@ -278,7 +311,7 @@ impl Live {
             task: self.attempt.task,
             no: self.attempt.no.0,
             place: self.place.clone(),
-            encoder: String::new(),
+            encoder: log.encoder,
             started_ms: self.since_ms,
             ended_ms: None,
             ended: String::new(),

@@ -16,6 +16,7 @@ use vc_protocol::id::{AgentId, AttemptId, RootId, SessionNo};
 use vc_protocol::operator::Snapshot;
 
 use super::EngineConfig;
+use super::about::Boxes;
 use super::calls::Pending;
 use super::clock::Clock;
 use super::errand::Errands;
@@ -46,10 +47,12 @@ pub(super) struct Loop {
     pub(super) expected: BTreeMap<(AgentId, RootId), Expected>,
     /// Operators that wait for an agent's log.
     pub(super) logs: BTreeMap<AttemptId, Vec<oneshot::Sender<LiveLog>>>,
+    pub(super) boxes: Boxes,
     pub(super) errands: Errands,
     pub(super) painter: Painter,
     pub(super) meter: Meter,
     pub(super) tallies: watch::Sender<Tally>,
+    in_hands: watch::Sender<usize>,
     pub(super) halted: Option<Halt>,
     stop: bool,
 }
@@ -59,6 +62,8 @@ pub(super) struct Session {
     pub(super) no: SessionNo,
     pub(super) link: SessionLink,
     pub(super) address: SocketAddr,
+    /// When its certificate ends, milliseconds since 1970.
+    pub(super) cert_ends_ms: Option<i64>,
 }
 
 /// The answer that proves a folder.
@@ -94,6 +99,7 @@ impl Loop {
         errands: Errands,
         snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
         tallies: watch::Sender<Tally>,
+        in_hands: watch::Sender<usize>,
     ) -> Result<Self, StoreError> {
         let clock = Clock::start();
         let (farm, outputs) = restore(&store, clock.now())?;
@@ -107,8 +113,10 @@ impl Loop {
             sessions: BTreeMap::new(),
             expected: BTreeMap::new(),
             logs: BTreeMap::new(),
+            boxes: Boxes::default(),
             errands,
             tallies,
+            in_hands,
             halted: None,
             stop: false,
         })
@@ -202,6 +210,9 @@ impl Loop {
                 if after.dirty || wrote {
                     self.painter.dirty();
                 }
+                if self.farm.closing().is_some() {
+                    self.in_hands.send_replace(self.in_hand());
+                }
                 if let Err(error) = self.perform(after) {
                     self.halt(&error, Vec::new());
                 }
@@ -235,7 +246,8 @@ impl Loop {
             return link.close(Close::Replaced);
         }
         turn.saw(agent, Seen::of(&name, address.to_string(), &hello));
-        if let Some(old) = self.sessions.insert(agent, Session { no: session, link, address }) {
+        let cert_ends_ms = link.certificate().map(|(_, ends_ms)| ends_ms);
+        if let Some(old) = self.sessions.insert(agent, Session { no: session, link, address, cert_ends_ms }) {
             old.link.close(Close::Replaced);
         }
         self.painter.named(agent, &name);
@@ -289,6 +301,14 @@ impl Loop {
                 }
                 return;
             }
+            FromAgent::Facts(facts) => {
+                let rtt_us = self.sessions.get(&agent).map_or(0, |session| session.link.rtt_us());
+                self.boxes.heard(agent, *facts, self.clock.now().wall_ms, rtt_us);
+                after.dirty = true;
+                return;
+            }
+            FromAgent::OwnLog(log) => return self.boxes.log(agent, &log),
+            FromAgent::SelfTested(..) => return,
             FromAgent::Draining => AgentEvent::Draining,
         };
         self.apply(Event::Agent(agent, session, event), turn, after);
@@ -368,11 +388,14 @@ impl Loop {
                     self.painter.ended(&record);
                     turn.put_attempt(*record);
                 }
+                Effect::PutFarm(record) => turn.put_farm(record),
+                Effect::PutAgent(agent, record) => turn.put_agent(agent, record),
                 Effect::Restamp(job, stamp) => turn.restamp(job, stamp),
                 Effect::Note(note) => {
                     tracing::info!(
                         job = note.job.map(|id| id.0),
                         agent = note.agent.map(|id| id.0),
+                        who = (!note.who.is_empty()).then_some(&note.who),
                         "{}",
                         note.text
                     );
@@ -386,6 +409,7 @@ impl Loop {
                         },
                         (None, _) => note.text,
                     };
+                    let text = if note.who.is_empty() { text } else { format!("{}: {text}", note.who) };
                     turn.note(now.wall_ms, text, note.job);
                 }
                 Effect::Offer { .. }
@@ -427,7 +451,8 @@ impl Loop {
             .and_then(|()| self.store.try_write())
             .and_then(|()| restore(&self.store, now));
         match mended {
-            Ok((farm, _)) => {
+            Ok((mut farm, _)) => {
+                farm.restore_closing(self.farm.closing().cloned());
                 self.farm = farm;
                 self.halted = None;
                 tracing::info!("the job table can be written again");
@@ -445,6 +470,10 @@ impl Loop {
 fn restore(store: &Store, now: Now) -> Result<(Farm, BTreeSet<RootId>), StoreError> {
     let mut farm = Farm::new(FarmConfig::default(), now);
     let mut outputs = BTreeSet::new();
+    farm.restore_farm(store.farm_record()?);
+    for (agent, record) in store.agent_records()? {
+        farm.restore_agent(agent, record);
+    }
     store.reader()?.each_live(|record| {
         outputs.insert(record.group.output_root);
         farm.restore(record);

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use vc_farm::record::{AttemptEnd, AttemptRecord};
+use vc_farm::record::{AttemptEnd, AttemptRecord, Pause};
 use vc_farm::view;
 use vc_protocol::device::Device;
 use vc_protocol::id::{AgentId, RootId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{AgentState, AgentView, DeviceView, EventView, FarmTotals, RunView, Snapshot};
+use vc_protocol::operator::{
+    AgentState, AgentView, DeviceState, DeviceView, EventView, FarmTotals, Paused, RunView, Snapshot,
+};
 use vc_protocol::progress::{Phase, Progress};
 
 use super::errand::Errand;
 use super::needs::{self, Facts};
 use super::run::{Halt, Loop};
-use crate::store::{CauseGroup, Reader, Seen, StoreError};
+use crate::store::{CauseGroup, Reader, Seen, StoreError, Tally};
 
 /// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.
 const PAINT_PAUSE: Duration = Duration::from_millis(100);
@@ -111,8 +113,30 @@ fn picture(snapshot: &Snapshot) -> Snapshot {
     for agent in &mut still.agents {
         agent.silent_ms = None;
         agent.rtt_us = None;
+        agent.gives_back_s = None;
+        agent.empty_s = None;
     }
     still
+}
+
+/// Video left, told from the video that work of the same expected cost held so far; 0 until that is known.
+fn media_left_ms(tally: &Tally, cost_left: u64) -> u64 {
+    let left = u128::from(tally.media_ms) * u128::from(cost_left);
+    left.checked_div(u128::from(tally.cost_done)).and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0)
+}
+
+fn paused(pause: &Pause) -> Paused {
+    Paused { who: pause.who.clone(), why: pause.why.clone(), since_ms: pause.since_ms }
+}
+
+/// Until everything that runs there has ended, as far as all of it knows; nothing new is on its way.
+fn empty_s(devices: &[DeviceView]) -> Option<u64> {
+    let runs = devices.iter().flat_map(|device| &device.runs);
+    runs.map(|run| run.progress.eta_s.map(u64::from)).try_fold(0, |longest, left| Some(left?.max(longest)))
+}
+
+fn device_state(device: &view::DeviceView<'_>) -> DeviceState {
+    if device.drained { DeviceState::Draining } else { DeviceState::Ok }
 }
 
 impl Loop {
@@ -157,6 +181,7 @@ impl Loop {
             open: totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize],
             unreported: self.farm.unreported_agents(),
             output_free: self.painter.output_free,
+            paused: self.farm.paused(),
         });
         Ok(Snapshot {
             farm: self.config.farm.clone(),
@@ -170,7 +195,7 @@ impl Loop {
             needs,
             recent,
             halted,
-            paused: None,
+            paused: self.farm.paused().map(paused),
         })
     }
 
@@ -226,6 +251,8 @@ impl Loop {
         let begun = self.work_begun();
         let all = tally.cost_done.saturating_add(tally.cost_open);
         let done = tally.cost_done.saturating_add(begun).min(all);
+        let eta_s = self.meter.eta_s(live.cost_left, begun);
+        let running = tally.of(JobState::Running) > 0;
         FarmTotals {
             by_state: tally.by_state,
             to_retry: live.to_retry,
@@ -236,7 +263,14 @@ impl Loop {
             speed: sum(|progress| progress.speed),
             fps: sum(|progress| progress.fps),
             permille: (u128::from(done) * 1000).checked_div(u128::from(all)).unwrap_or(0) as u16,
-            eta_s: self.meter.eta_s(live.cost_left, begun),
+            eta_s,
+            eta_range_s: eta_s.and_then(|eta_s| self.meter.range_s(eta_s)),
+            media_left_ms: media_left_ms(&tally, live.cost_left.saturating_sub(begun)),
+            output_full_s: self
+                .painter
+                .output_free
+                .filter(|_| running)
+                .and_then(|free| self.meter.fills_s(free)),
             output_free: self.painter.output_free,
             speed_minutes: self.meter.minutes(),
             ..FarmTotals::default()
@@ -270,8 +304,7 @@ impl Loop {
         let seen = self.store.seen();
         let live: BTreeMap<AgentId, view::AgentView<'_>> =
             self.farm.agents().map(|agent| (agent.id, agent)).collect();
-        let ids: BTreeSet<AgentId> =
-            live.keys().chain(seen.keys()).chain(self.config.registered.keys()).copied().collect();
+        let ids: BTreeSet<AgentId> = live.keys().chain(self.config.registered.keys()).copied().collect();
         let mut views = Vec::with_capacity(ids.len());
         for id in ids {
             let known = seen.get(&id).map(|seen| seen.as_ref().clone()).unwrap_or_default();
@@ -292,16 +325,22 @@ impl Loop {
         let address = session.map(|known| known.link.address().unwrap_or(known.address).to_string());
         let (completed, failed) = self.painter.ended.get(&id).copied().unwrap_or_default();
         let unproven = live.map_or(&[][..], |live| &live.unproven);
+        let state = live.map_or(AgentState::Offline, |live| live.state);
+        let devices = self.device_views(id, &seen.devices, live, reader)?;
         Ok(AgentView {
             id,
             name: self.agent_name(id),
-            state: live.map_or(AgentState::Offline, |live| live.state),
+            state,
+            drained: live.is_some_and(|live| live.drained),
+            empty_s: (state == AgentState::Draining).then(|| empty_s(&devices)).flatten(),
+            gives_back_s: live.and_then(|live| live.gives_back_ms).map(|ms| ms.div_ceil(1000)),
             silent_ms: live.filter(|live| live.seen).map(|live| live.silent_ms),
             address: address.unwrap_or(seen.address),
             rtt_us: session.map(|known| known.link.rtt_us()),
+            cert_ends_ms: session.and_then(|known| known.cert_ends_ms),
             version: seen.version,
             ffmpeg: seen.ffmpeg,
-            devices: self.device_views(&seen.devices, live, reader)?,
+            devices,
             unproven: unproven
                 .iter()
                 .map(|(root, why)| format!("{}: {why}", self.root_name(*root)))
@@ -314,6 +353,7 @@ impl Loop {
 
     fn device_views(
         &self,
+        agent: AgentId,
         seen: &[Device],
         live: Option<&view::AgentView<'_>>,
         reader: Option<&Reader<'_>>,
@@ -322,6 +362,7 @@ impl Loop {
             id: device.id,
             name: device.name.clone(),
             short: device.short_name(),
+            load: self.boxes.load(agent, device.id),
             slots: device.slots,
             ..DeviceView::default()
         };
@@ -329,7 +370,10 @@ impl Loop {
         for held in live.iter().flat_map(|live| &live.devices) {
             let runs = self.run_views(held, reader)?;
             match devices.iter_mut().find(|device| device.id == held.id) {
-                Some(device) => device.runs = runs,
+                Some(device) => {
+                    device.runs = runs;
+                    device.state = device_state(held);
+                }
                 None if runs.is_empty() => {}
                 None => {
                     let name = format!("device {}", held.id);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use vc_protocol::id::JobId;
 use vc_protocol::operator::{AddRequest, RefusalCode, Response, ScanCounts};
@@ -13,7 +12,7 @@ use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
 
 use super::service::{refused, unavailable};
-use super::wire;
+use super::wire::{self, Duplex};
 use crate::engine::handle::{AddWish, CallError, Handle};
 use crate::intake::walk::{Chunk, WalkError, to_file_path, to_path, walk};
 use crate::profiles::{Profiles, user_folder};
@@ -40,7 +39,7 @@ impl From<CallError> for Stopped {
 }
 
 /// Carries out the request, with the count on the stream while it runs.
-pub(super) async fn add(stream: &mut UnixStream, engine: &Handle, request: AddRequest) -> io::Result<()> {
+pub(super) async fn add(stream: &mut impl Duplex, engine: &Handle, request: AddRequest) -> io::Result<()> {
     let last = match run(stream, engine, request).await {
         Ok((counts, problems, jobs)) => Response::Added { counts, problems, jobs },
         Err(Stopped::Refused(code, message)) => refused(code, message),
@@ -51,7 +50,7 @@ pub(super) async fn add(stream: &mut UnixStream, engine: &Handle, request: AddRe
 }
 
 async fn run(
-    stream: &mut UnixStream,
+    stream: &mut impl Duplex,
     engine: &Handle,
     request: AddRequest,
 ) -> Result<(ScanCounts, Vec<String>, Vec<(JobId, JobId)>), Stopped> {

@@ -1,12 +1,11 @@
 //! The dashboard's way to the server: one connection for snapshots, one for questions, both redialled when they break.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use vc_protocol::operator::{FarmTotals, Request, Response};
 
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, Target};
 use crate::tui::{Link, Reply, RequestTag};
 
 /// Questions that may wait; the dashboard asks one at a time for each part of its screen.
@@ -20,18 +19,17 @@ const REDIAL: Duration = Duration::from_secs(1);
 pub type IsOver = fn(&FarmTotals) -> bool;
 
 /// Starts both connections; they end when the dashboard drops its ends of the queues.
-pub fn open(state_dir: &Path, is_over: Option<IsOver>) -> Link {
+pub fn open(target: Target, is_over: Option<IsOver>) -> Link {
     let (requests_tx, requests_rx) = mpsc::channel(REQUESTS_MAX);
     let (replies_tx, replies_rx) = mpsc::channel(REPLIES_MAX);
-    let dir = state_dir.to_owned();
-    vc_agent::task::spawn("dashboard snapshots", snapshots(dir.clone(), replies_tx.clone(), is_over));
-    vc_agent::task::spawn("dashboard questions", questions(dir, requests_rx, replies_tx));
+    vc_agent::task::spawn("dashboard snapshots", snapshots(target.clone(), replies_tx.clone(), is_over));
+    vc_agent::task::spawn("dashboard questions", questions(target, requests_rx, replies_tx));
     Link { requests: requests_tx, replies: replies_rx }
 }
 
-async fn snapshots(dir: PathBuf, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {
+async fn snapshots(target: Target, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {
     loop {
-        let Err(error) = follow(&dir, &replies, is_over).await else { return };
+        let Err(error) = follow(&target, &replies, is_over).await else { return };
         if replies.send(Reply::Gone(format!("{:#}", anyhow::Error::from(error)))).await.is_err() {
             return;
         }
@@ -44,11 +42,14 @@ async fn snapshots(dir: PathBuf, replies: mpsc::Sender<Reply>, is_over: Option<I
 
 /// Ends well only when the dashboard is gone.
 async fn follow(
-    dir: &Path,
+    target: &Target,
     replies: &mpsc::Sender<Reply>,
     is_over: Option<IsOver>,
 ) -> Result<(), ClientError> {
-    let mut client = Client::connect(dir).await?;
+    let mut client = Client::connect(target).await?;
+    if replies.send(Reply::Welcome(client.welcome().clone())).await.is_err() {
+        return Ok(());
+    }
     client.ask(&Request::Subscribe).await?;
     loop {
         let response = tokio::select! {
@@ -65,13 +66,13 @@ async fn follow(
 }
 
 async fn questions(
-    dir: PathBuf,
+    target: Target,
     mut requests: mpsc::Receiver<(RequestTag, Request)>,
     replies: mpsc::Sender<Reply>,
 ) {
     let mut client: Option<Client> = None;
     while let Some((tag, request)) = requests.recv().await {
-        let reply = match answer(&dir, &mut client, &request).await {
+        let reply = match answer(&target, &mut client, &request).await {
             Ok(response) => Reply::Response(tag, response),
             Err(ClientError::Refused { code, message }) => {
                 Reply::Response(tag, Response::Refused { code, message })
@@ -87,10 +88,14 @@ async fn questions(
     }
 }
 
-async fn answer(dir: &Path, client: &mut Option<Client>, request: &Request) -> Result<Response, ClientError> {
+async fn answer(
+    target: &Target,
+    client: &mut Option<Client>,
+    request: &Request,
+) -> Result<Response, ClientError> {
     let connected = match client.take() {
         Some(connected) => connected,
-        None => Client::connect(dir).await?,
+        None => Client::connect(target).await?,
     };
     client.insert(connected).request(request).await
 }

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, JobAction, PAGE_ROWS_MAX, RefusalCode, Request, Response, Selection, Snapshot, TokenWish,
+    PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, TokenWish, Welcome,
 };
 
-use super::{SOCKET, adding, wire};
-use crate::engine::handle::{Action, CallError, Handle, WithLog};
+use super::wire::{self, Duplex, PROGRAM};
+use super::{SOCKET, acting, adding};
+use crate::engine::handle::{CallError, Handle, WithLog};
+use crate::engine::orders::Order;
 use crate::profiles::{Profiles, user_folder};
 
 /// Most operators at once; each takes a task and two buffers.
@@ -27,16 +31,27 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 /// Makes the line that lets agents in; the text is the reason why it could not.
 pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Name of the account on this box, or in the registry.
+    pub who: String,
+    /// What they may do.
+    pub role: Role,
+}
+
 /// What every connection needs.
 pub struct Service {
+    /// Name of the farm.
+    pub farm: String,
     /// The engine.
     pub engine: Handle,
     /// Where agents dial, for screens.
     pub listen: String,
     /// Makes join lines.
     pub make_token: Box<MakeToken>,
-    /// Cancelled when an operator asks for the end.
-    pub stop_asked: CancellationToken,
+    /// Set when an operator asks for the end.
+    pub stop_asked: watch::Sender<Option<StopHow>>,
 }
 
 /// Listens in the state folder until `stop`. The folder is 0700, the socket 0600, and the peer must be the same user.
@@ -74,7 +89,7 @@ pub fn listen(
             let client = tracked.track_future(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    ended = serve(stream, &service) => if let Err(error) = ended {
+                    ended = serve_local(stream, &service) => if let Err(error) = ended {
                         tracing::debug!(%error, "an operator left");
                     },
                 }
@@ -89,14 +104,54 @@ pub fn listen(
     Ok(())
 }
 
-async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
+/// Serves whoever came through the socket: the user of the server, or root.
+async fn serve_local(mut stream: UnixStream, service: &Service) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
-    let own = nix::unistd::geteuid().as_raw();
-    if peer != own && peer != 0 {
+    if !may_attach(peer, nix::unistd::geteuid().as_raw()) {
         tracing::warn!(uid = peer, "refused an operator: not the user of the server");
+        if wire::greet(&mut stream).await.is_ok() {
+            let message =
+                "this server belongs to another user: join its farm with a token of an operator".to_owned();
+            wire::send(&mut stream, &refused(RefusalCode::NotAllowed, message)).await?;
+        }
         return Ok(());
     }
-    while let Some(request) = wire::receive::<Request>(&mut stream).await? {
+    // Looking a name up may read files and ask the network.
+    let who = tokio::task::spawn_blocking(move || account(peer)).await;
+    let who = who.unwrap_or_else(|_| peer.to_string());
+    serve(stream, Caller { who, role: Role::Operator }, service, OPERATOR_FRAME_BYTES_MAX).await
+}
+
+fn may_attach(peer: u32, own: u32) -> bool {
+    peer == own || peer == 0
+}
+
+/// The name of an account; one that has none is known by its number.
+fn account(uid: u32) -> String {
+    let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
+    found.map_or_else(|| format!("uid {uid}"), |user| user.name)
+}
+
+/// Answers one connection to its end. Requests longer than `request_bytes_max` end it.
+pub async fn serve(
+    mut stream: impl Duplex,
+    caller: Caller,
+    service: &Service,
+    request_bytes_max: usize,
+) -> io::Result<()> {
+    if let Err(error) = wire::greet(&mut stream).await {
+        tracing::info!(who = caller.who, "an operator's program was not understood: {error}");
+        return Ok(());
+    }
+    let Caller { who, role } = caller.clone();
+    let welcome = Welcome { farm: service.farm.clone(), who, role, version: PROGRAM.to_owned() };
+    wire::send(&mut stream, &Response::Welcome(welcome)).await?;
+    while let Some(request) = wire::receive_within::<Request>(&mut stream, request_bytes_max).await? {
+        if caller.role != Role::Operator && !request.only_looks() {
+            let message = format!("{} only looks here: to act, join with a token of an operator", caller.who);
+            wire::send(&mut stream, &refused(RefusalCode::NotAllowed, message)).await?;
+            continue;
+        }
         if request == Request::Subscribe {
             return snapshots(&mut stream, service).await;
         }
@@ -104,18 +159,18 @@ async fn serve(mut stream: UnixStream, service: &Service) -> io::Result<()> {
             adding::add(&mut stream, &service.engine, request).await?;
             continue;
         }
-        let stopping = matches!(request, Request::Stop(_));
-        let response = answer(service, request).await;
+        let stops = if let Request::Stop(how) = request { Some(how) } else { None };
+        let response = answer(service, &caller.who, request).await;
         wire::send(&mut stream, &response).await?;
-        if stopping {
-            service.stop_asked.cancel();
+        if stops.is_some() && response == Response::Stopping {
+            service.stop_asked.send_replace(stops);
         }
     }
     Ok(())
 }
 
 /// Sends a snapshot now and after each change. A slow reader gets fewer, never old ones.
-async fn snapshots(stream: &mut UnixStream, service: &Service) -> io::Result<()> {
+async fn snapshots(stream: &mut impl Duplex, service: &Service) -> io::Result<()> {
     let mut snapshots = service.engine.snapshots();
     let mut every = tokio::time::interval(SNAPSHOT_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -139,7 +194,7 @@ fn shown(service: &Service, snapshot: &Snapshot) -> Response {
     Response::Snapshot(Box::new(Snapshot { listen: service.listen.clone(), ..snapshot.clone() }))
 }
 
-async fn answer(service: &Service, request: Request) -> Response {
+async fn answer(service: &Service, who: &str, request: Request) -> Response {
     let engine = &service.engine;
     let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
     match request {
@@ -156,8 +211,10 @@ async fn answer(service: &Service, request: Request) -> Response {
                 Err(error) => unavailable(error),
             }
         }
-        Request::Act { action: JobAction::Retry, jobs, .. } => act(engine, Action::Retry, jobs).await,
-        Request::Act { action: JobAction::Cancel, jobs, .. } => act(engine, Action::Cancel, jobs).await,
+        Request::Act { action, jobs, expect } => acting::act(engine, action, jobs, expect, who).await,
+        Request::OnAgent(agent, action) => acting::on_agent(engine, agent, action, who).await,
+        Request::Pause => acting::order_it(engine, Order::Pause, who).await,
+        Request::Resume => acting::resume(service, who).await,
         Request::Why(id) => match engine.why(id).await {
             Ok(Some(why)) => Response::Why(why),
             Ok(None) => no_job(id),
@@ -173,37 +230,16 @@ async fn answer(service: &Service, request: Request) -> Response {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),
         },
-        Request::Stop(_) => Response::Stopping,
+        Request::Stop(how) => acting::stop(service, how, who).await,
         Request::Add(_) | Request::Subscribe | Request::FollowEvents(_) => {
             refused(RefusalCode::Usage, "this request makes a stream".to_owned())
         }
+        Request::Agent(id) => match engine.agent(id).await {
+            Ok(Some(detail)) => Response::Agent(Box::new(detail)),
+            Ok(None) => refused(RefusalCode::NotFound, format!("there is no agent {id}")),
+            Err(error) => unavailable(error),
+        },
         _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
-    }
-}
-
-async fn act(engine: &Handle, action: Action, selection: Selection) -> Response {
-    let acted = match selection {
-        Selection::Ids(ids) => engine.act(action, ids).await,
-        filter @ Selection::Filter(_) => act_on_all(engine, action, &filter).await,
-    };
-    acted.map_or_else(unavailable, Response::Acted)
-}
-
-/// A filter finds at most [`IDS_MAX`] jobs at once: again, until nothing is left that it can be done to.
-async fn act_on_all(engine: &Handle, action: Action, filter: &Selection) -> Result<Acted, CallError> {
-    let mut acted = Acted::default();
-    loop {
-        let ids = engine.select(filter.clone()).await?;
-        let is_last = ids.len() < IDS_MAX;
-        let now = engine.act(action, ids).await?;
-        acted.left = now.left;
-        acted.count += now.count;
-        let did_nothing = now.done.is_empty();
-        acted.done.extend(now.done);
-        acted.done.truncate(IDS_MAX);
-        if is_last || did_nothing {
-            return Ok(acted);
-        }
     }
 }
 
@@ -213,4 +249,21 @@ pub(super) fn refused(code: RefusalCode, message: String) -> Response {
 
 pub(super) fn unavailable(error: CallError) -> Response {
     refused(RefusalCode::Unavailable, format!("{:#}", anyhow::Error::from(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_is_for_the_servers_user_and_root() {
+        assert!(may_attach(1000, 1000) && may_attach(0, 1000));
+        assert!(!may_attach(1001, 1000) && !may_attach(1000, 0));
+    }
+
+    #[test]
+    fn an_account_has_its_name_or_its_number() {
+        assert_eq!(account(0), "root");
+        assert_eq!(account(u32::MAX - 7), "uid 4294967288");
+    }
 }

@@ -1,32 +1,99 @@
-//! Frames over a byte stream, for both ends of the operator socket.
+//! Hello and frames over a byte stream, for both ends of an operator's connection.
+//!
+//! The stream begins, each way, with a hello: its length (2 bytes, little endian) and its bytes
+//! ([`vc_protocol::hello`]), as on every stream of the farm. After it come frames. Knows nothing of what they mean, nor
+//! whether a socket or QUIC carries them.
 
 use std::io;
+use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use vc_protocol::codec::{self, OPERATOR_FRAME_BYTES_MAX as MAX};
+use vc_protocol::hello::{HELLO_BYTES_MAX, Hello, HelloError};
 
-fn invalid(error: codec::CodecError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+/// Version told in every hello.
+pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+/// A hello, or a frame that has begun, must be complete after this.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is sent must be taken within this: longer than a hand on ctrl-s, short enough that those who never read hold
+/// nothing for long.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Both directions of a connection, whatever carries them.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// Why the two ends did not get to talk.
+#[derive(Debug, thiserror::Error)]
+pub enum GreetError {
+    /// The stream.
+    #[error("exchange hellos")]
+    Io(#[from] io::Error),
+    /// What the other end said.
+    #[error("{0}")]
+    Hello(#[from] HelloError),
+}
+
+/// Says our hello and hears the other's, of which [`Hello::agree`] has succeeded.
+pub async fn greet(stream: &mut impl Duplex) -> Result<Hello, GreetError> {
+    let exchange = async {
+        let ours = Hello::ours(PROGRAM).to_bytes();
+        let mut bytes = (ours.len() as u16).to_le_bytes().to_vec();
+        bytes.extend_from_slice(&ours);
+        stream.write_all(&bytes).await?;
+        let len = usize::from(stream.read_u16_le().await?);
+        if len > HELLO_BYTES_MAX {
+            return Err(HelloError::Malformed.into());
+        }
+        let mut theirs = vec![0; len];
+        stream.read_exact(&mut theirs).await?;
+        let hello = Hello::from_bytes(&theirs)?;
+        hello.agree()?;
+        Ok(hello)
+    };
+    timeout(FRAME_TIMEOUT, exchange).await.unwrap_or_else(|_| Err(too_slow().into()))
 }
 
 /// Sends one value.
 pub async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), value: &T) -> io::Result<()> {
     let frame = codec::frame_within::<MAX, T>(value).map_err(invalid)?;
-    stream.write_all(&frame).await
+    timeout(SEND_TIMEOUT, stream.write_all(&frame)).await.unwrap_or_else(|_| Err(too_slow()))
 }
 
 /// Receives one value; none at the end of the stream. Not cancel-safe: give it its own task or let it finish.
 pub async fn receive<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    receive_within(stream, MAX).await
+}
+
+/// [`receive`] with a smaller limit than [`MAX`].
+pub async fn receive_within<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    bytes_max: usize,
+) -> io::Result<Option<T>> {
     let mut head = [0; 4];
     match stream.read_exact(&mut head).await {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     }
-    let mut body = vec![0; codec::frame_len_within::<MAX>(head).map_err(invalid)?];
-    stream.read_exact(&mut body).await?;
+    let len = codec::frame_len_within::<MAX>(head).map_err(invalid)?;
+    if len > bytes_max {
+        return Err(invalid(codec::CodecError::TooLong(len)));
+    }
+    let mut body = vec![0; len];
+    timeout(FRAME_TIMEOUT, stream.read_exact(&mut body)).await.unwrap_or_else(|_| Err(too_slow()))?;
     codec::decode_within::<MAX, T>(&body).map(Some).map_err(invalid)
+}
+
+fn invalid(error: codec::CodecError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn too_slow() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the other end took too long")
 }
 
 #[cfg(test)]
@@ -79,6 +146,30 @@ mod tests {
             failed: 1,
             ..AgentView::default()
         }
+    }
+
+    #[tokio::test]
+    async fn a_frame_over_the_limit_takes_no_memory() {
+        let (mut near, mut far) = tokio::io::duplex(64 * 1024);
+        let long = "x".repeat(2_000);
+        let (sent, received) =
+            tokio::join!(send(&mut near, &long), receive_within::<String>(&mut far, 1_000));
+        assert!(sent.is_ok());
+        assert_eq!(received.unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[tokio::test]
+    async fn the_two_ends_know_each_others_version_before_the_first_frame() {
+        let (mut near, mut far) = tokio::io::duplex(64 * 1024);
+        let (one, other) = tokio::join!(greet(&mut near), greet(&mut far));
+        assert_eq!((one.unwrap().program, other.unwrap().program), (PROGRAM.to_owned(), PROGRAM.to_owned()));
+        let newer = Hello { min: 9, max: 9, program: "9.0".into(), features: Vec::new() }.to_bytes();
+        let mut bytes = (newer.len() as u16).to_le_bytes().to_vec();
+        bytes.extend_from_slice(&newer);
+        near.write_all(&bytes).await.unwrap();
+        assert!(matches!(greet(&mut far).await, Err(GreetError::Hello(HelloError::PeerTooNew { .. }))));
+        near.write_all(b"\xff\xff").await.unwrap();
+        assert!(matches!(greet(&mut far).await, Err(GreetError::Hello(HelloError::Malformed))));
     }
 
     #[tokio::test]

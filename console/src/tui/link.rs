@@ -4,7 +4,7 @@
 //! [`Reply::Response`] of the same tag, or with [`Reply::Gone`] for all that are open.
 
 use tokio::sync::mpsc;
-use vc_protocol::operator::{Request, Response, Snapshot};
+use vc_protocol::operator::{Request, Response, Snapshot, Welcome};
 
 /// Ties an answer to its question. Only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,8 @@ pub struct RequestTag(pub u64);
 /// What comes back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
+    /// Connected, at first or anew: whom the server takes us for, and what we may do.
+    Welcome(Welcome),
     /// The farm changed. After [`Reply::Gone`] it means that the server is back.
     Snapshot(Box<Snapshot>),
     /// The answer to a request.

@@ -1,6 +1,7 @@
 //! `agents show`: all that is known of an agent, in words.
 
-use vc_protocol::operator::{AgentDetail, DeviceDetail, DeviceState, DeviceView, EncoderView};
+use vc_protocol::device::{BoxFacts, EncoderFacts};
+use vc_protocol::operator::{AgentDetail, DeviceDetail, DeviceState, DeviceView};
 
 use super::{busy, problems, shown, state};
 use crate::cli::size::{bytes, rfc3339, seconds};
@@ -15,7 +16,7 @@ pub(super) fn show(detail: &AgentDetail, as_json: bool) {
 }
 
 fn lines(detail: &AgentDetail) -> Vec<String> {
-    let (view, host) = (&detail.view, &detail.host);
+    let view = &detail.view;
     let mut lines = vec![
         format!("agent     {}, number {}", view.name, view.id),
         format!("state     {}, {} busy", state(view), busy(view)),
@@ -30,8 +31,8 @@ fn lines(detail: &AgentDetail) -> Vec<String> {
     fact("way", way(detail));
     fact("version", view.version.clone());
     fact("ffmpeg", view.ffmpeg.clone());
-    fact("box", box_facts(detail));
-    fact("clock", host.clock_ms.map_or_else(String::new, |ms| format!("{ms:+} ms from the console's")));
+    fact("box", detail.host.as_ref().map(box_facts).unwrap_or_default());
+    fact("clock", detail.clock_ms.map_or_else(String::new, |ms| format!("{ms:+} ms from the console's")));
     let ends = view.cert_ends_ms.map(|ms| format!("ends {}", rfc3339(ms)));
     let serial = Some(format!("serial {}", detail.cert_serial)).filter(|_| !detail.cert_serial.is_empty());
     fact("cert", [ends, serial].into_iter().flatten().collect::<Vec<_>>().join(", "));
@@ -49,8 +50,7 @@ fn way(detail: &AgentDetail) -> String {
     [silent, rtt, lost].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-fn box_facts(detail: &AgentDetail) -> String {
-    let host = &detail.host;
+fn box_facts(host: &BoxFacts) -> String {
     let system = Some(host.system.clone()).filter(|system| !system.is_empty());
     let cores = (host.cores > 0).then(|| format!("{} cores", host.cores));
     let load = host.load.map(|load| format!("load {:.2}", f64::from(load) / 100.0));
@@ -98,7 +98,7 @@ fn device_lines(device: &DeviceView, more: Option<&DeviceDetail>) -> Vec<String>
     lines
 }
 
-fn trial(encoder: &EncoderView) -> String {
+fn trial(encoder: &EncoderFacts) -> String {
     match (encoder.problem.as_str(), encoder.fps) {
         ("", Some(fps)) => format!("works, {fps:.0} fps in its trial"),
         ("", None) => "works".to_owned(),

@@ -99,7 +99,7 @@ fn tell(action: JobAction, acted: &Acted, as_json: bool) {
     }
     let done = done(action);
     let shown = if std::io::stdout().is_terminal() { LINES_MAX } else { usize::MAX };
-    text::out_lines(acted.done.iter().take(shown).map(|id| format!("{id} {done}")));
+    text::parts(acted.done.iter().take(shown).map(|id| format!("{id} {done}")));
     let named = acted.done.len().min(shown) as u64;
     if acted.count > named {
         text::note(&format!("and {} more {done}", acted.count - named));

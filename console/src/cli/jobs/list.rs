@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Failed};
 use crate::cli::size::{bytes, rfc3339};
 use crate::cli::table::{self, Audience, Cell, Column, Fit};
 use crate::cli::target::Target;
-use crate::cli::text::{Reader, json_out, note};
+use crate::cli::text::{Reader, json_out, json_part, note};
 use crate::cli::{json, text};
 use crate::operator::client::Client;
 use crate::tui::{Look, words};
@@ -70,7 +70,7 @@ pub(super) async fn list(target: &Target, args: ListArgs) -> Result<Exit, Failed
     let audience = Audience::of_stdout();
     let form = match (args.json, args.jsonl, audience) {
         (true, _, _) => Form::Document,
-        (_, true, _) => Form::Lines(|row| json_out(&json::line(json::row(row)))),
+        (_, true, _) => Form::Lines(|row| json_part(&json::line(json::row(row)))),
         (_, _, Audience::Programs) => {
             Form::Lines(|row| table::print(&COLUMNS, &[cells(row, 0, &Look::detect())], Audience::Programs))
         }
@@ -79,9 +79,9 @@ pub(super) async fn list(target: &Target, args: ListArgs) -> Result<Exit, Failed
     let limit = args.limit.unwrap_or(if matches!(form, Form::Table) { SHOWN } else { u64::MAX });
     let found = find(&mut target.connect().await?, filter.clone(), args.sort, limit, &form).await?;
     match form {
-        Form::Document => drop(json_out(&json!({
+        Form::Document => json_out(&json!({
             "v": 1, "jobs": found.rows.iter().map(json::row).collect::<Vec<_>>(), "more": found.more,
-        }))),
+        })),
         Form::Table => {
             let (now_ms, look) = (wall_ms(), Look::detect());
             let rows: Vec<_> = found.rows.iter().map(|row| cells(row, now_ms, &look)).collect();

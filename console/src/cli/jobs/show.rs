@@ -64,7 +64,7 @@ pub(super) async fn follow(target: &Target, job: JobId) -> Result<Exit, Failed> 
             let goes_on = detail.row.state == JobState::Running && newest.ended_ms.is_none();
             let log = if goes_on { whole_lines(&newest.log) } else { newest.log.trim_end() };
             let added = added(&printed, log);
-            if !added.is_empty() && text::out(added.trim_end()) == Reader::Gone {
+            if !added.is_empty() && text::part(added.trim_end()) == Reader::Gone {
                 return Ok(Exit::Done);
             }
             printed = log.to_owned();

@@ -1,6 +1,7 @@
 //! The farm, its agents and their devices.
 
 use serde_json::{Map, Value, json};
+use vc_protocol::device::BoxFacts;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
     AgentDetail, AgentView, DeviceDetail, DeviceState, DeviceView, Need, RunView, Snapshot,
@@ -111,22 +112,25 @@ fn run(r: &RunView) -> Value {
 
 /// Everything about an agent.
 pub(in crate::cli) fn agent_detail(detail: &AgentDetail) -> Value {
-    let host = &detail.host;
     let mut value = agent(&detail.view);
-    value["host"] = json!({
+    value["host"] = detail.host.as_ref().map_or(Value::Null, host);
+    value["clock_ms"] = json!(detail.clock_ms);
+    value["lost_fraction"] = json!(detail.lost_permille.map(fraction));
+    value["cert_serial"] = json!(some(&detail.cert_serial));
+    value["details"] = detail.devices.iter().map(device_detail).collect();
+    value["log"] = json!(some(&detail.log));
+    value
+}
+
+fn host(host: &BoxFacts) -> Value {
+    json!({
         "system": some(&host.system),
         "cores": (host.cores > 0).then_some(host.cores),
         "load": host.load.map(|load| f64::from(load) / 100.0),
         "memory_bytes": host.memory,
         "memory_total_bytes": host.memory_total,
         "up_seconds": host.up_s,
-        "clock_ms": host.clock_ms,
-    });
-    value["lost_fraction"] = json!(detail.lost_permille.map(fraction));
-    value["cert_serial"] = json!(some(&detail.cert_serial));
-    value["details"] = detail.devices.iter().map(device_detail).collect();
-    value["log"] = json!(some(&detail.log));
-    value
+    })
 }
 
 fn device_detail(d: &DeviceDetail) -> Value {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use vc_protocol::agent::{Command, CommandPhase};
+use vc_protocol::device::{BoxFacts, DeviceUse, EncoderFacts};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{JobState, Priority};
@@ -275,19 +276,19 @@ fn documents_about_jobs_keep_their_keys() {
 fn documents_about_the_farm_keep_their_keys() {
     check("status", &status(&farm()));
     check("agent", &line(agent(&agent_view())));
-    let host = HostView {
+    let host = BoxFacts {
         system: "Linux 6.12".into(),
         cores: 32,
         load: Some(610),
         memory: Some(41_000_000_000),
         memory_total: Some(256_000_000_000),
         up_s: Some(1_036_800),
-        clock_ms: Some(12),
+        ..BoxFacts::default()
     };
     let device = DeviceDetail {
         id: DeviceId(0),
         facts: vec![("driver".into(), "570.1".into())],
-        encoders: vec![EncoderView {
+        encoders: vec![EncoderFacts {
             name: "hevc_nvenc".into(),
             problem: "no session".into(),
             fps: Some(512.0),
@@ -298,7 +299,8 @@ fn documents_about_the_farm_keep_their_keys() {
     };
     let detail = AgentDetail {
         view: agent_view(),
-        host,
+        host: Some(host),
+        clock_ms: Some(12),
         lost_permille: Some(1),
         cert_serial: "0a1b".into(),
         devices: vec![device],

@@ -4,12 +4,16 @@ use vc_protocol::operator::{Acted, Response, Snapshot};
 
 use super::jobs::Marks;
 use super::overlay::{Overlay, Verb};
-use super::{Action, Gone, Millis, State, row_ref};
+use super::{Action, Gone, Millis, State, agents, events, failures, row_ref};
 use crate::tui::Leave;
 use crate::tui::link::{Reply, RequestTag};
 
 pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<Action>) {
     match reply {
+        Reply::Welcome(welcome) => {
+            state.dirty |= state.welcome.as_ref() != Some(&welcome);
+            state.welcome = Some(welcome);
+        }
         Reply::Snapshot(snapshot) => take_snapshot(state, now, snapshot),
         Reply::Response(tag, response) => answer(state, now, tag, response),
         Reply::Gone(reason) => gone(state, now, reason),
@@ -42,6 +46,9 @@ fn gone(state: &mut State, now: Millis, reason: String) {
 }
 
 fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
+    let Some(response) = agents::answer(state, now, tag, response) else { return };
+    let Some(response) = failures::answer(state, now, tag, response) else { return };
+    let Some(response) = events::answer(state, now, tag, response) else { return };
     if state.probe == Some(tag) {
         state.probe = None;
         if let Response::Snapshot(snapshot) = response {

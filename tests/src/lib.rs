@@ -10,11 +10,13 @@
 mod agent;
 mod child;
 mod console;
+pub mod cost;
 mod fake;
 pub mod media;
 mod processes;
 mod programs;
 mod scratch;
+pub mod terminal;
 mod wait;
 
 pub use agent::Agent;

@@ -28,6 +28,8 @@ pub enum Exit {
     SomeFailed = 10,
     /// `convert`: none failed, some were cancelled or are held.
     SomeLeft = 11,
+    /// `status --check`, `doctor`: something is wrong, or not as well as it could be.
+    Degraded = 12,
     /// Ended by ctrl-c.
     Interrupted = 130,
     /// Ended by SIGTERM.

@@ -2,5 +2,6 @@
 
 mod drawing;
 mod fixture;
+mod full;
 mod journeys;
 mod random;

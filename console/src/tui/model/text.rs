@@ -19,6 +19,12 @@ pub(crate) enum Role {
     Busy,
     /// Neither good nor bad: held, unsure, draining.
     Odd,
+    /// Rules and borders.
+    Frame,
+    /// The row of the cursor.
+    Selected,
+    /// The picture of a server that is gone.
+    Stale,
     /// What was searched for.
     Found,
 }
@@ -203,16 +209,16 @@ pub(crate) fn section(left: &str, right: &str, columns: usize, glyphs: Glyphs) -
 /// The same with a meaning on its right.
 pub(crate) fn section_with(left: &str, (role, right): (Role, &str), columns: usize, glyphs: Glyphs) -> Line {
     let dash = rule(glyphs);
-    let mut line = Line::new(dash.repeat(2));
+    let mut line = Line::role(Role::Frame, dash.repeat(2));
     line.push(Role::Strong, format!(" {left} "));
     // A title that does not fit beside its left half is cut, not written over it.
     let right = cut(right, columns.saturating_sub(line.width() + 5), glyphs);
     let end = if right.is_empty() { 2 } else { width(&right) + 4 };
-    line.push(Role::Plain, dash.repeat(columns.saturating_sub(line.width() + end)));
+    line.push(Role::Frame, dash.repeat(columns.saturating_sub(line.width() + end)));
     if !right.is_empty() {
         line.push(role, format!(" {right} "));
     }
-    line.push(Role::Plain, dash.repeat(2));
+    line.push(Role::Frame, dash.repeat(2));
     line.fit(columns);
     line
 }

@@ -7,7 +7,7 @@ use super::detail::{Detail, Tab};
 use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
 use super::{Action, Millis, Screen, State, agents, detail, events, failures, jobs, marks, overview, prompt};
-use crate::tui::keys::{self, Command, Key, Place};
+use crate::tui::keys::{Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
 
@@ -22,7 +22,7 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
     if state.unseen {
         return;
     }
-    let Some(command) = keys::command(state.place(), key) else { return };
+    let Some(command) = state.keys.command(state.place(), key) else { return };
     let covered = state.overlay.is_some();
     state.dirty = true;
     state.notice = None;

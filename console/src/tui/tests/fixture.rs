@@ -16,7 +16,7 @@ use vc_protocol::progress::{Phase, Progress};
 use crate::tui::keys::Key;
 use crate::tui::link::{Reply, RequestTag};
 use crate::tui::state::{Action, Millis, Msg, State, update};
-use crate::tui::{Color, Glyphs, Look, Mode};
+use crate::tui::{Color, Glyphs, Look, Mode, Options, Theme};
 
 /// 2026-11-22 12:04:31 UTC.
 pub(crate) const NOON: i64 = 1_795_349_071_000;
@@ -24,7 +24,14 @@ pub(crate) const NARROW: Size = Size { width: 80, height: 24 };
 pub(crate) const WIDE: Size = Size { width: 120, height: 40 };
 
 pub(crate) fn look(glyphs: Glyphs) -> Look {
-    Look { glyphs, color: Color::On, zone: TimeZone::UTC, frame_ms: 100 }
+    Look {
+        glyphs,
+        color: Color::On,
+        zone: TimeZone::UTC,
+        frame_ms: 100,
+        remote: false,
+        theme: Theme::default(),
+    }
 }
 
 pub(crate) fn progress(phase: Phase, permille: u16, fps: f32, speed: f32, eta_s: u32) -> Progress {
@@ -33,7 +40,7 @@ pub(crate) fn progress(phase: Phase, permille: u16, fps: f32, speed: f32, eta_s:
     Progress { phase, permille, frames: out_ms / 40, fps, speed, out_bytes: out_ms * 430, out_ms, eta_s }
 }
 
-fn run(job: u64, name: &str, progress: Progress) -> RunView {
+pub(crate) fn run(job: u64, name: &str, progress: Progress) -> RunView {
     RunView {
         attempt: AttemptId { job: JobId(job), task: TaskNo(0), no: AttemptNo(1) },
         source: FilePath::from(format!("tv/s04/{name}").as_str()),
@@ -288,6 +295,17 @@ pub(crate) fn detail(state: JobState) -> JobDetail {
     }
 }
 
+/// What happened to a job.
+fn events() -> Vec<EventView> {
+    let mut held = event(60, Some(41902), "ep_0417.mkv", "released");
+    held.who = "ana".into();
+    vec![
+        held,
+        event(93, Some(41902), "ep_0417.mkv", "attempt 2 started on ada/cpu"),
+        event(90_000, Some(41902), "", "added"),
+    ]
+}
+
 /// A dashboard with a server that answers from the fixtures, as it would be driven by the loop.
 pub(crate) struct Board {
     pub(crate) state: State,
@@ -296,6 +314,8 @@ pub(crate) struct Board {
     pub(crate) asked: Vec<Action>,
     pub(crate) detail: JobDetail,
     pub(crate) page: Page,
+    /// Of the open job.
+    pub(crate) events: Vec<EventView>,
 }
 
 impl Board {
@@ -304,10 +324,17 @@ impl Board {
     }
 
     pub(crate) fn of(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
-        let state = State::new(mode, look(glyphs), size);
+        let state = State::new(Options { mouse: false, ..Options::new(mode, look(glyphs)) }, size);
         let page =
             if snapshot.agents.is_empty() { Page { total: Some(0), ..Page::default() } } else { page() };
-        let mut board = Board { state, now: 1000, asked: vec![], detail: detail(JobState::Running), page };
+        let mut board = Board {
+            state,
+            now: 1000,
+            asked: vec![],
+            detail: detail(JobState::Running),
+            page,
+            events: events(),
+        };
         board.tell(Reply::Snapshot(Box::new(snapshot)));
         board
     }
@@ -326,9 +353,14 @@ impl Board {
     }
 
     fn answer(&mut self, tag: RequestTag, request: Request) {
-        let response = if let Request::Jobs { offset, limit, .. } = &request {
+        let further = |offset: u64| offset > 0 && self.page.scanned.is_some();
+        let response = if let Request::Jobs { offset, limit, .. } = &request
+            && !further(*offset)
+        {
             let rows = self.page.rows.iter().skip(*offset as usize).take(*limit as usize).cloned().collect();
             Response::Page(Page { rows, ..self.page.clone() })
+        } else if let Request::Events { job: Some(_), .. } = &request {
+            Response::Events(self.events.clone())
         } else if let Request::Log(_) = &request {
             Response::Detail(Box::new(self.detail.clone()))
         } else {

@@ -15,7 +15,7 @@ mod overlay;
 mod overview;
 mod table;
 pub(crate) mod text;
-mod words;
+pub(crate) mod words;
 
 use ratatui::layout::{Rect, Size};
 use vc_protocol::job::JobState;

@@ -186,6 +186,7 @@ mod tests {
             out: path,
             profile: "h264-mp4".into(),
             priority: vc_protocol::job::Priority::DEFAULT,
+            depth: None,
             dry_run: false,
         }))
         .await;

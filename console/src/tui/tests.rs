@@ -1,7 +1,9 @@
 //! Screens as text, keys as journeys.
 
+mod answers;
 mod drawing;
 mod fixture;
 mod full;
 mod journeys;
 mod random;
+mod screens;

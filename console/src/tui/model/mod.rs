@@ -2,18 +2,20 @@
 //!
 //! Everything is cut, padded and placed here; the view only paints.
 
+mod agent;
 mod agents;
 mod chart;
 mod detail;
 mod events;
-mod failures;
+pub(crate) mod failures;
+mod first;
 mod jobs;
 mod log;
 mod overlay;
 mod overview;
 mod table;
 pub(crate) mod text;
-mod words;
+pub(crate) mod words;
 
 use ratatui::layout::{Rect, Size};
 use vc_protocol::job::JobState;
@@ -68,7 +70,7 @@ pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
         let body_rows = rows - 3;
         let mut body = match (&state.detail, &state.agent, state.screen) {
             (Some(open), ..) => detail::body(state, open, columns, body_rows),
-            (None, Some(open), _) => agents::open_body(state, open, columns, body_rows, now),
+            (None, Some(open), _) => agent::body(state, open, columns, body_rows, now),
             (None, None, Screen::Overview) => overview::body(state, columns, body_rows, now),
             (None, None, Screen::Jobs) => jobs::body(state, columns, body_rows, now),
             (None, None, Screen::Agents) => agents::body(state, columns, body_rows, now),
@@ -98,6 +100,12 @@ pub(crate) fn overlay_scroll_max(state: &State) -> usize {
 pub(crate) fn detail_scroll_max(state: &State) -> usize {
     let rows = usize::from(state.size.height).saturating_sub(3);
     state.detail.as_ref().map_or(0, |d| detail::scroll_max(state, d, usize::from(state.size.width), rows))
+}
+
+/// Lines by which the log of the opened agent can be scrolled.
+pub(crate) fn agent_scroll_max(state: &State) -> usize {
+    let rows = usize::from(state.size.height).saturating_sub(3);
+    state.agent.as_ref().map_or(0, |a| agent::scroll_max(state, a, usize::from(state.size.width), rows))
 }
 
 /// Columns of the jobs table that can be scrolled away at the left.
@@ -245,6 +253,7 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
             Asks::Filter => {
                 "   enter apply  esc leave  up older  ctrl-u clear   is:failed,held  \"text\"  !term"
             }
+            Asks::Events => "   enter show those that contain it  esc leave  ctrl-u clear",
             Asks::Find => "   enter find  esc leave  ctrl-u clear",
         });
         if let Some(error) = &prompt.error {

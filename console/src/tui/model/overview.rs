@@ -10,9 +10,8 @@ use super::super::state::overview::Pane;
 use super::super::state::{Millis, State};
 use super::text::{Line, Role, cut, cut_name, section, width};
 use super::words;
-use crate::tui::Mode;
 
-pub(super) use tree::{phase_word, told_by_name};
+pub(super) use tree::{host, phase_word, progress_cell, silent, told_by_name};
 
 /// From this width on the chart stands beside the counts.
 const WIDE: usize = 110;
@@ -111,19 +110,4 @@ fn event_line(state: &State, event: &EventView, mark: &str, columns: usize) -> L
     };
     let text = cut(&format!("{who}{job}{file}{}", event.text), columns.saturating_sub(11), glyphs);
     Line::new(format!("{mark}{time}  {text}"))
-}
-
-/// What a new farm shows in place of an empty tree.
-fn first_steps(state: &State) -> Vec<Line> {
-    let steps: &[&str] = match state.mode {
-        Mode::Convert => &["", "  Starting the agent of this machine."],
-        Mode::Attach => &[
-            "",
-            "  No agents yet. Three steps:",
-            "  1  here:                `vc-console token create`    prints a line to paste",
-            "  2  on each other box:   `vc-agent join LINE`         then `vc-agent run`",
-            "  3  here:                `vc-console add ~/Videos --out ~/converted`",
-        ],
-    };
-    steps.iter().map(|step| Line::new(*step)).collect()
 }

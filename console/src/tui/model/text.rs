@@ -19,14 +19,14 @@ pub(crate) enum Role {
     Busy,
     /// Neither good nor bad: held, unsure, draining.
     Odd,
+    /// What was searched for.
+    Found,
     /// Rules and borders.
     Frame,
     /// The row of the cursor.
     Selected,
     /// The picture of a server that is gone.
     Stale,
-    /// What was searched for.
-    Found,
 }
 
 /// A line of spans.
@@ -199,6 +199,18 @@ pub(crate) fn wrap(text: &str, columns: usize, indent: usize, glyphs: Glyphs) ->
             return lines;
         }
     }
+}
+
+/// ` one  two  three`: as many of the parts as fit, in their order.
+pub(crate) fn joined(parts: &[String], columns: usize) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let gap = if text.is_empty() { " " } else { "  " };
+        if width(&text) + gap.len() + width(part) <= columns {
+            text = text + gap + part;
+        }
+    }
+    text
 }
 
 /// The title line of a section: `-- left ------ right --`.

@@ -2,13 +2,16 @@
 //!
 //! [`update`] is the only door; what it wants done comes back as [`Action`]s.
 
+pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod detail;
 pub(crate) mod events;
 pub(crate) mod failures;
+pub(crate) mod first;
 pub(crate) mod jobs;
 pub(crate) mod log;
 mod marks;
+pub(crate) mod needs;
 mod on_key;
 mod on_reply;
 pub(crate) mod overlay;
@@ -23,10 +26,12 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, JobRow, Request, Snapshot, Welcome};
 use vc_protocol::path::FilePath;
 
-use self::agents::{Agents, OpenAgent};
+use self::agent::OpenAgent;
+use self::agents::Agents;
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
+use self::first::First;
 use self::jobs::{Asked, Jobs, Marks, Wanted};
 use self::overlay::{JobRef, Overlay, Target, Verb};
 use self::overview::Overview;
@@ -62,6 +67,8 @@ pub(crate) enum Action {
     Leave(Leave),
     /// Clear the terminal and draw everything.
     Repaint,
+    /// Start an agent on this box and let it join.
+    StartAgent,
 }
 
 /// Screens with a tab.
@@ -135,6 +142,7 @@ pub(crate) struct State {
     pub(crate) agents: Agents,
     pub(crate) failures: Failures,
     pub(crate) events: Events,
+    pub(crate) first: First,
     /// The opened job, over everything but dialogs.
     pub(crate) detail: Option<Detail>,
     /// The opened agent, over its screen.
@@ -175,6 +183,7 @@ impl State {
             agents: Agents::default(),
             failures: Failures::default(),
             events: Events::default(),
+            first: First::default(),
             detail: None,
             agent: None,
             overlay: None,
@@ -264,7 +273,8 @@ impl State {
             Place::Agents | Place::AgentDetail => agents::due(self, now),
             Place::Failures => failures::due(self, now),
             Place::Events => events::due(self, now),
-            Place::Overview | Place::Jobs | Place::JobDetail | Place::Log => None,
+            Place::Overview => first::due(self, now),
+            Place::Jobs | Place::JobDetail | Place::Log => None,
             // Dialogs and text fields lie over a screen and are never below.
             Place::Reading
             | Place::Help
@@ -370,12 +380,17 @@ impl State {
         if own.is_some() {
             return own;
         }
+        // What their rows are, only these screens know.
+        let own_rows =
+            matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events);
         // Commands that are not named here always do something.
         if command == Command::Retry {
             let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
             only(!some_job(retryable), reason)
         } else if command == Command::Cancel {
             only(!some_job(|j| !j.state.is_final()), "nothing to cancel here: it has ended")
+        } else if matches!(command, Command::Log | Command::Open) && own_rows {
+            None
         } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
             only(self.selected().is_none(), "no job is selected")
         } else if command == Command::Open {
@@ -400,6 +415,12 @@ impl State {
         out.push(Action::Send(tag, request));
         tag
     }
+}
+
+/// A position moved by rows, at most to `max`.
+fn shift(at: usize, by: i64, max: usize) -> usize {
+    let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+    at.min(max).saturating_add_signed(by).min(max)
 }
 
 /// A device waits for its test, or a silent agent for the moment when its jobs go back.
@@ -499,6 +520,8 @@ fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
         failures::fetch(state, now, out);
     } else if place == Place::Events {
         events::fetch(state, now, out);
+    } else if place == Place::Overview {
+        first::fetch(state, now, out);
     }
     if state.below() == Place::Jobs
         && let Some(Wanted { why, offset, limit, revision }) =

@@ -6,7 +6,10 @@ use vc_protocol::operator::{JobAction, Request};
 use super::detail::{Detail, Tab};
 use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
-use super::{Action, Millis, Screen, State, agents, detail, events, failures, jobs, marks, overview, prompt};
+use super::{
+    Action, Millis, Screen, State, agents, detail, events, failures, jobs, marks, needs, overview, prompt,
+    shift,
+};
 use crate::tui::keys::{Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
@@ -80,6 +83,8 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         Command::NextPane => go(state, state.screen.step(1)),
         Command::PrevPane => go(state, state.screen.step(-1)),
         Command::Redraw => out.push(Action::Repaint),
+        Command::NextHit => needs::jump(state, now, 1),
+        Command::PrevHit => needs::jump(state, now, -1),
         Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
         Command::Filter => prompt::open_filter(state),
         Command::Mark => marks::mark(state, now),
@@ -109,8 +114,6 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         | Command::SortNext
         | Command::Invert
         | Command::SortBy
-        | Command::NextHit
-        | Command::PrevHit
         | Command::MarkRange
         | Command::RetryGroup
         | Command::CancelGroup
@@ -149,10 +152,6 @@ fn page(state: &State) -> i64 {
 
 /// Moves the cursor, or the text where there is none.
 pub(super) fn scroll(state: &mut State, by: i64) {
-    let shift = |at: usize, by: i64, max: usize| {
-        let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
-        at.min(max).saturating_add_signed(by).min(max)
-    };
     if state.overlay.is_some() {
         let max = model::overlay_scroll_max(state);
         if let Some(Overlay::Help { scroll } | Overlay::Why { scroll, .. }) = &mut state.overlay {
@@ -201,7 +200,13 @@ fn back(state: &mut State) {
 
 /// Opens the question, or does at once what can be undone.
 fn ask(state: &mut State, now: Millis, verb: Verb, out: &mut Vec<Action>) {
-    let Some(target) = state.target() else { return };
+    if let Some(target) = state.target() {
+        ask_about(state, now, verb, target, out);
+    }
+}
+
+/// The same for jobs chosen otherwise.
+pub(super) fn ask_about(state: &mut State, now: Millis, verb: Verb, target: Target, out: &mut Vec<Action>) {
     let target = match (target, verb) {
         (Target::Jobs(jobs), Verb::Retry) => Target::Jobs(keep(jobs, super::retryable)),
         (Target::Jobs(jobs), Verb::Cancel) => Target::Jobs(keep(jobs, |job| !job.state.is_final())),

@@ -9,12 +9,10 @@ mod order;
 use std::collections::{BTreeMap, BTreeSet};
 
 use vc_protocol::id::{AgentId, DeviceId, JobId};
-use vc_protocol::job::JobState;
-use vc_protocol::operator::filter::Kind;
-use vc_protocol::operator::{AgentView, DeviceView, JobFilter, Need, RunView, Snapshot};
+use vc_protocol::operator::{AgentView, DeviceView, RunView, Snapshot};
 
 use super::detail::{Detail, Tab};
-use super::{Action, Millis, Screen, State};
+use super::{Action, Millis, State, first, needs};
 use crate::tui::keys::Command;
 
 pub(crate) use etas::Etas;
@@ -238,7 +236,7 @@ impl Overview {
     }
 
     /// The next thing that needs a person, round and round.
-    fn next_need(&mut self, snapshot: &Snapshot, by: isize) {
+    pub(super) fn next_need(&mut self, snapshot: &Snapshot, by: isize) {
         let all = snapshot.needs.len();
         if all == 0 {
             return;
@@ -260,8 +258,9 @@ pub(crate) fn runs(snapshot: &Snapshot) -> impl Iterator<Item = (&AgentView, &De
 
 /// Carries out what is this screen's own; false hands the command on.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
-pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut Vec<Action>) -> bool {
+pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) -> bool {
     match command {
+        Command::LocalAgent => first::start(state, now, out),
         Command::Fold => change(state, Overview::fold),
         Command::Unfold => change(state, Overview::unfold),
         Command::NextPane => change(state, |o, s| o.turn(s, 1)),
@@ -311,25 +310,12 @@ fn open(state: &mut State) -> bool {
         }
         (Pane::Needs, _) => {
             let Some(need) = snapshot.needs.get(state.overview.need) else { return true };
-            if let Some(filter) = jobs_of(need) {
-                state.jobs.set_filter(filter.to_string(), filter);
-                state.screen = Screen::Jobs;
-            } else if let Some(agent) = need.agent {
-                state.agent = Some(super::agents::OpenAgent { id: agent });
-                state.screen = Screen::Agents;
-            }
+            let target = needs::target(need, snapshot);
+            needs::go(state, target);
         }
         (Pane::Slots, None) | (Pane::Recent, _) => {}
     }
     true
-}
-
-/// The filter that finds the jobs of a need, if it is about jobs in one state.
-fn jobs_of(need: &Need) -> Option<JobFilter> {
-    let kind = Kind::word;
-    let states = [JobState::Failed, JobState::Held];
-    let state = states.into_iter().find(|state| kind(Kind::State(*state)) == need.kind)?;
-    (need.jobs.len() > 1).then(|| JobFilter::of_states(&[state]))
 }
 
 /// Why a command does nothing here now; none if it works or is not this screen's.
@@ -348,11 +334,7 @@ pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
         Command::Open if overview.pane == Pane::Recent && overview.job(snapshot).is_none() => {
             Some("no job belongs to this event")
         }
-        Command::Open if overview.pane == Pane::Needs => {
-            let need = snapshot.needs.get(overview.need)?;
-            let opens = overview.job(snapshot).is_some() || need.agent.is_some() || jobs_of(need).is_some();
-            if opens { None } else { Some("there is nothing to open here") }
-        }
+        Command::LocalAgent => first::refusal(state),
         _ => None,
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Asks {
     Filter,
     /// What to look for in the open log.
     Find,
+    /// Which events to show.
+    Events,
 }
 
 /// An open text field.
@@ -111,6 +113,7 @@ fn apply(state: &mut State) {
                 detail.log.search(text);
             }
         }
+        Asks::Events => state.events.set_filter(text),
         Asks::Filter => match filter::parse(&text) {
             Ok(parsed) => state.jobs.set_filter(text, parsed),
             Err(error) => {

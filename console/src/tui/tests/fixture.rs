@@ -7,12 +7,13 @@ use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    AgentState, AgentView, AttemptView, DeviceView, EventView, FarmTotals, JobDetail, JobRow, Need, Page,
-    Request, Response, RunView, Snapshot,
+    AgentState, AgentView, AttemptView, DeviceView, EventView, Failures, FarmTotals, JobDetail, JobRow, Need,
+    Page, RefusalCode, Request, Response, RunView, Snapshot,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::progress::{Phase, Progress};
 
+use super::answers;
 use crate::tui::keys::Key;
 use crate::tui::link::{Reply, RequestTag};
 use crate::tui::state::{Action, Millis, Msg, State, update};
@@ -296,14 +297,11 @@ pub(crate) fn detail(state: JobState) -> JobDetail {
 }
 
 /// What happened to a job.
-fn events() -> Vec<EventView> {
-    let mut held = event(60, Some(41902), "ep_0417.mkv", "released");
-    held.who = "ana".into();
-    vec![
-        held,
-        event(93, Some(41902), "ep_0417.mkv", "attempt 2 started on ada/cpu"),
-        event(90_000, Some(41902), "", "added"),
-    ]
+fn job_events() -> Vec<EventView> {
+    let mut released = event(60, Some(41902), "ep_0417.mkv", "released");
+    released.who = "ana".into();
+    let started = event(93, Some(41902), "ep_0417.mkv", "attempt 2 started on ada/cpu");
+    vec![released, started, event(90_000, Some(41902), "", "added")]
 }
 
 /// A dashboard with a server that answers from the fixtures, as it would be driven by the loop.
@@ -314,16 +312,27 @@ pub(crate) struct Board {
     pub(crate) asked: Vec<Action>,
     pub(crate) detail: JobDetail,
     pub(crate) page: Page,
-    /// Of the open job.
+    pub(crate) failures: Failures,
     pub(crate) events: Vec<EventView>,
+    /// Nothing is answered: all questions are left in `asked`.
+    silent: bool,
 }
 
 impl Board {
+    /// A dashboard whose server does not answer.
+    pub(crate) fn silent(size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
+        Board::with(Mode::Attach, size, glyphs, snapshot, true)
+    }
+
     pub(crate) fn new(size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
         Board::of(Mode::Attach, size, glyphs, snapshot)
     }
 
     pub(crate) fn of(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
+        Board::with(mode, size, glyphs, snapshot, false)
+    }
+
+    fn with(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot, silent: bool) -> Board {
         let state = State::new(Options { mouse: false, ..Options::new(mode, look(glyphs)) }, size);
         let page =
             if snapshot.agents.is_empty() { Page { total: Some(0), ..Page::default() } } else { page() };
@@ -333,7 +342,9 @@ impl Board {
             asked: vec![],
             detail: detail(JobState::Running),
             page,
-            events: events(),
+            failures: answers::failures(),
+            events: answers::events(40, 40),
+            silent,
         };
         board.tell(Reply::Snapshot(Box::new(snapshot)));
         board
@@ -347,26 +358,57 @@ impl Board {
         for action in update(&mut self.state, self.now, msg) {
             match action {
                 Action::Send(tag, request) => self.answer(tag, request),
-                Action::Leave(_) | Action::Repaint => self.asked.push(action),
+                Action::Leave(_) | Action::Repaint | Action::StartAgent => self.asked.push(action),
             }
         }
     }
 
     fn answer(&mut self, tag: RequestTag, request: Request) {
-        let further = |offset: u64| offset > 0 && self.page.scanned.is_some();
-        let response = if let Request::Jobs { offset, limit, .. } = &request
-            && !further(*offset)
-        {
-            let rows = self.page.rows.iter().skip(*offset as usize).take(*limit as usize).cloned().collect();
-            Response::Page(Page { rows, ..self.page.clone() })
-        } else if let Request::Events { job: Some(_), .. } = &request {
-            Response::Events(self.events.clone())
-        } else if let Request::Log(_) = &request {
-            Response::Detail(Box::new(self.detail.clone()))
-        } else {
-            return self.asked.push(Action::Send(tag, request));
+        let told = if self.silent { None } else { self.response(&request, tag) };
+        match told {
+            Some(response) => self.tell(Reply::Response(tag, response)),
+            None => self.asked.push(Action::Send(tag, request)),
+        }
+    }
+
+    /// What the server answers to a question that only looks; none leaves it to the test.
+    fn response(&self, request: &Request, tag: RequestTag) -> Option<Response> {
+        let rows = |offset: u64, limit: u32| {
+            self.page.rows.iter().skip(offset as usize).take(limit as usize).cloned().collect()
         };
-        self.tell(Reply::Response(tag, response));
+        let before = |before: &Option<u64>, limit: u32| {
+            let older = self.events.iter().filter(|event| before.is_none_or(|no| event.no < no));
+            older.take(limit as usize).cloned().collect()
+        };
+        let farm = self.state.snapshot.as_deref();
+        if let Request::Jobs { offset, limit, .. } = request {
+            // How a search goes on is the test's to say.
+            let is_further = *offset > 0 && self.page.scanned.is_some();
+            (!is_further).then(|| Response::Page(Page { rows: rows(*offset, *limit), ..self.page.clone() }))
+        } else if let Request::Log(_) = request {
+            Some(Response::Detail(Box::new(self.detail.clone())))
+        } else if let Request::Agent(id) = request {
+            let found = farm.and_then(|farm| answers::agent_detail(farm, *id));
+            let refused = || Response::Refused {
+                code: RefusalCode::NotFound,
+                message: "there is no such agent".into(),
+            };
+            Some(found.map_or_else(refused, |detail| Response::Agent(Box::new(detail))))
+        } else if let Request::Failures = request {
+            Some(Response::Failures(self.failures.clone()))
+        } else if let Request::Events { job: Some(_), .. } = request {
+            Some(Response::Events(job_events()))
+        } else if let Request::Events { before: no, limit, .. } = request {
+            Some(Response::Events(before(no, *limit)))
+        } else if let Request::TokenCreate(wish) = request {
+            let line = format!(
+                "vcj1.{:0>3}Zm94LWpvaW4tbGluZS1mb3ItdGVzdHM.10.0.0.5:4433.c2VjcmV0LW9mLXRlc3Rz",
+                tag.0
+            );
+            Some(Response::Token { line, ttl_s: wish.ttl_s })
+        } else {
+            None
+        }
     }
 
     /// Presses keys, a little time apart. `^x` is ctrl-x.

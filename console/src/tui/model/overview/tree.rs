@@ -7,8 +7,8 @@ use vc_protocol::progress::{Phase, Progress};
 use super::super::table;
 use super::super::table::{Align, Column, fixed, growing, heads, row, without};
 use super::super::text::{Line, Role, cut, cut_name, section};
-use super::super::{busy_slots, chart, words};
-use super::{WIDE, first_steps};
+use super::super::{busy_slots, chart, first, words};
+use super::WIDE;
 use crate::tui::look::Glyphs;
 use crate::tui::state::overview::{Node, Pane, Row, Shape};
 use crate::tui::state::{Millis, State};
@@ -51,7 +51,7 @@ pub(super) fn lines(
     let mut lines = vec![section(title(overview.shape), &hint(state, columns), columns, glyphs)];
     let rows = overview.rows(snapshot);
     if rows.is_empty() && snapshot.agents.is_empty() {
-        lines.extend(first_steps(state).into_iter().take(room + 1));
+        lines.extend(first::steps(state, columns, now).into_iter().take(room + 1));
         return lines;
     }
     let mut shown = shown_columns(snapshot, overview.shape, columns);
@@ -85,6 +85,8 @@ pub(super) fn lines(
         line.selected = selected && overview.pane == Pane::Slots;
         lines.push(line);
     }
+    // A farm that begins: what is left to do stands below its first agents.
+    lines.extend(first::steps(state, columns, now).into_iter().take(room.saturating_sub(rows.len())));
     lines
 }
 
@@ -348,12 +350,12 @@ pub(in crate::tui::model) fn told_by_name(device: &DeviceView) -> bool {
 }
 
 /// Nothing that it says counts any more.
-fn silent(agent: &AgentView) -> bool {
+pub(in crate::tui::model) fn silent(agent: &AgentView) -> bool {
     matches!(agent.state, AgentState::Offline | AgentState::Suspect)
 }
 
 /// An address without its port, which tells nobody anything.
-fn host(address: &str) -> &str {
+pub(in crate::tui::model) fn host(address: &str) -> &str {
     address.rsplit_once(':').map_or(address, |(host, _)| host.trim_matches(['[', ']']))
 }
 

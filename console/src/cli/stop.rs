@@ -38,7 +38,7 @@ pub(super) struct StopArgs {
     yes: bool,
     /// One JSON document
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed> {

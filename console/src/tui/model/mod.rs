@@ -264,8 +264,14 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         frame.lines[last] = message;
     } else if let Some(gone) = &state.gone {
         let silent = words::length(now.saturating_sub(gone.since) / 1000);
-        let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
-        let text = format!(" no word from the server for {silent}, trying again ({}){notice}", gone.reason);
+        let tail = match &state.notice {
+            // It says the same once more.
+            Some(notice) => {
+                format!(": {}", notice.text.trim_start_matches("no word from the server: "))
+            }
+            None => format!(", trying again ({})", gone.reason),
+        };
+        let text = format!(" no word from the server for {silent}{tail}");
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {
         frame.lines[last - 1] =

@@ -397,3 +397,20 @@ fn unnumbered_events_of_an_older_server_do_no_harm() {
     board.press(Key::PageDown);
     assert!(board.state.next_tick(board.now).is_none_or(|at| at > board.now));
 }
+
+#[test]
+fn columns_that_have_no_room_are_scrolled_to() {
+    for (keys, hidden, always) in [("3", "VERSION", "NAME"), ("5", "WHO", "WHAT")] {
+        let mut board = board(sick());
+        board.keys(keys);
+        assert!(!text(&board).contains(hidden));
+        for _ in 0..9 {
+            board.press(Key::Right);
+        }
+        assert!(text(&board).contains(hidden) && text(&board).contains(always), "{}", text(&board));
+        for _ in 0..9 {
+            board.press(Key::Left);
+        }
+        assert!(!text(&board).contains(hidden));
+    }
+}

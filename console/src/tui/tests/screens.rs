@@ -14,7 +14,7 @@ use super::journeys::requests;
 use crate::tui::Mode;
 use crate::tui::keys::{Key, Place};
 use crate::tui::link::Reply;
-use crate::tui::look::Glyphs;
+use crate::tui::look::{Glyphs, Theme};
 use crate::tui::state::agent::AgentRow;
 use crate::tui::state::overlay::Overlay;
 use crate::tui::state::{Action, Msg, Screen};
@@ -38,6 +38,8 @@ fn every_way(name: &str, farm: fn() -> Snapshot, keys: &str) {
     let mut narrow = board(farm());
     narrow.keys(keys);
     check(&format!("styles_{name}"), &styles(&narrow));
+    narrow.state.look.theme = Theme::named("mono").unwrap_or_default();
+    check(&format!("styles_{name}_mono"), &styles(&narrow));
 }
 
 #[test]

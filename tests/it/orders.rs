@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use vc_console::operator::client::{Client, ClientError, Target};
-use vc_protocol::id::{AgentId, JobId};
+use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
-    AgentAction, JobAction, JobFilter, RefusalCode, Request, Response, Selection, Snapshot, StopHow,
+    AgentAction, DeviceState, JobAction, JobFilter, RefusalCode, Request, Response, Selection, Snapshot,
+    StopHow,
 };
+use vc_protocol::progress::Phase;
 use vc_tests::media::{TINY, clip};
 use vc_tests::{Agent, Console, LONG, Scratch, media_processes, need_ffmpeg, wait_until};
 
@@ -48,7 +50,12 @@ fn busy(scratch: &Scratch, console: &Console) -> Agent {
         clip(&scratch.join("in").join(name), TINY);
     }
     console.add(&scratch.join("in"), &scratch.join("out"));
-    ada.fake().wait_encodes(1);
+    // Until it says so, the console takes it for one that waits.
+    wait_until("the first one is known to run", LONG, || {
+        let agents = snapshot(console).agents;
+        let mut runs = agents.iter().flat_map(|agent| &agent.devices).flat_map(|device| &device.runs);
+        runs.any(|run| run.progress.phase == Phase::Encoding)
+    });
     ada
 }
 
@@ -70,11 +77,7 @@ fn a_server_that_is_stopped_at_once_takes_back_what_runs_and_has_it_ended() {
     console.wait_agents(1);
     wait_until("both are done after all", LONG, || count(&console, JobState::Completed) == 2);
     let job = console.job(1);
-    assert_eq!(
-        (job["retries"].as_u64(), job["attempts"].as_array().map(Vec::len)),
-        (Some(0), Some(2)),
-        "{job}"
-    );
+    assert_eq!((&job["retries"], &job["attempts"][0]["attempt"]), (&0.into(), &2.into()), "{job}");
 }
 
 #[test]
@@ -111,6 +114,45 @@ fn a_drained_agent_with_kill_is_empty_and_the_work_waits_for_it() {
     let undrain = Request::OnAgent(AgentId(1), AgentAction::Undrain(None));
     assert!(matches!(ask(&console, &undrain), Ok(Response::Done(_))));
     wait_until("both are done", LONG, || count(&console, JobState::Completed) == 2);
+}
+
+fn cpu_of(console: &Console, agent: u32) -> DeviceState {
+    let agents = snapshot(console).agents;
+    agents.into_iter().find(|view| view.id == AgentId(agent)).unwrap().devices[0].state.clone()
+}
+
+#[test]
+fn a_device_that_fails_job_after_job_is_kept_from_work_until_it_has_shown_that_it_works() {
+    need_ffmpeg!();
+    let scratch = Scratch::new();
+    let console = Console::start(&scratch);
+    let mut ada = Agent::joined(&scratch, "ada", &console).with_fake();
+    let mut bolt = Agent::joined(&scratch, "bolt", &console).with_fake();
+    ada.fake().mode("enospc");
+    bolt.fake().mode("gate");
+    ada.run();
+    bolt.run();
+    console.wait_agents(2);
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        clip(&scratch.join("in").join(format!("{name}.mp4")), TINY);
+    }
+    console.add(&scratch.join("in"), &scratch.join("out"));
+    wait_until("its device is quarantined", LONG, || {
+        matches!(cpu_of(&console, 1), DeviceState::Quarantined { until_ms: Some(_), testing: false, .. })
+    });
+    let need = snapshot(&console).needs.into_iter().find(|need| need.kind == "device").unwrap();
+    assert!(need.agent == Some(AgentId(1)) && need.text.contains("no space left on the disk"), "{need:?}");
+    // What waited there may have begun before it was told to stop.
+    let tried = ada.fake().encodes().len();
+    assert!((3..=4).contains(&tried), "one broken box does not eat the queue: {tried}");
+
+    ada.fake().mode("ok");
+    let test = Request::OnAgent(AgentId(1), AgentAction::SelfTest(DeviceId(0)));
+    assert!(matches!(ask(&console, &test), Ok(Response::Done(_))));
+    wait_until("its device is as good as any", LONG, || cpu_of(&console, 1) == DeviceState::Ok);
+    bolt.fake().open_gate();
+    wait_until("everything is done", LONG, || count(&console, JobState::Completed) == 8);
+    assert!(ada.fake().encodes().len() > tried);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod farm;
 mod faults;
 mod pty;
 mod tidy;
+mod verbs;
 
 use serde_json::Value;
 use std::path::Path;

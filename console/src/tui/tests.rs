@@ -3,6 +3,7 @@
 mod answers;
 mod drawing;
 mod fixture;
+mod full;
 mod journeys;
 mod random;
 mod screens;

@@ -15,13 +15,15 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use vc_agent::ffmpeg::Tools;
 use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
-use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
+use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, Sort};
 
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
-use super::watch::watch;
+use super::watch::{Say, watch};
 use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
+use crate::config::Config;
+use crate::config::keys::Name;
 use crate::operator::client::{Client, Target};
 use crate::profiles::{self, Profiles, user_folder};
 
@@ -61,7 +63,10 @@ pub(super) struct ConvertArgs {
     json: bool,
 }
 
-pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
+/// `config` names the state folder only where somebody said it to this call: the farm's own is not for one conversion.
+pub(super) async fn convert(args: ConvertArgs, config: &Config) -> Result<Exit, Failed> {
+    let named = config.setting(Name::StateDir).filter(|setting| setting.origin.is_of_this_call());
+    let state_dir = named.and_then(|_| config.path(Name::StateDir)).map(Path::to_owned);
     let tools = check(&args)?;
     // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
     let mut signals = Signals::listen()?;
@@ -70,7 +75,7 @@ pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Re
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, tools, &state_dir, &mut signals).await;
+    let exit = convert_in(&args, tools, &state_dir, config, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -103,6 +108,7 @@ async fn convert_in(
     args: &ConvertArgs,
     tools: Tools,
     state_dir: &Path,
+    config: &Config,
     signals: &mut Signals,
 ) -> Result<Exit, Failed> {
     let started = Instant::now();
@@ -114,7 +120,7 @@ async fn convert_in(
     let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
-            let run = Run { args, server: Target::Local(state_dir.to_owned()), started };
+            let run = Run { args, server: Target::Local(state_dir.to_owned()), config, started };
             let exit = tokio::select! {
                 exit = run.to_the_end(&agent) => exit,
                 exit = signals.next() => {
@@ -168,6 +174,7 @@ async fn start_agent(
 struct Run<'a> {
     args: &'a ConvertArgs,
     server: Target,
+    config: &'a Config,
     started: Instant,
 }
 
@@ -180,9 +187,10 @@ impl Run<'_> {
             out: absolute(&self.args.out)?,
             profile: self.args.profile.clone(),
             priority: Priority::DEFAULT,
+            depth: None,
             dry_run: false,
         };
-        let (counts, problems) = add::scan(&mut client, request, |_| {}).await?;
+        let add::Scanned { counts, problems, .. } = add::scan(&mut client, request, |_| {}).await?;
         problems.iter().for_each(|p| text::note(&format!("! {p}")));
         if counts.added + counts.unchanged + counts.clashed + counts.unreadable == 0 {
             return Err(Failed::new(
@@ -192,9 +200,10 @@ impl Run<'_> {
         }
         let interrupted =
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-                screen::convert(&self.server).await?
+                screen::convert(&self.server, self.config).await?
             } else {
-                watch(&self.server, before.now_ms, !self.args.json, agent).await?;
+                let say = if self.args.json { Say::Notes } else { Say::Lines };
+                watch(&self.server, before.now_ms, say, None, || agent.is_finished()).await?;
                 None
             };
         if let Some(exit) = interrupted {
@@ -221,15 +230,12 @@ impl Run<'_> {
 /// Every row of the table, by number.
 async fn finished(client: &mut Client) -> Result<Vec<JobRow>, Failed> {
     let mut rows: Vec<JobRow> = Vec::new();
-    loop {
-        let page = ask::page(client, &JobFilter::default(), rows.len() as u64, PAGE_ROWS_MAX as u32).await?;
-        let is_last = !page.more || page.rows.is_empty();
+    let mut pages = ask::Pages::new(JobFilter::default(), Sort::default());
+    while let Some(page) = pages.next(client, u64::MAX).await? {
         rows.extend(page.rows);
-        if is_last {
-            rows.sort_by_key(|row| row.id);
-            return Ok(rows);
-        }
     }
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
 }
 
 /// A line for each state and cause that kept a source from being converted, with the sources it is about.
@@ -299,7 +305,7 @@ impl Totals {
     }
 
     fn print(&self, rows: &[JobRow], not_taken: u64) {
-        by_cause(rows).iter().for_each(|line| text::out(line));
+        text::parts(by_cause(rows));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
             self.count(JobState::Completed),
@@ -343,6 +349,7 @@ mod tests {
             place: String::new(),
             retries: 0,
             retries_max: 3,
+            created_ms: 0,
             updated_ms: 0,
             not_before_ms: None,
             progress: None,

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::Failed;
+use crate::config::Config;
+use crate::config::keys::Name;
 use crate::operator::client::{self, Client};
 
 /// Where the server is.
@@ -12,9 +14,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// The server of the folder named, or of this user's default folder.
-    pub(super) fn new(named: Option<&Path>) -> Result<Target, Failed> {
-        let state_dir = state_dir(named)?;
+    /// The server of the state folder that is set.
+    pub(super) fn new(config: &Config) -> Result<Target, Failed> {
+        let state_dir = config.path(Name::StateDir).map(Path::to_owned);
+        let state_dir =
+            state_dir.ok_or_else(|| Failed::usage("no home folder is known: say where with --state-dir"))?;
         let server = client::Target::Local(state_dir.clone());
         Ok(Target { state_dir, server })
     }
@@ -33,19 +37,4 @@ impl Target {
     pub(super) async fn connect(&self) -> Result<Client, Failed> {
         Ok(Client::connect(&self.server).await?)
     }
-}
-
-/// The folder named, or the default of this user.
-fn state_dir(named: Option<&Path>) -> Result<PathBuf, Failed> {
-    if let Some(dir) = named {
-        return Ok(dir.to_owned());
-    }
-    let base = match std::env::var_os("XDG_STATE_HOME").filter(|v| !v.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
-        None => match std::env::var_os("HOME") {
-            Some(home) => PathBuf::from(home).join(".local/state"),
-            None => return Err(Failed::usage("no home folder is known: say where with --state-dir")),
-        },
-    };
-    Ok(base.join("vc-console"))
 }

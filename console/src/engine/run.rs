@@ -308,7 +308,7 @@ impl Loop {
                 return;
             }
             FromAgent::OwnLog(log) => return self.boxes.log(agent, &log),
-            FromAgent::SelfTested(..) => return,
+            FromAgent::SelfTested(device, verdict) => AgentEvent::SelfTested(device, verdict),
             FromAgent::Draining => AgentEvent::Draining,
         };
         self.apply(Event::Agent(agent, session, event), turn, after);
@@ -400,7 +400,11 @@ impl Loop {
                         note.text
                     );
                     let agent = note.agent.map(|id| self.agent_name(id));
-                    let text = match (&agent, note.job) {
+                    let place = match (note.agent, note.device) {
+                        (Some(id), Some(device)) => Some(self.place(id, device)),
+                        _ => agent.clone(),
+                    };
+                    let text = match (place, note.job) {
                         (Some(name), None) => format!("{name} {}", note.text),
                         // The place goes before the reason, which may end in anything.
                         (Some(name), Some(_)) => match note.text.split_once(": ") {

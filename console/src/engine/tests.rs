@@ -222,8 +222,7 @@ async fn a_job_goes_all_the_way_and_no_probe_file_stays() {
     )]))
     .await;
     wait_for(&engine, JobState::Running, 1).await;
-    let page =
-        engine.handle.page(JobFilter::default(), Sort::default(), 0, 10).await.unwrap();
+    let page = engine.handle.page(JobFilter::default(), Sort::default(), 0, 10).await.unwrap();
     assert_eq!(page.rows[0].place, "ada/cpu");
     assert_eq!(page.rows[0].progress.unwrap().permille, 500);
     let snapshot = engine.handle.snapshot().await.unwrap();

@@ -10,6 +10,7 @@ mod facet;
 mod find;
 mod history;
 mod intake;
+mod look;
 mod memory;
 mod migrate;
 mod order;
@@ -38,6 +39,7 @@ use vc_protocol::profile::NamedProfile;
 
 pub use error::StoreError;
 pub use intake::{AddSession, Added, Candidate};
+pub use look::{Looked, holder, look};
 pub use page::Query;
 pub use read::{CauseGroup, Reader};
 pub use row::RowError;
@@ -246,11 +248,7 @@ fn open_file(path: &Path) -> Result<Database, StoreError> {
     let opened = redb::Builder::new().set_cache_size(CACHE_BYTES).create(path);
     let db = opened.map_err(|error| {
         if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
-            let pid = std::fs::read_to_string(path.with_file_name(PID_NAME)).ok();
-            return StoreError::InUse {
-                path: path.to_owned(),
-                pid: pid.and_then(|text| text.trim().parse().ok()),
-            };
+            return StoreError::InUse { path: path.to_owned(), pid: path.parent().and_then(holder) };
         }
         StoreError::Open { path: path.to_owned(), source: Box::new(error.into()) }
     })?;

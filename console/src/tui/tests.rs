@@ -1,6 +1,7 @@
 //! Screens as text, keys as journeys.
 
 mod answers;
+mod cost;
 mod drawing;
 mod fixture;
 mod full;

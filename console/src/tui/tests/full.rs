@@ -139,7 +139,7 @@ fn board(size: Size, glyphs: Glyphs) -> Board {
 }
 
 /// A job of which everything is known.
-fn known() -> JobDetail {
+pub(crate) fn known() -> JobDetail {
     let stream = |index, kind, codec: &str| Stream {
         index,
         kind,

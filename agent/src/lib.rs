@@ -23,9 +23,9 @@ pub mod status;
 pub mod storage;
 pub(crate) mod supervisor;
 pub mod task;
-pub mod told;
 pub mod work;
 
 pub use config::AgentConfig;
 pub use identity::{JoinError, join};
 pub use run::{AgentError, run};
+pub use vc_certs::told;

@@ -12,6 +12,7 @@ use vc_protocol::codec::FRAME_BYTES_MAX;
 use vc_protocol::hello::Hello;
 use vc_protocol::id::{AttemptId, AttemptNo, JobId, SessionNo, TaskNo};
 use vc_protocol::join::JoinRefusal;
+use vc_protocol::operator::Role;
 
 use super::*;
 use crate::engine::input::{Input, Opened};
@@ -51,7 +52,7 @@ fn config(
 impl World {
     fn line(&self, made_ms: i64) -> JoinLine {
         let addresses = reachable(self.net.address());
-        let wish = TokenWish { uses: 1, ttl: TTL_DEFAULT, addresses, pin: self.authority.ca_pin() };
+        let wish = TokenWish { role: Role::Agent, uses: 1, ttl: TTL_DEFAULT, addresses, pin: self.authority.ca_pin() };
         self.registry.create_token(wish, made_ms).unwrap()
     }
 

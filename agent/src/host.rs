@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vc_protocol::agent::{Outcome, Proven, Report};
+use vc_protocol::device::EncoderFacts;
+use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
 use vc_protocol::profile::VideoCodec;
 use vc_protocol::prove::Challenge;
 
 use crate::commit;
 use crate::config::AgentConfig;
+use crate::encoder::Encoder;
 use crate::ffmpeg::{Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
@@ -20,6 +24,7 @@ use crate::storage::{Mounted, Storage};
 use crate::supervisor::link::Link;
 use crate::supervisor::work::Work;
 use crate::told;
+use crate::trial;
 use crate::work::{self, End, LiveView, Place, STALL_MAX, WorkContext};
 
 /// Why this box cannot work.
@@ -43,6 +48,8 @@ pub enum HostError {
 pub(crate) struct Host {
     context: WorkContext,
     parts: Parts,
+    /// Where trials write.
+    trials: PathBuf,
 }
 
 impl Host {
@@ -64,12 +71,19 @@ impl Host {
         let spawner = Spawner::start(Some(children)).map_err(at("start the thread that starts ffmpeg"))?;
         let storage: Arc<dyn Storage> = Arc::new(Mounted::new(config.maps.clone()));
         let context = WorkContext { tools: Arc::new(tools), spawner, storage, stall: STALL_MAX };
-        Ok(Host { context, parts })
+        Ok(Host { context, parts, trials: dir.run() })
     }
 
     /// Codecs that ffmpeg makes here.
     pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
         self.context.tools.codecs()
+    }
+
+    /// Encoders of the processor that may be used, untried.
+    pub(crate) fn encoders(&self) -> Vec<EncoderFacts> {
+        let named =
+            |encoder: &&Encoder| EncoderFacts { name: encoder.name.to_owned(), ..EncoderFacts::default() };
+        self.context.tools.usable_encoders().iter().map(named).collect()
     }
 
     /// First line of `ffmpeg -version`.
@@ -109,6 +123,11 @@ impl Work for Host {
         if let Err(error) = commit::discard(&*self.context.storage, &offer).await {
             tracing::warn!(attempt = %offer.attempt, "files may stay behind: {}", told::chain(&error));
         }
+    }
+
+    async fn try_encoders(self: Arc<Self>, _device: DeviceId, stop: StopToken) -> Vec<EncoderFacts> {
+        let WorkContext { tools, spawner, .. } = &self.context;
+        trial::encoders(tools, spawner, &self.trials, &tools.usable_encoders(), &stop).await
     }
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {

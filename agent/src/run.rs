@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use vc_certs::{CertsError, Identity};
-use vc_protocol::device::Device;
+use vc_protocol::device::{Device, EncoderFacts};
 
 use crate::config::AgentConfig;
 use crate::host::{Host, HostError};
@@ -68,6 +68,7 @@ pub(crate) struct Start<W> {
     pub(crate) left: Vec<Record>,
     pub(crate) devices: Vec<Device>,
     pub(crate) ffmpeg: String,
+    pub(crate) encoders: Vec<EncoderFacts>,
     pub(crate) work: W,
 }
 
@@ -84,8 +85,8 @@ impl Start<Host> {
         let (journal, left) = Journal::open(&dir.spool())?;
         let host = Host::new(&config, &dir, &left)?;
         let devices = vec![cpu_device(config.slots, host.codecs())];
-        let ffmpeg = host.version_line();
-        Ok(Start { dir, identity, journal, left, devices, ffmpeg, work: host })
+        let (ffmpeg, encoders) = (host.version_line(), host.encoders());
+        Ok(Start { dir, identity, journal, left, devices, ffmpeg, encoders, work: host })
     }
 }
 
@@ -93,7 +94,7 @@ impl<W: Work> Start<W> {
     /// The order of the shutdown: the supervisor hands everything back and drops its outbox, the session sends what
     /// is left and closes, the journal is written, the folder is free.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Start { dir, identity, journal, left, devices, ffmpeg, work } = self;
+        let Start { dir, identity, journal, left, devices, ffmpeg, encoders, work } = self;
         for device in &devices {
             tracing::info!(device = %device.id, name = device.name, slots = device.slots, codecs = ?device.codecs);
         }
@@ -107,6 +108,7 @@ impl<W: Work> Start<W> {
             journal.clone(),
             left,
             Slots::new(devices),
+            encoders,
         );
         let (calls, called) = mpsc::channel::<Call>(CALLS_MAX);
         let closing = CancellationToken::new();

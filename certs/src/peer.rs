@@ -69,6 +69,11 @@ pub fn who(connection: &quinn::Connection) -> Result<Peer, Refusal> {
     }
 }
 
+/// Serial number of the peer's certificate in hexadecimal digits, and when it ends, milliseconds since 1970.
+pub fn certificate_life(connection: &quinn::Connection) -> Option<(String, i64)> {
+    x509::life(&certificate(connection)?)
+}
+
 /// The protocol that both ends settled on.
 pub(crate) fn protocol(connection: &quinn::Connection) -> Option<Vec<u8>> {
     let data = connection.handshake_data()?.downcast::<quinn::crypto::rustls::HandshakeData>().ok()?;

@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Message;
-use crate::device::Device;
+use crate::device::{BoxFacts, Device};
 use crate::failure::Failure;
-use crate::id::{AgentId, AttemptId, RootId};
+use crate::id::{AgentId, AttemptId, DeviceId, RootId};
 use crate::job::{FileStamp, Offer};
+use crate::media::Media;
 use crate::path::FilePath;
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 use crate::prove::Challenge;
 
 /// How often an agent says that it is alive and what it runs, in seconds. Three lost ones make it suspect.
@@ -152,15 +153,29 @@ pub enum FromAgent {
     Log(AttemptId, LiveLog),
     /// The agent is going down: no more work; what it holds comes back as reports.
     Draining,
+    /// Answer to [`ToAgent::SelfTest`]: whether every encoder of the device works, and if not, which fails how.
+    SelfTested(DeviceId, Result<(), String>),
+    /// Answer to [`ToAgent::WantFacts`], and with every heartbeat while work is held.
+    Facts(Box<BoxFacts>),
+    /// Answer to [`ToAgent::WantOwnLog`]: the last lines, at most [`LOG_TAIL_BYTES_MAX`].
+    OwnLog(String),
 }
 
 /// What a running attempt has printed and run so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LiveLog {
     /// Commands started so far.
     pub commands: Vec<Command>,
     /// Last lines, at most [`LOG_TAIL_BYTES_MAX`].
     pub log: String,
+    /// The encoder that runs, empty before one does.
+    pub encoder: String,
+    /// Encoders that it would go on with.
+    pub next_encoders: Vec<String>,
+    /// The source as ffprobe describes it, once it did.
+    pub media: Option<Box<Media>>,
+    /// Phases in order, with the milliseconds that each took so far.
+    pub phases: Vec<(Phase, u64)>,
 }
 
 /// What becomes of an attempt that the agent held when it connected.
@@ -202,12 +217,18 @@ pub enum ToAgent {
     Prove(Box<Challenge>),
     /// Send [`FromAgent::Log`] of this attempt.
     WantLog(AttemptId),
+    /// Try every encoder of this device, send [`FromAgent::SelfTested`].
+    SelfTest(DeviceId),
+    /// Send [`FromAgent::Facts`].
+    WantFacts,
+    /// Send [`FromAgent::OwnLog`].
+    WantOwnLog,
 }
 
 impl Message for FromAgent {
-    const KINDS: u32 = 8;
+    const KINDS: u32 = 11;
 }
 
 impl Message for ToAgent {
-    const KINDS: u32 = 8;
+    const KINDS: u32 = 11;
 }

@@ -37,6 +37,68 @@ impl Device {
     }
 }
 
+/// How busy a device is; what cannot be read is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeviceUse {
+    /// Use of the encode engine, or of the processor, in thousandths.
+    pub encode: Option<u16>,
+    /// Use of the decode engine in thousandths.
+    pub decode: Option<u16>,
+    /// Bytes of its memory in use.
+    pub memory: Option<u64>,
+    /// Bytes of its memory.
+    pub memory_total: Option<u64>,
+    /// Degrees Celsius.
+    pub celsius: Option<u16>,
+    /// Watts.
+    pub watts: Option<u16>,
+}
+
+/// The box that an agent runs on, as it is. What cannot be read is none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct BoxFacts {
+    /// Its clock, milliseconds since 1970.
+    pub now_ms: i64,
+    /// Operating system and release.
+    pub system: String,
+    /// Processor cores.
+    pub cores: u32,
+    /// Load average of the last minute, in hundredths.
+    pub load: Option<u32>,
+    /// Bytes of memory in use.
+    pub memory: Option<u64>,
+    /// Bytes of memory.
+    pub memory_total: Option<u64>,
+    /// Seconds since the box started.
+    pub up_s: Option<u64>,
+    /// Its devices.
+    pub devices: Vec<DeviceFacts>,
+}
+
+/// A device as it is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DeviceFacts {
+    /// Which.
+    pub id: DeviceId,
+    /// How busy it is.
+    pub load: DeviceUse,
+    /// Its encoders, best first, with their last trial.
+    pub encoders: Vec<EncoderFacts>,
+}
+
+/// An encoder of a device.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EncoderFacts {
+    /// ffmpeg's name of it.
+    pub name: String,
+    /// How its last trial ended; empty if it passed or there was none.
+    pub problem: String,
+    /// Frames a second in its last trial, if there was one.
+    pub fps: Option<f32>,
+}
+
+/// Most encoders told of one device.
+pub const ENCODERS_MAX: usize = 64;
 /// Most devices accepted from one agent.
 pub const DEVICES_MAX: usize = 64;
 /// Most slots accepted for one device.

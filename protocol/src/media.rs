@@ -70,7 +70,16 @@ pub struct Media {
     pub chapters: u32,
 }
 
+/// Streams told of one file: more than a frame should carry are left out.
+pub const STREAMS_TOLD_MAX: usize = 64;
+
 impl Media {
+    /// The same, as it is told to others: with at most [`STREAMS_TOLD_MAX`] streams.
+    pub fn told(&self) -> Media {
+        let streams = self.streams.iter().take(STREAMS_TOLD_MAX).cloned().collect();
+        Media { streams, container: self.container.clone(), ..*self }
+    }
+
     /// The first moving picture.
     pub fn video(&self) -> Option<&Stream> {
         self.streams.iter().find(|s| s.kind == StreamKind::Video)

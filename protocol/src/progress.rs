@@ -31,6 +31,9 @@ impl Phase {
     }
 }
 
+/// Phases told of one attempt: five, and two more for each encoder that was tried.
+pub const PHASES_MAX: usize = 32;
+
 /// Where an attempt stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Progress {

@@ -261,7 +261,11 @@ impl Player {
                 self.done.fetch_add(1, Ordering::Relaxed);
                 Some(())
             }
-            ToAgent::Welcome { .. } | ToAgent::WantLog(_) => Some(()),
+            ToAgent::Welcome { .. }
+            | ToAgent::WantLog(_)
+            | ToAgent::SelfTest(_)
+            | ToAgent::WantFacts
+            | ToAgent::WantOwnLog => Some(()),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod media;
 mod processes;
 mod programs;
 mod scratch;
+pub mod terminal;
 mod wait;
 
 pub use agent::Agent;

@@ -13,12 +13,15 @@ use std::sync::{Arc, OnceLock};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 use vc_certs::JoinLine;
 use vc_certs::line::LineError;
 use vc_protocol::device::SLOTS_MAX;
 
 use crate::config::AgentConfig;
+use crate::own_log::OwnLog;
 use crate::state_dir::StateDir;
 use crate::storage::{MapError, PathMaps};
 use crate::{status, task};
@@ -235,9 +238,10 @@ fn log_to_stderr(filter: &str) -> Result<(), Failed> {
     let filter =
         EnvFilter::try_new(filter).map_err(|e| Failed::usage(format!("understand the log filter: {e}")))?;
     let terminal = io::IsTerminal::is_terminal(&io::stderr());
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(terminal);
+    let seen = fmt::layer().with_target(false).with_writer(io::stderr).with_ansi(terminal);
+    let kept = fmt::layer().with_target(false).with_writer(OwnLog::default).with_ansi(false);
+    let log = tracing_subscriber::registry().with(filter).with(seen).with(kept);
     // Fails only where a log is set up already, and then that one is right.
-    let _ = subscriber.with_target(false).try_init();
+    let _ = log.try_init();
     Ok(())
 }

@@ -105,6 +105,11 @@ impl Tools {
             .collect()
     }
 
+    /// Rows of the encoder table that this build lists.
+    pub fn usable_encoders(&self) -> Vec<&'static encoder::Encoder> {
+        encoder::ENCODERS.iter().filter(|encoder| self.encoders.contains(encoder.name)).collect()
+    }
+
     /// Whether ffprobe itself can decode pictures of this codec. Its own `av1` decoder needs a GPU, so AV1 counts only
     /// with one of the software decoders.
     pub fn probe_decodes(&self, codec: &str) -> bool {

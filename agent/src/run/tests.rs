@@ -75,8 +75,16 @@ impl Console {
         let dir = StateDir::open(&self.state_dir()).unwrap();
         let (journal, left) = Journal::open(&dir.spool()).unwrap();
         let devices = vec![cpu_device(Some(2), vec![VideoCodec::H264])];
-        let start =
-            Start { dir, identity, journal, left, devices, ffmpeg: "ffmpeg version 9".into(), work: Fake };
+        let start = Start {
+            dir,
+            identity,
+            journal,
+            left,
+            devices,
+            ffmpeg: "ffmpeg version 9".into(),
+            encoders: vec![],
+            work: Fake,
+        };
         let stop = CancellationToken::new();
         (stop.clone(), task::spawn("agent", start.run(stop)))
     }
@@ -121,7 +129,7 @@ impl Heard {
     async fn hear_news(&mut self) -> FromAgent {
         loop {
             let message = self.hear().await;
-            if !matches!(message, FromAgent::Heartbeat(_)) {
+            if !matches!(message, FromAgent::Heartbeat(_) | FromAgent::Facts(_)) {
                 return message;
             }
         }

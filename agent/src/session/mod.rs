@@ -184,6 +184,9 @@ impl Session {
                     | FromAgent::Progress(_)
                     | FromAgent::Proof(..)
                     | FromAgent::Log(..)
+                    | FromAgent::SelfTested(..)
+                    | FromAgent::Facts(_)
+                    | FromAgent::OwnLog(_)
                     | FromAgent::Draining => {}
                 }
                 match sent {

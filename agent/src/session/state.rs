@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use vc_protocol::agent::{Disposition, FromAgent, Held, Outcome, Proven, Report, ToAgent};
-use vc_protocol::device::DEVICES_MAX;
+use vc_protocol::device::{DEVICES_MAX, EncoderFacts};
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::{AttemptId, DeviceId, RootId};
 use vc_protocol::job::Offer;
@@ -50,6 +50,8 @@ pub(crate) enum Input {
     Left(AttemptId, Proven),
     /// The answer to a challenge.
     Proof(RootId, Result<[u8; 32], String>),
+    /// Every encoder of this device was tried.
+    Tried(DeviceId, Vec<EncoderFacts>),
     /// It is time to say what is held.
     Beat,
     /// The agent was asked to stop.
@@ -81,6 +83,12 @@ pub(crate) enum Action {
     Prove(Box<Challenge>),
     /// Send what this running attempt has printed so far.
     TellLog(AttemptId),
+    /// Try every encoder of this device.
+    Try(DeviceId),
+    /// Send what the box is like.
+    TellFacts,
+    /// Send the agent's own log.
+    TellOwnLog,
 }
 
 /// Where an attempt stands.
@@ -176,10 +184,23 @@ impl Holdings {
             Input::Ended(report) => self.on_ended(report, out),
             Input::Left(id, proven) => self.on_left(id, proven, out),
             Input::Proof(root, answer) => self.send(FromAgent::Proof(root, answer), out),
+            Input::Tried(device, encoders) => self.on_tried(device, &encoders, out),
             Input::Beat => self.send(FromAgent::Heartbeat(self.live()), out),
             Input::Drain => self.on_drain(out),
             Input::Hurry => self.on_hurry(out),
         }
+    }
+
+    /// One encoder that fails is enough: work for it would fail here too.
+    fn on_tried(&mut self, device: DeviceId, encoders: &[EncoderFacts], out: &mut Vec<Action>) {
+        let failed = encoders.iter().find(|encoder| !encoder.problem.is_empty());
+        let verdict = match failed {
+            Some(EncoderFacts { name, problem, .. }) => Err(format!("{name} {problem}")),
+            None if encoders.is_empty() => Err("it has no encoder".to_owned()),
+            None => Ok(()),
+        };
+        self.send(FromAgent::SelfTested(device, verdict), out);
+        out.push(Action::TellFacts);
     }
 
     fn on_lost(&mut self, out: &mut Vec<Action>) {
@@ -199,6 +220,9 @@ impl Holdings {
             ToAgent::Stale(id) => self.drop_attempt(id, out),
             ToAgent::Prove(challenge) => out.push(Action::Prove(challenge)),
             ToAgent::WantLog(id) => out.push(Action::TellLog(id)),
+            ToAgent::SelfTest(device) => out.push(Action::Try(device)),
+            ToAgent::WantFacts => out.push(Action::TellFacts),
+            ToAgent::WantOwnLog => out.push(Action::TellOwnLog),
         }
     }
 

@@ -3,6 +3,7 @@
 //! It outlives sessions. Knows nothing of sockets: a session hands it what the console says and an outbox, and asks it
 //! what is held. Knows nothing of ffmpeg: that is behind [`Work`].
 
+mod box_view;
 pub(crate) mod link;
 pub(crate) mod slots;
 pub(crate) mod work;
@@ -21,18 +22,21 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use vc_protocol::agent::{FromAgent, HEARTBEAT_S, Held, Outcome, Report, ToAgent};
+use vc_protocol::device::EncoderFacts;
 use vc_protocol::failure::{Failure, FailureClass};
-use vc_protocol::id::{AgentId, AttemptId};
+use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
 use crate::journal::{Journal, Record};
+use crate::own_log;
 use crate::process::{StopReason, Stopper};
 use crate::session::fit;
 use crate::session::state::{Action, Holdings, Input, blank_report};
 use crate::status::{AttemptStatus, ConsoleStatus, DeviceStatus, Status};
 use crate::task;
 use crate::work::{End, Grant, LiveView};
+use box_view::BoxView;
 use link::{Link, LinkEnd};
 use slots::Slots;
 use work::Work;
@@ -86,6 +90,7 @@ pub(crate) struct Supervisor<W> {
     identity: (AgentId, String),
     proofs: Arc<Semaphore>,
     proofs_waiting: Arc<Semaphore>,
+    facts: BoxView,
 }
 
 /// An attempt with a task.
@@ -103,6 +108,7 @@ impl<W: Work> Supervisor<W> {
         journal: Arc<Journal>,
         left: Vec<Record>,
         slots: Slots,
+        encoders: Vec<EncoderFacts>,
     ) -> Self {
         let mut holdings = Holdings::new(slots.devices().iter().map(|d| d.id).collect());
         for record in left {
@@ -123,6 +129,7 @@ impl<W: Work> Supervisor<W> {
             identity,
             proofs: Arc::new(Semaphore::new(PROOFS_MAX)),
             proofs_waiting: Arc::new(Semaphore::new(PROOFS_WAITING_MAX)),
+            facts: BoxView::new(encoders),
         }
     }
 
@@ -138,7 +145,7 @@ impl<W: Work> Supervisor<W> {
                 () = stop.cancelled() => break,
                 Some(input) = self.inputs.1.recv() => self.on(input),
                 Some(call) = calls.recv() => self.on_call(call),
-                _ = beat.tick() => self.on(Input::Beat),
+                _ = beat.tick() => self.beat(),
                 _ = tell.tick(), if !self.lines.is_empty() => self.tell_progress(),
             }
         }
@@ -148,6 +155,7 @@ impl<W: Work> Supervisor<W> {
     async fn leave(&mut self, calls: &mut mpsc::Receiver<Call>, beat: &mut tokio::time::Interval) {
         let asked = Instant::now();
         let mut hurry = Some(asked + GRANT_GRACE);
+        self.facts.stop_trials();
         self.on(Input::Drain);
         while !self.holdings.may_leave() {
             let bound = asked + LEAVE_BOUND;
@@ -181,6 +189,7 @@ impl<W: Work> Supervisor<W> {
                 self.outbox = Some(outbox);
                 self.console = ConsoleStatus { connected: true, address: Some(address), problem: None };
                 self.on(Input::Console(welcome));
+                self.tell_facts();
             }
             Call::Said(message) => self.on(Input::Console(message)),
             Call::Down(why) => {
@@ -195,6 +204,7 @@ impl<W: Work> Supervisor<W> {
         match &input {
             Input::Ended(report) => drop(self.lines.remove(&report.attempt)),
             Input::Left(id, _) => drop(self.lines.remove(id)),
+            Input::Tried(device, encoders) => self.facts.tried(*device, encoders),
             Input::Console(_)
             | Input::Lost
             | Input::Progress(_)
@@ -237,6 +247,9 @@ impl<W: Work> Supervisor<W> {
             Action::Keep(report) => self.journal.keep_soon(Record::Ended(report)),
             Action::Forget(id) => self.journal.forget(id),
             Action::Prove(challenge) => self.prove(*challenge),
+            Action::Try(device) => self.try_encoders(device),
+            Action::TellFacts => self.tell_facts(),
+            Action::TellOwnLog => self.send(FromAgent::OwnLog(own_log::text())),
             Action::TellLog(id) => {
                 if let Some(line) = self.lines.get(&id) {
                     let mut live = line.view.snapshot();
@@ -308,6 +321,31 @@ impl<W: Work> Supervisor<W> {
         });
     }
 
+    /// Says what is held, and how busy the box is as long as anything runs: an idle farm is silent but for this.
+    fn beat(&mut self) {
+        self.on(Input::Beat);
+        if self.facts.is_news(!self.lines.is_empty()) {
+            self.tell_facts();
+        }
+    }
+
+    fn tell_facts(&mut self) {
+        let facts = self.facts.read(self.slots.devices());
+        self.send(FromAgent::Facts(Box::new(facts)));
+    }
+
+    fn try_encoders(&mut self, device: DeviceId) {
+        let inputs = self.inputs.0.clone();
+        let Some(stop) = self.facts.begin_trial(device) else { return };
+        let work = self.work.clone();
+        let is_ours = self.slots.devices().iter().any(|known| known.id == device);
+        task::spawn("try encoders", async move {
+            let tried = if is_ours { work.try_encoders(device, stop).await } else { Vec::new() };
+            // As above: without a supervisor nobody waits for it.
+            let _ = inputs.send(Input::Tried(device, tried)).await;
+        });
+    }
+
     fn tell_progress(&mut self) {
         let mut news = Vec::new();
         for (id, line) in &mut self.lines {
@@ -320,12 +358,12 @@ impl<W: Work> Supervisor<W> {
         }
     }
 
-    /// Progress is left out when the outbox fills: the next one says it too. A session that cannot take anything else
+    /// Progress and facts are left out when the outbox fills: the next ones say it too. A session that cannot take anything else
     /// is too slow and is given up; the next one begins with the inventory.
     fn send(&mut self, message: FromAgent) {
         let Some(outbox) = &self.outbox else { return };
-        let is_progress = matches!(message, FromAgent::Progress(_));
-        if is_progress && outbox.capacity() < outbox.max_capacity() / 2 {
+        let is_repeated = matches!(message, FromAgent::Progress(_) | FromAgent::Facts(_));
+        if is_repeated && outbox.capacity() < outbox.max_capacity() / 2 {
             return;
         }
         if outbox.try_send(message).is_err() {

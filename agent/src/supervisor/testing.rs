@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use vc_protocol::agent::{Outcome, Proven, Report};
+use vc_protocol::device::EncoderFacts;
+use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
@@ -52,6 +54,13 @@ impl Work for Fake {
     }
 
     async fn discard(self: Arc<Self>, _: Box<Offer>) {}
+
+    async fn try_encoders(self: Arc<Self>, _: DeviceId, _: StopToken) -> Vec<EncoderFacts> {
+        vec![
+            EncoderFacts { name: "good".into(), problem: String::new(), fps: Some(25.0) },
+            EncoderFacts { name: "bad".into(), problem: "makes garbage".into(), fps: None },
+        ]
+    }
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {
         // As a disk does, it lets others go on.

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use vc_protocol::agent::{Disposition, FromAgent, Held, LiveLog, Outcome, ToAgent};
 use vc_protocol::failure::FailureClass;
-use vc_protocol::id::{AgentId, AttemptId};
+use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::profile::VideoCodec;
 
 use super::slots::{Slots, cpu_device};
@@ -34,7 +34,7 @@ impl Bench {
         let journal = Arc::new(journal);
         let slots = Slots::new(vec![cpu_device(Some(1), vec![VideoCodec::H264])]);
         let supervisor =
-            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots);
+            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots, vec![]);
         let (calls, theirs) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let ended = task::spawn("supervisor", supervisor.run(theirs, stop.clone()));
@@ -73,12 +73,12 @@ impl Bench {
     }
 }
 
-/// The next message that is neither heartbeat nor progress.
+/// The next message that is no heartbeat, progress or fact.
 async fn next(sent: &mut mpsc::Receiver<FromAgent>) -> FromAgent {
     let wanted = async {
         loop {
             let message = sent.recv().await.expect("the session was given up");
-            if !matches!(message, FromAgent::Heartbeat(_) | FromAgent::Progress(_)) {
+            if !matches!(message, FromAgent::Heartbeat(_) | FromAgent::Progress(_) | FromAgent::Facts(_)) {
                 return message;
             }
         }
@@ -187,6 +187,20 @@ async fn stopping_without_a_console_leaves_the_reports_in_the_journal() {
     bench.journal.close();
     let (_, left) = Journal::open(bench.dir.path()).unwrap();
     assert_eq!(left, vec![Record::Ended(Box::new(blank_report(attempt(1), Outcome::Stopped)))]);
+}
+
+#[tokio::test]
+async fn a_device_with_one_bad_encoder_fails_its_test_and_the_facts_name_it() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.say(ToAgent::SelfTest(DeviceId(0))).await;
+    let verdict = Err("bad makes garbage".to_owned());
+    assert_eq!(next(&mut sent).await, FromAgent::SelfTested(DeviceId(0), verdict));
+    let Some(FromAgent::Facts(facts)) = sent.recv().await else { panic!("facts follow a test") };
+    assert_eq!(facts.devices[0].encoders.len(), 2);
+    bench.say(ToAgent::SelfTest(DeviceId(7))).await;
+    let verdict = Err("it has no encoder".to_owned());
+    assert_eq!(next(&mut sent).await, FromAgent::SelfTested(DeviceId(7), verdict));
 }
 
 #[tokio::test]

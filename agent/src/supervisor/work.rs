@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use vc_protocol::agent::{Proven, Report};
+use vc_protocol::device::EncoderFacts;
+use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
@@ -33,6 +35,13 @@ pub(crate) trait Work: Send + Sync + 'static {
 
     /// Deletes every file of an attempt of an earlier process.
     fn discard(self: Arc<Self>, offer: Box<Offer>) -> impl Future<Output = ()> + Send;
+
+    /// Tries every encoder of a device.
+    fn try_encoders(
+        self: Arc<Self>,
+        device: DeviceId,
+        stop: StopToken,
+    ) -> impl Future<Output = Vec<EncoderFacts>> + Send;
 
     /// Answers a challenge, or says why it cannot.
     fn prove(self: Arc<Self>, challenge: Challenge) -> impl Future<Output = Result<[u8; 32], String>> + Send;

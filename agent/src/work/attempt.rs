@@ -70,7 +70,7 @@ impl<'a> Attempt<'a> {
 
     /// All phases in order.
     pub(super) async fn run(&mut self, place: Place) -> Result<Proven, Halt> {
-        self.link.progress(Progress::start(Phase::Fetching));
+        self.enter(Phase::Fetching);
         let prepared = self.prepare().await?;
         let plans = self.plans(&prepared.media)?;
         let slot = self.slot(place).await?;
@@ -78,6 +78,12 @@ impl<'a> Attempt<'a> {
         // The processor is done with this attempt: the rest is the disk's and the console's.
         drop(slot);
         self.deliver(&prepared.to, scratch).await
+    }
+
+    /// A phase begins: here, and for whoever looks.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.view.enters(phase);
+        self.link.progress(Progress::start(phase));
     }
 
     /// The report of its end.
@@ -136,6 +142,7 @@ impl<'a> Attempt<'a> {
         let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
         let media = probe::read(&ended, &source.path)?;
         self.media_ms = media.duration_ms.unwrap_or(0);
+        self.view.describes(&media);
         Ok(Prepared { source, to, media })
     }
 
@@ -159,7 +166,7 @@ impl<'a> Attempt<'a> {
 
     async fn slot(&mut self, place: Place) -> Result<OwnedSemaphorePermit, Halt> {
         if !place.has_come() {
-            self.link.progress(Progress::start(Phase::Waiting));
+            self.enter(Phase::Waiting);
         }
         self.unless_stopped(place.slot()).await?.ok_or(Halt::Stopped)
     }
@@ -167,12 +174,13 @@ impl<'a> Attempt<'a> {
     /// Encodes and verifies, with the next encoder where one cannot.
     async fn make(&mut self, prepared: &Prepared, plans: Vec<Plan>) -> Result<Scratch, Halt> {
         let mut refused = None;
-        for plan in plans {
+        let names: Vec<&'static str> = plans.iter().map(|p| p.encoder.map_or("copy", |e| e.name)).collect();
+        for (place, plan) in plans.into_iter().enumerate() {
             if let Some((name, cause)) = refused.take() {
-                let next = plan.encoder.map_or("copy", |e| e.name);
-                self.warnings.push(format!("{name} could not ({cause}): {next} was used"));
+                self.warnings.push(format!("{name} could not ({cause}): {} was used", names[place]));
             }
-            self.encoder = plan.encoder.map_or("copy", |e| e.name);
+            self.encoder = names[place];
+            self.view.uses(self.encoder, names[place + 1..].to_vec());
             match self.make_with(prepared, &plan).await {
                 Ok((scratch, warnings)) => {
                     self.warnings.extend(plan.warnings);
@@ -208,7 +216,7 @@ impl<'a> Attempt<'a> {
     async fn encode(&mut self, plan: &Plan, files: &Files, total_ms: Option<u64>) -> Result<Facts, Halt> {
         let commands = plan.commands(files);
         let mut meter = Meter::new(total_ms, commands.len());
-        self.link.progress(Progress::start(Phase::Encoding));
+        self.enter(Phase::Encoding);
         let limits =
             Limits { stall: Some(self.context.stall), total: None, writes: Some(files.part.clone()) };
         let mut log = String::new();
@@ -244,7 +252,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn verify(&mut self, plan: &Plan, files: &Files, facts: &Facts) -> Result<Vec<String>, Halt> {
-        self.link.progress(Progress::start(Phase::Verifying));
+        self.enter(Phase::Verifying);
         let steps = check::steps(&self.context.tools, plan, facts, &files.part);
         let keep = || Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
         let described = self.child(CommandPhase::Verify, &steps.describe, check::limits(), keep()).await?;

@@ -1,7 +1,7 @@
 //! The last phase: a verified part file becomes the output, if the console says so.
 
 use vc_protocol::agent::{Outcome, Proven};
-use vc_protocol::progress::{Phase, Progress};
+use vc_protocol::progress::Phase;
 
 use super::attempt::Attempt;
 use super::{Grant, Halt};
@@ -11,7 +11,7 @@ use crate::storage::Destination;
 
 impl Attempt<'_> {
     pub(super) async fn deliver(&mut self, to: &Destination, scratch: Scratch) -> Result<Proven, Halt> {
-        self.link.progress(Progress::start(Phase::Committing));
+        self.enter(Phase::Committing);
         let proven = commit::seal(scratch.part()).await.map_err(|error| error.failure())?;
         self.link.draft(self.report(Outcome::Committed(proven.clone())));
         loop {

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use std::time::Instant;
+
 use vc_protocol::agent::{COMMANDS_MAX, Command, CommandPhase, LOG_TAIL_BYTES_MAX, LiveLog};
+use vc_protocol::media::Media;
+use vc_protocol::progress::{PHASES_MAX, Phase};
 
 use crate::process::{Invocation, Ring};
 
@@ -16,12 +20,35 @@ pub struct LiveView {
 struct Inner {
     commands: Vec<Command>,
     log: Ring,
+    encoder: &'static str,
+    next_encoders: Vec<&'static str>,
+    media: Option<Box<Media>>,
+    /// With the moment of its beginning, in order.
+    phases: Vec<(Phase, Instant)>,
 }
 
 impl Default for LiveView {
     fn default() -> Self {
-        let inner = Inner { commands: Vec::new(), log: Ring::new(LOG_TAIL_BYTES_MAX) };
+        let inner = Inner {
+            commands: Vec::new(),
+            log: Ring::new(LOG_TAIL_BYTES_MAX),
+            encoder: "",
+            next_encoders: Vec::new(),
+            media: None,
+            phases: Vec::new(),
+        };
         LiveView { inner: Arc::new(Mutex::new(inner)) }
+    }
+}
+
+impl Inner {
+    /// Each phase lasted until the next one began; the last one lasts on.
+    fn phases(&self) -> Vec<(Phase, u64)> {
+        let ends = self.phases.iter().skip(1).map(|(_, began)| *began).chain([Instant::now()]);
+        let lasted = |(phase, began): &(Phase, Instant), end: Instant| {
+            (*phase, u64::try_from((end - *began).as_millis()).unwrap_or(u64::MAX))
+        };
+        self.phases.iter().zip(ends).map(|(phase, end)| lasted(phase, end)).collect()
     }
 }
 
@@ -34,7 +61,33 @@ impl LiveView {
     /// What there is so far.
     pub fn snapshot(&self) -> LiveLog {
         let inner = self.lock();
-        LiveLog { commands: inner.commands.clone(), log: inner.log.text(LOG_TAIL_BYTES_MAX) }
+        LiveLog {
+            commands: inner.commands.clone(),
+            log: inner.log.text(LOG_TAIL_BYTES_MAX),
+            encoder: inner.encoder.to_owned(),
+            next_encoders: inner.next_encoders.iter().map(|name| (*name).to_owned()).collect(),
+            media: inner.media.clone(),
+            phases: inner.phases(),
+        }
+    }
+
+    /// A phase begins.
+    pub(super) fn enters(&self, phase: Phase) {
+        let mut inner = self.lock();
+        if inner.phases.len() < PHASES_MAX && inner.phases.last().is_none_or(|(last, _)| *last != phase) {
+            inner.phases.push((phase, Instant::now()));
+        }
+    }
+
+    /// The source was looked at.
+    pub(super) fn describes(&self, media: &Media) {
+        self.lock().media = Some(Box::new(media.told()));
+    }
+
+    /// This encoder is used, and these would be tried next.
+    pub(super) fn uses(&self, encoder: &'static str, next: Vec<&'static str>) {
+        let mut inner = self.lock();
+        (inner.encoder, inner.next_encoders) = (encoder, next);
     }
 
     /// A command is about to be started.

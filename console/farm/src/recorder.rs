@@ -319,6 +319,11 @@ fn words(message: &ToAgent) -> String {
         ToAgent::Granted(attempt) => format!("granted {attempt}"),
         ToAgent::Done(attempt) => format!("done {attempt}"),
         ToAgent::Stale(attempt) => format!("stale {attempt}"),
-        ToAgent::Offer(_) | ToAgent::Prove(_) | ToAgent::WantLog(_) => "what the farm never says".to_owned(),
+        ToAgent::Offer(_)
+        | ToAgent::Prove(_)
+        | ToAgent::WantLog(_)
+        | ToAgent::SelfTest(_)
+        | ToAgent::WantFacts
+        | ToAgent::WantOwnLog => "what the farm never says".to_owned(),
     }
 }

@@ -139,6 +139,12 @@ impl Farm {
         })
     }
 
+    /// How long a connected agent had been silent at the last event, as in [`AgentView::silent_ms`].
+    pub fn silent_ms(&self, agent: AgentId) -> Option<u64> {
+        let agent = self.agents.get(&agent).filter(|agent| agent.session.is_some())?;
+        Some(self.clock.listened().since(agent.heard))
+    }
+
     /// A job that is not final.
     pub fn job(&self, id: JobId) -> Option<JobView> {
         let record = self.record(id)?;

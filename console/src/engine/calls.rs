@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 use vc_farm::event::{Event, OperatorEvent};
 use vc_farm::record::JobRecord;
 use vc_protocol::agent::{LiveLog, ToAgent};
-use vc_protocol::id::{AttemptId, JobId};
+use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{Acted, Snapshot, Why};
+use vc_protocol::operator::{Acted, AgentDetail, Snapshot, Why};
 
 use super::handle::{Action, AddReport, AddWish, Call, CallError, Live};
 use super::run::{After, Loop};
@@ -24,6 +24,7 @@ pub(super) enum Pending {
     Act(Answer<Acted>, Acted),
     Why(Answer<Option<Why>>, JobId),
     Live(Answer<BTreeMap<JobId, Live>>, Vec<JobId>),
+    Agent(Answer<Option<AgentDetail>>, AgentId),
     Snapshot(Answer<Arc<Snapshot>>),
 }
 
@@ -36,6 +37,7 @@ impl Pending {
             Pending::Act(answer, _) => no(answer, reason),
             Pending::Why(answer, _) => no(answer, reason),
             Pending::Live(answer, _) => no(answer, reason),
+            Pending::Agent(answer, _) => no(answer, reason),
             Pending::Snapshot(answer) => no(answer, reason),
         }
     }
@@ -53,7 +55,13 @@ impl Call {
             Call::BeginAdd(_, answer) => no(answer, reason),
             Call::Add(_, _, answer) => no(answer, reason),
             Call::Act(_, _, answer) => no(answer, reason),
-            reads @ (Call::Why(..) | Call::Live(..) | Call::LiveLog(..) | Call::Snapshot(_) | Call::Stop) => {
+            reads @ (Call::Why(..)
+            | Call::Live(..)
+            | Call::LiveLog(..)
+            | Call::AskBox(..)
+            | Call::Agent(..)
+            | Call::Snapshot(_)
+            | Call::Stop) => {
                 return Some(reads);
             }
         }
@@ -84,6 +92,8 @@ impl Loop {
             Call::Why(job, answer) => Ok(Pending::Why(answer, job)),
             Call::Live(jobs, answer) => Ok(Pending::Live(answer, jobs)),
             Call::LiveLog(attempt, answer) => return self.ask_log(attempt, answer),
+            Call::AskBox(agent, answer) => return self.ask_box(agent, answer),
+            Call::Agent(agent, answer) => Ok(Pending::Agent(answer, agent)),
             Call::Snapshot(answer) => Ok(Pending::Snapshot(answer)),
             Call::Stop => return,
         };
@@ -188,6 +198,7 @@ impl Loop {
             Pending::Act(answer, acted) => drop(answer.send(Ok(acted))),
             Pending::Why(answer, job) => drop(answer.send(Ok(self.why(job)?))),
             Pending::Live(answer, jobs) => drop(answer.send(Ok(self.live(&jobs)))),
+            Pending::Agent(answer, agent) => drop(answer.send(Ok(self.agent_detail(agent)?))),
             Pending::Snapshot(answer) => drop(answer.send(Ok(Arc::new(self.snapshot()?)))),
         }
         Ok(())

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use vc_protocol::agent::LiveLog;
-use vc_protocol::id::{AttemptId, JobId};
+use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::Priority;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
+    Acted, AgentDetail, IDS_MAX, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
@@ -69,6 +69,8 @@ pub struct Live {
     pub progress: Option<Progress>,
     /// Its agent is silent.
     pub unsure: bool,
+    /// Milliseconds since its agent last renewed its lease.
+    pub lease_ms: Option<u64>,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, CallError>>;
@@ -88,6 +90,10 @@ pub enum Call {
     Live(Vec<JobId>, Answer<BTreeMap<JobId, Live>>),
     /// The log of a running attempt, from its agent.
     LiveLog(AttemptId, oneshot::Sender<LiveLog>),
+    /// How an agent's box is, and its log, from the agent.
+    AskBox(AgentId, oneshot::Sender<String>),
+    /// Everything about one agent but its log.
+    Agent(AgentId, Answer<Option<AgentDetail>>),
     /// The overview.
     Snapshot(Answer<Arc<Snapshot>>),
     /// End the loop after this turn.
@@ -189,22 +195,38 @@ impl Handle {
         let live = self.call(|answer| Call::Live(vec![job], answer)).await?;
         if let Some(live) = live.get(&job) {
             let log = match with_log {
-                WithLog::Yes => self.live_log(live.attempt).await,
+                WithLog::Yes => self.from_agent(|answer| Call::LiveLog(live.attempt, answer)).await,
                 WithLog::No => LiveLog::default(),
             };
             live.onto(&mut detail.row);
+            detail.encoder.clone_from(&log.encoder);
+            detail.next_encoders.clone_from(&log.next_encoders);
+            detail.phases.clone_from(&log.phases);
+            detail.lease_ms = live.lease_ms;
+            if let Some(media) = &log.media {
+                detail.media = Some(media.as_ref().clone());
+                detail.media_ms = media.duration_ms.unwrap_or(detail.media_ms);
+            }
             detail.attempts.insert(0, live.attempt_view(log));
         }
         Ok(Some(detail))
     }
 
-    async fn live_log(&self, attempt: AttemptId) -> LiveLog {
-        let (answer, log) = oneshot::channel();
-        if self.calls.send(Input::Call(Call::LiveLog(attempt, answer))).await.is_err() {
-            return LiveLog::default();
+    /// What an agent answers. One that does not in time, or went away, has nothing to show now: the rest is worth
+    /// showing.
+    async fn from_agent<T: Default>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Call) -> T {
+        let (answer, told) = oneshot::channel();
+        if self.calls.send(Input::Call(make(answer))).await.is_err() {
+            return T::default();
         }
-        // An agent that does not answer in time, or went away, has no log to show now: the rest is worth showing.
-        tokio::time::timeout(LOG_WAIT, log).await.ok().and_then(Result::ok).unwrap_or_default()
+        tokio::time::timeout(LOG_WAIT, told).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Everything about one agent, asked of it if it is connected; none if there is no such agent.
+    pub async fn agent(&self, agent: AgentId) -> Result<Option<AgentDetail>, CallError> {
+        let log = self.from_agent(|answer| Call::AskBox(agent, answer)).await;
+        let detail = self.call(|answer| Call::Agent(agent, answer)).await?;
+        Ok(detail.map(|detail| AgentDetail { log, ..detail }))
     }
 
     /// The overview whenever it changed, at most ten times a second. The first value may be old: ask
@@ -275,7 +297,7 @@ impl Live {
             task: self.attempt.task,
             no: self.attempt.no.0,
             place: self.place.clone(),
-            encoder: String::new(),
+            encoder: log.encoder,
             started_ms: self.since_ms,
             ended_ms: None,
             ended: String::new(),

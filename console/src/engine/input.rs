@@ -93,6 +93,18 @@ impl SessionLink {
         rtt.as_micros().try_into().unwrap_or(u64::MAX)
     }
 
+    /// Packets lost on the way to the agent, in thousandths.
+    pub fn lost_permille(&self) -> Option<u16> {
+        let path = self.connection.as_ref()?.stats().path;
+        let lost = u128::from(path.lost_packets) * 1000 / u128::from(path.sent_packets.max(1));
+        Some(u16::try_from(lost).unwrap_or(1000).min(1000))
+    }
+
+    /// Serial of the agent's certificate, and when it ends, milliseconds since 1970.
+    pub fn certificate(&self) -> Option<(String, i64)> {
+        vc_certs::peer::certificate_life(self.connection.as_ref()?)
+    }
+
     /// Where the agent is; changes when it moves to another network.
     pub fn address(&self) -> Option<SocketAddr> {
         self.connection.as_ref().map(quinn::Connection::remote_address)

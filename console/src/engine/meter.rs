@@ -22,6 +22,23 @@ const MINUTE_MIN_MS: u64 = 5_000;
 /// Jobs that must have ended before a time is told: fewer say nothing.
 const DONE_MIN: u64 = 3;
 
+/// Parts of the window whose paces are compared, to say how sure a time is.
+const PARTS: u64 = 5;
+/// A time is never told as surer than this share of it: encodes differ.
+const SPREAD_MIN: f64 = 0.05;
+/// With more than this the pace says nothing.
+const SPREAD_MAX: f64 = 0.6;
+
+/// The sums at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Note {
+    active_ms: u64,
+    /// Work done, as expected cost.
+    done: u64,
+    /// Output bytes.
+    bytes_out: u64,
+}
+
 /// Keeps the farm's pace.
 pub(super) struct Meter {
     minutes: VecDeque<u32>,
@@ -33,8 +50,8 @@ pub(super) struct Meter {
     running: bool,
     /// Milliseconds in which something ran.
     active_ms: u64,
-    /// Active time and work done, oldest first.
-    pace: VecDeque<(u64, u64)>,
+    /// Oldest first.
+    pace: VecDeque<Note>,
     ended_at_start: Option<u64>,
     ended: u64,
 }
@@ -91,18 +108,18 @@ impl Meter {
         let at_start = *self.ended_at_start.get_or_insert(self.ended);
         self.ended_at_start = Some(at_start.min(self.ended));
         // A retry takes work back: the pace starts anew from there.
-        if self.pace.back().is_some_and(|(_, done)| *done > tally.cost_done) {
+        if self.pace.back().is_some_and(|last| last.done > tally.cost_done) {
             self.pace.clear();
         }
         // The newest note moves on until it is a step away from the one before.
-        let note = (self.active_ms, tally.cost_done);
+        let note = Note { active_ms: self.active_ms, done: tally.cost_done, bytes_out: tally.bytes_out };
         let len = self.pace.len();
-        if len >= 2 && self.pace[len - 1].0 < self.pace[len - 2].0 + STEP_MS {
+        if len >= 2 && self.pace[len - 1].active_ms < self.pace[len - 2].active_ms + STEP_MS {
             self.pace[len - 1] = note;
         } else {
             self.pace.push_back(note);
         }
-        while self.pace.len() > 2 && self.pace[1].0 + WINDOW_MS < self.active_ms {
+        while self.pace.len() > 2 && self.pace[1].active_ms + WINDOW_MS < self.active_ms {
             self.pace.pop_front();
         }
     }
@@ -122,13 +139,50 @@ impl Meter {
             return None;
         }
         let (first, last) = (self.pace.front()?, self.pace.back()?);
-        let active_ms = self.active_ms.saturating_sub(first.0);
-        let done = (last.1 - first.1).saturating_add(begun);
+        let active_ms = self.active_ms.saturating_sub(first.active_ms);
+        let done = (last.done - first.done).saturating_add(begun);
         if active_ms == 0 || done == 0 {
             return None;
         }
         let left = open.saturating_sub(begun) as f64;
         Some((left * active_ms as f64 / done as f64 / 1000.0).ceil() as u64)
+    }
+
+    /// Least and most that a time left may be: from how far the paces of parts of the window lie apart. None before
+    /// there are enough of them.
+    pub(super) fn range_s(&self, eta_s: u64) -> Option<(u64, u64)> {
+        let (first, last) = (self.pace.front()?, self.pace.back()?);
+        let part_ms = (last.active_ms - first.active_ms) / PARTS;
+        if part_ms < STEP_MS {
+            return None;
+        }
+        let at = |ms: u64| self.pace.iter().find(|note| note.active_ms >= ms);
+        let mut paces = Vec::new();
+        let mut from = first;
+        for part in 1..=PARTS {
+            let to = at(first.active_ms + part * part_ms)?;
+            if to.active_ms > from.active_ms {
+                paces.push((to.done - from.done) as f64 / (to.active_ms - from.active_ms) as f64);
+            }
+            from = to;
+        }
+        let mean = paces.iter().sum::<f64>() / paces.len() as f64;
+        let variance = paces.iter().map(|pace| (pace - mean).powi(2)).sum::<f64>() / paces.len() as f64;
+        // The pace that is told is their mean, which is surer than each of them.
+        let spread = (variance / paces.len() as f64).sqrt() / mean;
+        if !spread.is_finite() || spread > SPREAD_MAX {
+            return None;
+        }
+        let spread = spread.max(SPREAD_MIN);
+        Some(((eta_s as f64 / (1.0 + spread)) as u64, (eta_s as f64 / (1.0 - spread)).ceil() as u64))
+    }
+
+    /// Seconds of work until so many bytes of output are written, at the pace of the window.
+    pub(super) fn fills_s(&self, free: u64) -> Option<u64> {
+        let (first, last) = (self.pace.front()?, self.pace.back()?);
+        let bytes = last.bytes_out.checked_sub(first.bytes_out).filter(|bytes| *bytes > 0)?;
+        let active_ms = self.active_ms.checked_sub(first.active_ms).filter(|ms| *ms >= STEP_MS)?;
+        u64::try_from(u128::from(free) * u128::from(active_ms) / u128::from(bytes) / 1000).ok()
     }
 }
 
@@ -173,6 +227,28 @@ mod tests {
         assert_eq!(meter.eta_s(1_000, 0), Some(100));
         meter.sample(Millis(900_000), 0.0, false);
         assert_eq!(meter.eta_s(1_000, 0), Some(100));
+    }
+
+    #[test]
+    fn a_steady_pace_is_surer_than_an_uneven_one() {
+        let range = |steps: [u64; 10]| {
+            let mut meter = Meter::new();
+            let mut done = 0;
+            for (n, step) in steps.into_iter().enumerate() {
+                meter.sample(Millis(n as u64 * 10_000), 1.0, true);
+                meter.done(&Tally { bytes_out: done * 10, ..tally(n as u64, done) });
+                done += step;
+            }
+            (meter.range_s(1_000), meter.fills_s(1_000))
+        };
+        let (steady, fills) = range([100; 10]);
+        assert_eq!(steady, Some((952, 1_053)));
+        assert_eq!(fills, Some(10));
+        let (uneven, _) = range([10, 250, 10, 10, 200, 10, 300, 10, 10, 90]);
+        let (least, most) = uneven.unwrap();
+        assert!(least < 900 && most > 1_100, "{least} {most}");
+        assert_eq!(Meter::new().range_s(1_000), None);
+        assert_eq!(Meter::new().fills_s(1_000), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //!  errands ────────┘        (many)           (one) └──► errands (challenges, settlements)
 //! ```
 
+mod about;
 mod calls;
 mod clock;
 mod errand;

@@ -16,6 +16,7 @@ use vc_protocol::id::{AgentId, AttemptId, RootId, SessionNo};
 use vc_protocol::operator::Snapshot;
 
 use super::EngineConfig;
+use super::about::Boxes;
 use super::calls::Pending;
 use super::clock::Clock;
 use super::errand::Errands;
@@ -46,6 +47,7 @@ pub(super) struct Loop {
     pub(super) expected: BTreeMap<(AgentId, RootId), Expected>,
     /// Operators that wait for an agent's log.
     pub(super) logs: BTreeMap<AttemptId, Vec<oneshot::Sender<LiveLog>>>,
+    pub(super) boxes: Boxes,
     pub(super) errands: Errands,
     pub(super) painter: Painter,
     pub(super) meter: Meter,
@@ -59,6 +61,8 @@ pub(super) struct Session {
     pub(super) no: SessionNo,
     pub(super) link: SessionLink,
     pub(super) address: SocketAddr,
+    /// When its certificate ends, milliseconds since 1970.
+    pub(super) cert_ends_ms: Option<i64>,
 }
 
 /// The answer that proves a folder.
@@ -107,6 +111,7 @@ impl Loop {
             sessions: BTreeMap::new(),
             expected: BTreeMap::new(),
             logs: BTreeMap::new(),
+            boxes: Boxes::default(),
             errands,
             tallies,
             halted: None,
@@ -235,7 +240,8 @@ impl Loop {
             return link.close(Close::Replaced);
         }
         turn.saw(agent, Seen::of(&name, address.to_string(), &hello));
-        if let Some(old) = self.sessions.insert(agent, Session { no: session, link, address }) {
+        let cert_ends_ms = link.certificate().map(|(_, ends_ms)| ends_ms);
+        if let Some(old) = self.sessions.insert(agent, Session { no: session, link, address, cert_ends_ms }) {
             old.link.close(Close::Replaced);
         }
         self.painter.named(agent, &name);
@@ -289,6 +295,14 @@ impl Loop {
                 }
                 return;
             }
+            FromAgent::Facts(facts) => {
+                let rtt_us = self.sessions.get(&agent).map_or(0, |session| session.link.rtt_us());
+                self.boxes.heard(agent, *facts, self.clock.now().wall_ms, rtt_us);
+                after.dirty = true;
+                return;
+            }
+            FromAgent::OwnLog(log) => return self.boxes.log(agent, &log),
+            FromAgent::SelfTested(..) => return,
             FromAgent::Draining => AgentEvent::Draining,
         };
         self.apply(Event::Agent(agent, session, event), turn, after);

@@ -17,7 +17,7 @@ use vc_protocol::progress::{Phase, Progress};
 use super::errand::Errand;
 use super::needs::{self, Facts};
 use super::run::{Halt, Loop};
-use crate::store::{CauseGroup, Reader, Seen, StoreError};
+use crate::store::{CauseGroup, Reader, Seen, StoreError, Tally};
 
 /// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.
 const PAINT_PAUSE: Duration = Duration::from_millis(100);
@@ -113,6 +113,12 @@ fn picture(snapshot: &Snapshot) -> Snapshot {
         agent.rtt_us = None;
     }
     still
+}
+
+/// Video left, told from the video that work of the same expected cost held so far; 0 until that is known.
+fn media_left_ms(tally: &Tally, cost_left: u64) -> u64 {
+    let left = u128::from(tally.media_ms) * u128::from(cost_left);
+    left.checked_div(u128::from(tally.cost_done)).and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0)
 }
 
 impl Loop {
@@ -226,6 +232,8 @@ impl Loop {
         let begun = self.work_begun();
         let all = tally.cost_done.saturating_add(tally.cost_open);
         let done = tally.cost_done.saturating_add(begun).min(all);
+        let eta_s = self.meter.eta_s(live.cost_left, begun);
+        let running = tally.of(JobState::Running) > 0;
         FarmTotals {
             by_state: tally.by_state,
             to_retry: live.to_retry,
@@ -236,7 +244,14 @@ impl Loop {
             speed: sum(|progress| progress.speed),
             fps: sum(|progress| progress.fps),
             permille: (u128::from(done) * 1000).checked_div(u128::from(all)).unwrap_or(0) as u16,
-            eta_s: self.meter.eta_s(live.cost_left, begun),
+            eta_s,
+            eta_range_s: eta_s.and_then(|eta_s| self.meter.range_s(eta_s)),
+            media_left_ms: media_left_ms(&tally, live.cost_left.saturating_sub(begun)),
+            output_full_s: self
+                .painter
+                .output_free
+                .filter(|_| running)
+                .and_then(|free| self.meter.fills_s(free)),
             output_free: self.painter.output_free,
             speed_minutes: self.meter.minutes(),
             ..FarmTotals::default()
@@ -299,9 +314,10 @@ impl Loop {
             silent_ms: live.filter(|live| live.seen).map(|live| live.silent_ms),
             address: address.unwrap_or(seen.address),
             rtt_us: session.map(|known| known.link.rtt_us()),
+            cert_ends_ms: session.and_then(|known| known.cert_ends_ms),
             version: seen.version,
             ffmpeg: seen.ffmpeg,
-            devices: self.device_views(&seen.devices, live, reader)?,
+            devices: self.device_views(id, &seen.devices, live, reader)?,
             unproven: unproven
                 .iter()
                 .map(|(root, why)| format!("{}: {why}", self.root_name(*root)))
@@ -314,6 +330,7 @@ impl Loop {
 
     fn device_views(
         &self,
+        agent: AgentId,
         seen: &[Device],
         live: Option<&view::AgentView<'_>>,
         reader: Option<&Reader<'_>>,
@@ -322,6 +339,7 @@ impl Loop {
             id: device.id,
             name: device.name.clone(),
             short: device.short_name(),
+            load: self.boxes.load(agent, device.id),
             slots: device.slots,
             ..DeviceView::default()
         };

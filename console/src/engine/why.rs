@@ -81,6 +81,7 @@ impl Loop {
             since_ms: task.lease()?.since_ms,
             progress: view.progress,
             unsure: view.unsure,
+            lease_ms: self.farm.silent_ms(agent),
         })
     }
 

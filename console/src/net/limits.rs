@@ -4,9 +4,11 @@ use vc_protocol::agent::{
     ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Outcome, Proven,
     Report,
 };
-use vc_protocol::device::{DEVICES_MAX, SLOTS_MAX};
+use vc_protocol::device::{BoxFacts, DEVICES_MAX, ENCODERS_MAX, SLOTS_MAX};
 use vc_protocol::failure::CAUSE_BYTES_MAX;
+use vc_protocol::media::{Media, STREAMS_TOLD_MAX};
 use vc_protocol::path::is_unprintable;
+use vc_protocol::progress::PHASES_MAX;
 
 /// Longest host name, version and device name kept.
 const NAME_BYTES_MAX: usize = 256;
@@ -60,8 +62,12 @@ pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
             at_most("attempts", progress.len(), ATTEMPTS_MAX)
         }
         FromAgent::Report(report) => check_report(report),
-        FromAgent::Log(_, LiveLog { commands, log }) => {
+        FromAgent::Log(_, LiveLog { commands, log, encoder, next_encoders, media, phases }) => {
             at_most("commands", commands.len(), COMMANDS_MAX)?;
+            at_most("encoders", next_encoders.len(), ENCODERS_MAX)?;
+            at_most("phases", phases.len(), PHASES_MAX)?;
+            [encoder].into_iter().chain(next_encoders).for_each(tame);
+            media.as_deref_mut().map_or(Ok(()), check_media)?;
             at_most("bytes of log", log.len(), LOG_TAIL_BYTES_MAX)
         }
         FromAgent::Proof(_, Err(why)) => {
@@ -69,8 +75,40 @@ pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
             Ok(())
         }
         FromAgent::AskCommit(_, proven) => check_part(proven),
-        FromAgent::Proof(_, Ok(_)) | FromAgent::Draining => Ok(()),
+        FromAgent::SelfTested(_, Err(why)) => {
+            tame_to(why, SENTENCE_BYTES_MAX);
+            Ok(())
+        }
+        FromAgent::Facts(facts) => check_facts(facts),
+        FromAgent::OwnLog(log) => at_most("bytes of log", log.len(), LOG_TAIL_BYTES_MAX),
+        FromAgent::Proof(_, Ok(_)) | FromAgent::SelfTested(_, Ok(())) | FromAgent::Draining => Ok(()),
     }
+}
+
+fn check_facts(facts: &mut BoxFacts) -> Result<(), OverLimit> {
+    at_most("devices", facts.devices.len(), DEVICES_MAX)?;
+    tame(&mut facts.system);
+    for device in &mut facts.devices {
+        at_most("encoders", device.encoders.len(), ENCODERS_MAX)?;
+        for encoder in &mut device.encoders {
+            tame(&mut encoder.name);
+            tame_to(&mut encoder.problem, SENTENCE_BYTES_MAX);
+            encoder.fps = encoder.fps.filter(|fps| fps.is_finite());
+        }
+    }
+    Ok(())
+}
+
+fn check_media(media: &mut Media) -> Result<(), OverLimit> {
+    at_most("streams", media.streams.len(), STREAMS_TOLD_MAX)?;
+    tame(&mut media.container);
+    for stream in &mut media.streams {
+        tame(&mut stream.codec);
+        tame(&mut stream.pixel_format);
+        stream.language.iter_mut().for_each(tame);
+        stream.fps = if stream.fps.is_finite() { stream.fps } else { 0.0 };
+    }
+    Ok(())
 }
 
 fn check_report(report: &mut Report) -> Result<(), OverLimit> {
@@ -145,7 +183,7 @@ mod tests {
         assert!(check(&mut FromAgent::Heartbeat(vec![attempt; ATTEMPTS_MAX + 1])).is_err());
         let proven = Proven { part: "p".repeat(NAME_BYTES_MAX + 1).as_str().into(), hash: [0; 32], size: 1 };
         assert!(check(&mut FromAgent::AskCommit(attempt, proven)).is_err());
-        let log = LiveLog { commands: vec![], log: "x".repeat(LOG_TAIL_BYTES_MAX + 1) };
+        let log = LiveLog { log: "x".repeat(LOG_TAIL_BYTES_MAX + 1), ..LiveLog::default() };
         assert!(check(&mut FromAgent::Log(attempt, log)).is_err());
     }
 

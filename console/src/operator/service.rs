@@ -231,6 +231,11 @@ async fn answer(service: &Service, request: Request) -> Response {
         Request::Add(_) | Request::Subscribe | Request::FollowEvents(_) => {
             refused(RefusalCode::Usage, "this request makes a stream".to_owned())
         }
+        Request::Agent(id) => match engine.agent(id).await {
+            Ok(Some(detail)) => Response::Agent(Box::new(detail)),
+            Ok(None) => refused(RefusalCode::NotFound, format!("there is no agent {id}")),
+            Err(error) => unavailable(error),
+        },
         _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
     }
 }

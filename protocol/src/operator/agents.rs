@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::{BoxFacts, EncoderFacts};
 use crate::id::DeviceId;
 
 use super::AgentView;
@@ -96,36 +97,6 @@ pub struct TokenView {
     pub ends_ms: i64,
 }
 
-/// The box that an agent runs on, as it said last. What cannot be read is none.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct HostView {
-    /// Operating system and release.
-    pub system: String,
-    /// Processor cores.
-    pub cores: u32,
-    /// Load average of the last minute, in hundredths.
-    pub load: Option<u32>,
-    /// Bytes of memory in use.
-    pub memory: Option<u64>,
-    /// Bytes of memory.
-    pub memory_total: Option<u64>,
-    /// Seconds since the box started.
-    pub up_s: Option<u64>,
-    /// Milliseconds that its clock is ahead of the console's.
-    pub clock_ms: Option<i64>,
-}
-
-/// An encoder of a device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EncoderView {
-    /// ffmpeg's name of it.
-    pub name: String,
-    /// How its last trial ended; empty if it passed.
-    pub problem: String,
-    /// Frames a second in the trial, if it was tried.
-    pub fps: Option<f32>,
-}
-
 /// More of a device than a row shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeviceDetail {
@@ -134,7 +105,7 @@ pub struct DeviceDetail {
     /// Driver, address on the bus and what else tells it from its like.
     pub facts: Vec<(String, String)>,
     /// Its encoders, best first.
-    pub encoders: Vec<EncoderView>,
+    pub encoders: Vec<EncoderFacts>,
     /// Use of the encode engine, or of the processor, in thousandths: one figure each 5 s, oldest first.
     pub encode_history: Vec<u16>,
     /// Use of the decode engine likewise.
@@ -148,8 +119,10 @@ pub struct DeviceDetail {
 pub struct AgentDetail {
     /// As the overview shows it.
     pub view: AgentView,
-    /// The box.
-    pub host: HostView,
+    /// The box, as it said last; none if it never did.
+    pub host: Option<BoxFacts>,
+    /// Milliseconds that its clock is ahead of the console's.
+    pub clock_ms: Option<i64>,
     /// Packets lost on the way to it, in thousandths, while connected.
     pub lost_permille: Option<u16>,
     /// Serial of its certificate.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::device::DeviceUse;
+
 use crate::id::{AgentId, AttemptId, DeviceId, JobId};
 use crate::path::FilePath;
 use crate::progress::Progress;
@@ -81,23 +83,6 @@ pub enum DeviceState {
         /// A test runs now.
         testing: bool,
     },
-}
-
-/// How busy a device is; what cannot be read is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct DeviceUse {
-    /// Use of the encode engine, or of the processor, in thousandths.
-    pub encode: Option<u16>,
-    /// Use of the decode engine in thousandths.
-    pub decode: Option<u16>,
-    /// Bytes of its memory in use.
-    pub memory: Option<u64>,
-    /// Bytes of its memory.
-    pub memory_total: Option<u64>,
-    /// Degrees Celsius.
-    pub celsius: Option<u16>,
-    /// Watts.
-    pub watts: Option<u16>,
 }
 
 /// A running attempt on a screen.

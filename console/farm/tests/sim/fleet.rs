@@ -148,7 +148,12 @@ impl World {
             ToAgent::Granted(attempt) => self.granted(id, instance, attempt),
             ToAgent::Done(attempt) => self.forget(id, attempt, false),
             ToAgent::Stale(attempt) => self.forget(id, attempt, true),
-            ToAgent::Offer(_) | ToAgent::Prove(_) | ToAgent::WantLog(_) => {}
+            ToAgent::Offer(_)
+            | ToAgent::Prove(_)
+            | ToAgent::WantLog(_)
+            | ToAgent::SelfTest(_)
+            | ToAgent::WantFacts
+            | ToAgent::WantOwnLog => {}
         }
     }
 

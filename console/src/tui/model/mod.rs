@@ -2,8 +2,11 @@
 //!
 //! Everything is cut, padded and placed here; the view only paints.
 
+mod agents;
 mod chart;
 mod detail;
+mod events;
+mod failures;
 mod jobs;
 mod overlay;
 mod overview;
@@ -61,11 +64,16 @@ pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
         frame.lines.push(header(state, columns, now));
         frame.lines.push(tabs(state, columns));
         let body_rows = rows - 3;
-        let mut body = match (&state.detail, state.screen) {
-            (Some(open), _) => detail::body(state, open, columns, body_rows),
-            (None, Screen::Overview) => overview::body(state, columns, body_rows, now),
-            (None, Screen::Jobs) => jobs::body(state, columns, body_rows, now),
+        let mut body = match (&state.detail, &state.agent, state.screen) {
+            (Some(open), ..) => detail::body(state, open, columns, body_rows),
+            (None, Some(open), _) => agents::open_body(state, open, columns, body_rows, now),
+            (None, None, Screen::Overview) => overview::body(state, columns, body_rows, now),
+            (None, None, Screen::Jobs) => jobs::body(state, columns, body_rows, now),
+            (None, None, Screen::Agents) => agents::body(state, columns, body_rows, now),
+            (None, None, Screen::Failures) => failures::body(state, columns, body_rows, now),
+            (None, None, Screen::Events) => events::body(state, columns, body_rows, now),
         };
+        body.truncate(body_rows);
         body.resize(body_rows, Line::default());
         frame.lines.extend(body);
         frame.lines.push(footer(state, columns));
@@ -144,10 +152,9 @@ fn busy_slots(device: &vc_protocol::operator::DeviceView) -> usize {
 }
 
 fn tabs(state: &State, columns: usize) -> Line {
-    let jobs: u64 = state.snapshot.as_ref().map_or(0, |s| s.totals.by_state.iter().sum());
-    let jobs = if jobs > 0 { format!("2 Jobs {}", words::count(jobs)) } else { "2 Jobs".into() };
     let mut line = Line::default();
-    for (screen, word) in [(Screen::Overview, "1 Overview".to_owned()), (Screen::Jobs, jobs)] {
+    for (at, screen) in Screen::ALL.into_iter().enumerate() {
+        let word = format!("{} {}{}", at + 1, screen.word(), tab_count(state, screen, columns));
         if screen == state.screen {
             line.push(Role::Strong, format!("[{word}]"));
         } else {
@@ -163,26 +170,53 @@ fn tabs(state: &State, columns: usize) -> Line {
     line
 }
 
-/// The keys that do something now on what is selected; help and leave always stay.
-fn footer(state: &State, columns: usize) -> Line {
-    let works = |b: &&keys::Binding| !b.footer.is_empty() && state.refusal(b.command).is_none();
-    let listed: Vec<&keys::Binding> = keys::bindings(state.place()).filter(works).collect();
-    let last = |b: &&&keys::Binding| matches!(b.command, keys::Command::Help | keys::Command::Leave);
-    let ends: String = listed.iter().filter(last).map(|b| format!("  {}", b.footer)).collect();
-    let mut text = String::new();
-    for binding in listed.iter().filter(|b| !last(b)) {
-        let part = format!("{}{}", if text.is_empty() { " " } else { "  " }, binding.footer);
-        if width(&text) + part.len() + ends.len() > columns {
-            break;
+/// How many are behind a tab: failures wherever there are any, the rest where there is room.
+fn tab_count(state: &State, screen: Screen, columns: usize) -> String {
+    let Some(snapshot) = &state.snapshot else { return String::new() };
+    let counted = |n: u64| if n > 0 { format!(" {}", words::count(n)) } else { String::new() };
+    match screen {
+        Screen::Failures if state.counted(JobState::Failed) > 0 => {
+            format!(" {}!", words::count(state.counted(JobState::Failed)))
         }
-        text += &part;
+        Screen::Jobs if columns >= 100 => counted(snapshot.totals.by_state.iter().sum()),
+        Screen::Agents if columns >= 100 => counted(snapshot.agents.len() as u64),
+        Screen::Overview | Screen::Jobs | Screen::Agents | Screen::Failures | Screen::Events => String::new(),
     }
-    if text.is_empty() {
-        text = ends.replacen("  ", " ", 1);
-    } else {
-        text += &ends;
+}
+
+/// The keys that do something now on what is selected; what matters least drops where there is no room.
+fn footer(state: &State, columns: usize) -> Line {
+    let place = state.place();
+    let works = |f: &&keys::Foot| state.refusal(f.command).is_none();
+    let mut feet: Vec<keys::Foot> = keys::footer(place).iter().filter(works).copied().collect();
+    loop {
+        let text = footer_text(place, &feet);
+        if width(&text) <= columns || feet.len() <= 1 {
+            return Line::new(text);
+        }
+        let last = feet.iter().enumerate().min_by_key(|(_, f)| f.keep).map_or(0, |(at, _)| at);
+        feet.remove(last);
     }
-    Line::new(text)
+}
+
+/// ` enter open  < > sort`: neighbours of one word share it.
+fn footer_text(place: keys::Place, feet: &[keys::Foot]) -> String {
+    let mut text = String::new();
+    for (at, foot) in feet.iter().enumerate() {
+        text += if at > 0 && feet[at - 1].word == foot.word {
+            " "
+        } else if at > 0 {
+            "  "
+        } else {
+            " "
+        };
+        text += &keys::shown(place, foot.command);
+        if feet.get(at + 1).is_none_or(|next| next.word != foot.word) {
+            text += " ";
+            text += foot.word;
+        }
+    }
+    text
 }
 
 /// What lies over the last lines: the filter's text field, else the server's silence, else a notice.

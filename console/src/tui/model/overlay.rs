@@ -94,11 +94,12 @@ fn help(state: &State, columns: usize) -> Vec<Line> {
     let place = state.below();
     let mut lines = Vec::new();
     for group in Group::ALL {
-        let works = |b: &&keys::Binding| b.group == group && state.refusal(b.command).is_none();
+        let works =
+            |b: &&keys::Binding| b.command.fact().group == group && state.refusal(b.command).is_none();
         for (at, binding) in keys::bindings(place).filter(works).enumerate() {
             let head = if at == 0 { group.word() } else { "" };
             let mut line = Line::role(Role::Strong, format!("{head:<6}"));
-            line.push(Role::Plain, format!("{:<11} {}", binding.shown, binding.help));
+            line.push(Role::Plain, format!("{:<11} {}", binding.shown(), binding.command.fact().help));
             lines.push(line);
         }
     }
@@ -189,11 +190,10 @@ fn leave(state: &State) -> (String, Vec<Line>, usize) {
         }
     };
     let mut lines = vec![Line::new(text), Line::default()];
-    for binding in
-        keys::bindings(place).filter(|b| !b.footer.is_empty() && state.refusal(b.command).is_none())
-    {
+    for foot in keys::footer(place).iter().filter(|f| state.refusal(f.command).is_none()) {
         lines.push(
-            Line::role(Role::Strong, format!("  {:<10}", binding.shown)).with(Role::Plain, binding.help),
+            Line::role(Role::Strong, format!("  {:<10}", keys::shown(place, foot.command)))
+                .with(Role::Plain, foot.word),
         );
     }
     (title.to_owned(), lines, 0)

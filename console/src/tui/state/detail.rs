@@ -3,7 +3,8 @@
 use vc_protocol::id::JobId;
 use vc_protocol::operator::JobDetail;
 
-use super::Millis;
+use super::{Action, Millis, State};
+use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
 
 /// Least time between two questions about the open job: its log is asked of its agent.
@@ -68,4 +69,21 @@ impl Detail {
             Some(_) => (alive || revision != self.revision).then_some(self.asked_at + REFRESH_MS),
         }
     }
+}
+
+/// Carries out what is an opened job's own; false hands the command on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut Vec<Action>) -> bool {
+    let Some(detail) = &mut state.detail else { return false };
+    match command {
+        Command::PrevTab | Command::PrevPane => (detail.tab, detail.scroll) = (detail.tab.step(-1), 0),
+        Command::NextTab | Command::NextPane => (detail.tab, detail.scroll) = (detail.tab.step(1), 0),
+        _ => return false,
+    }
+    true
+}
+
+/// Why a command does nothing here now; none if it works or is not an opened job's.
+pub(super) fn refusal(_state: &State, _command: Command) -> Option<&'static str> {
+    None
 }

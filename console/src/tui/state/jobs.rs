@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use vc_protocol::id::JobId;
 use vc_protocol::operator::{JobFilter, JobRow, PAGE_ROWS_MAX, Page};
 
-use super::Millis;
 use super::overlay::JobRef;
+use super::{Action, Millis, State};
+use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
 
 /// Least time between two fetches that only a change of the table asks for.
@@ -182,4 +183,14 @@ impl Jobs {
         let asked = self.asked.filter(|a| !a.open && a.revision != revision)?;
         Some(asked.at + REFETCH_MS)
     }
+}
+
+/// Carries out what is this screen's own; false hands the command on.
+pub(super) fn run(_state: &mut State, _now: Millis, _command: Command, _out: &mut Vec<Action>) -> bool {
+    false
+}
+
+/// Why a command does nothing here now; none if it works or is not this screen's.
+pub(super) fn refusal(_state: &State, _command: Command) -> Option<&'static str> {
+    None
 }

@@ -2,8 +2,12 @@
 //!
 //! [`update`] is the only door; what it wants done comes back as [`Action`]s.
 
+pub(crate) mod agents;
 pub(crate) mod detail;
+pub(crate) mod events;
+pub(crate) mod failures;
 pub(crate) mod jobs;
+mod marks;
 mod on_key;
 mod on_reply;
 pub(crate) mod overlay;
@@ -12,13 +16,16 @@ pub(crate) mod overview;
 use std::collections::BTreeMap;
 
 use ratatui::layout::Size;
-use vc_protocol::id::JobId;
+use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{JobRow, Request, Snapshot, Sort, Welcome};
+use vc_protocol::operator::{FailureGroup, JobRow, Request, Snapshot, Sort, Welcome};
 use vc_protocol::path::FilePath;
 
-use self::detail::Detail;
+use self::agents::{Agents, OpenAgent};
+use self::detail::{Detail, Tab};
+use self::events::Events;
+use self::failures::Failures;
 use self::jobs::{Asked, Jobs, Marks};
 use self::overlay::{JobRef, Overlay, Target, Verb};
 use self::overview::{Node, Overview, Row};
@@ -58,6 +65,31 @@ pub(crate) enum Action {
 pub(crate) enum Screen {
     Overview,
     Jobs,
+    Agents,
+    Failures,
+    Events,
+}
+
+impl Screen {
+    pub(crate) const ALL: [Screen; 5] =
+        [Screen::Overview, Screen::Jobs, Screen::Agents, Screen::Failures, Screen::Events];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Screen::Overview => "Overview",
+            Screen::Jobs => "Jobs",
+            Screen::Agents => "Agents",
+            Screen::Failures => "Failures",
+            Screen::Events => "Events",
+        }
+    }
+
+    /// The screen `by` places further, round and round.
+    fn step(self, by: isize) -> Screen {
+        let all = Screen::ALL.len().cast_signed();
+        let at = Screen::ALL.iter().position(|s| *s == self).unwrap_or(0).cast_signed();
+        Screen::ALL[(at + by).rem_euclid(all).cast_unsigned()]
+    }
 }
 
 /// The filter's text field.
@@ -96,7 +128,13 @@ pub(crate) struct State {
     pub(crate) gone: Option<Gone>,
     pub(crate) overview: Overview,
     pub(crate) jobs: Jobs,
+    pub(crate) agents: Agents,
+    pub(crate) failures: Failures,
+    pub(crate) events: Events,
+    /// The opened job, over everything but dialogs.
     pub(crate) detail: Option<Detail>,
+    /// The opened agent, over its screen.
+    pub(crate) agent: Option<OpenAgent>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) prompt: Option<Prompt>,
     pub(crate) notice: Option<Notice>,
@@ -126,7 +164,11 @@ impl State {
             gone: None,
             overview: Overview::default(),
             jobs: Jobs::default(),
+            agents: Agents::default(),
+            failures: Failures::default(),
+            events: Events::default(),
             detail: None,
+            agent: None,
             overlay: None,
             prompt: None,
             notice: None,
@@ -148,7 +190,8 @@ impl State {
     /// Who has the keys.
     pub(crate) fn place(&self) -> Place {
         match (&self.overlay, &self.detail, self.screen, self.mode) {
-            (Some(Overlay::Help { .. } | Overlay::Why { .. }), ..) => Place::Reading,
+            (Some(Overlay::Help { .. }), ..) => Place::Help,
+            (Some(Overlay::Why { .. }), ..) => Place::Reading,
             (Some(Overlay::Confirm(_)), ..) => Place::Confirm,
             (Some(Overlay::Leave { .. }), _, _, Mode::Attach) => Place::LeaveAttach,
             (Some(Overlay::Leave { .. }), _, _, Mode::Convert) => Place::LeaveConvert,
@@ -158,10 +201,15 @@ impl State {
 
     /// The screen that lies under a dialog.
     pub(crate) fn below(&self) -> Place {
-        match (&self.detail, self.screen) {
-            (Some(_), _) => Place::Detail,
-            (None, Screen::Overview) => Place::Overview,
-            (None, Screen::Jobs) => Place::Jobs,
+        match (&self.detail, &self.agent, self.screen) {
+            (Some(open), ..) if open.tab == Tab::Log => Place::Log,
+            (Some(_), ..) => Place::JobDetail,
+            (None, Some(_), _) => Place::AgentDetail,
+            (None, None, Screen::Overview) => Place::Overview,
+            (None, None, Screen::Jobs) => Place::Jobs,
+            (None, None, Screen::Agents) => Place::Agents,
+            (None, None, Screen::Failures) => Place::Failures,
+            (None, None, Screen::Events) => Place::Events,
         }
     }
 
@@ -197,7 +245,27 @@ impl State {
         let detail = self.detail_due();
         let live = |due: Option<Millis>| due.filter(|_| self.gone.is_none());
         let notice = self.notice.as_ref().map(|n| n.until);
-        [clock, live(fetch), live(detail), notice].into_iter().flatten().min().map(|due| due.max(now))
+        let screen = match self.below() {
+            Place::Agents | Place::AgentDetail => agents::due(self, now),
+            Place::Failures => failures::due(self, now),
+            Place::Events => events::due(self, now),
+            Place::Overview | Place::Jobs | Place::JobDetail | Place::Log => None,
+            // Dialogs and text fields lie over a screen and are never below.
+            Place::Reading
+            | Place::Help
+            | Place::Confirm
+            | Place::TypedConfirm
+            | Place::LeaveAttach
+            | Place::LeaveConvert
+            | Place::Palette
+            | Place::CopyMenu
+            | Place::Prompt => None,
+        };
+        [clock, live(fetch), live(detail), live(screen), notice]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|due| due.max(now))
     }
 
     fn detail_due(&self) -> Option<Millis> {
@@ -213,15 +281,37 @@ impl State {
 
     /// The job under the cursor or open.
     pub(crate) fn selected(&self) -> Option<JobRef> {
-        let id = match (&self.detail, self.screen) {
-            (Some(detail), _) => detail.job,
-            (None, Screen::Jobs) => self.jobs.selected?,
-            (None, Screen::Overview) => match self.overview.selected? {
+        let id = match (&self.detail, &self.agent, self.screen) {
+            (Some(detail), ..) => detail.job,
+            (None, Some(_), _) => agents::selected_job(self)?,
+            (None, None, Screen::Jobs) => self.jobs.selected?,
+            (None, None, Screen::Overview) => match self.overview.selected? {
                 Node::Run(job) => job,
                 Node::Agent(_) | Node::Device(..) => return None,
             },
+            (None, None, Screen::Events) => events::selected_job(self)?,
+            (None, None, Screen::Agents | Screen::Failures) => return None,
         };
         self.find(id)
+    }
+
+    /// The agent under the cursor or open, and its device if that is what is selected.
+    pub(crate) fn selected_agent(&self) -> Option<(AgentId, Option<DeviceId>)> {
+        match (&self.detail, &self.agent, self.screen) {
+            (None, Some(_), _) => Some((agents::selected(self)?, agents::selected_device(self))),
+            (None, None, Screen::Agents) => Some((agents::selected(self)?, None)),
+            (None, None, Screen::Overview) => match self.overview.selected? {
+                Node::Agent(agent) => Some((agent, None)),
+                Node::Device(agent, device) => Some((agent, Some(device))),
+                Node::Run(_) => None,
+            },
+            (Some(_), ..) | (None, None, Screen::Jobs | Screen::Failures | Screen::Events) => None,
+        }
+    }
+
+    /// The failure group under the cursor.
+    pub(crate) fn selected_group(&self) -> Option<FailureGroup> {
+        (self.below() == Place::Failures).then(|| failures::selected(self)).flatten()
     }
 
     /// What is known of a job: a running one from the snapshot, which is newest.
@@ -253,11 +343,31 @@ impl State {
             Some(Target::All { .. }) => true,
             Some(Target::Jobs(jobs)) => jobs.iter().any(fits),
         };
-        let asks = matches!(command, Command::Retry | Command::Cancel | Command::Why | Command::StopFarm);
+        let asks = command.acts() || command == Command::Why;
         if asks && self.gone.is_some() {
             return Some("no word from the server: nothing can be asked of it now");
         }
         let only = |fails: bool, reason| if fails { Some(reason) } else { None };
+        let own = match self.below() {
+            Place::Agents | Place::AgentDetail => agents::refusal(self, command),
+            Place::Failures => failures::refusal(self, command),
+            Place::Events => events::refusal(self, command),
+            Place::Overview => overview::refusal(self, command),
+            Place::Jobs => jobs::refusal(self, command),
+            Place::JobDetail | Place::Log => detail::refusal(self, command),
+            Place::Reading
+            | Place::Help
+            | Place::Confirm
+            | Place::TypedConfirm
+            | Place::LeaveAttach
+            | Place::LeaveConvert
+            | Place::Palette
+            | Place::CopyMenu
+            | Place::Prompt => None,
+        };
+        if own.is_some() {
+            return own;
+        }
         // Commands that are not named here always do something.
         if command == Command::Retry {
             let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
@@ -267,7 +377,11 @@ impl State {
         } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
             only(self.selected().is_none(), "no job is selected")
         } else if command == Command::Open {
-            only(self.selected().is_none() && self.overview_row().is_none(), "nothing is selected")
+            let screens = matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures);
+            only(
+                !screens && self.selected().is_none() && self.overview_row().is_none(),
+                "nothing is selected",
+            )
         } else if command == Command::MarkNone {
             only(self.jobs.marks.count() == 0, "nothing is marked")
         } else if command == Command::MarkAll {
@@ -371,6 +485,14 @@ pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
 /// Asks for what is in sight and missing or old.
 fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     let revision = state.revision();
+    let place = state.below();
+    if matches!(place, Place::Agents | Place::AgentDetail) {
+        agents::fetch(state, now, out);
+    } else if place == Place::Failures {
+        failures::fetch(state, now, out);
+    } else if place == Place::Events {
+        events::fetch(state, now, out);
+    }
     if state.below() == Place::Jobs
         && let Some(offset) = state.jobs.wanted(state.jobs_height(), revision, now)
     {

@@ -2,12 +2,13 @@
 
 use tui_input::{Input, InputRequest};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{IDS_MAX, JobAction, Request, filter};
+use vc_protocol::operator::{JobAction, Request, filter};
 
 use super::detail::{Detail, Tab};
 use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
-use super::{Action, Millis, Prompt, Screen, State};
+use super::overview::Overview;
+use super::{Action, Millis, Prompt, Screen, State, agents, detail, events, failures, jobs, marks, overview};
 use crate::tui::keys::{self, Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
@@ -92,7 +93,33 @@ fn apply_filter(state: &mut State) {
     }
 }
 
+/// Each screen takes first what is its own; what all have in common is here.
 fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
+    let taken = state.overlay.is_none()
+        && match state.below() {
+            Place::Overview => overview::run(state, now, command, out),
+            Place::Jobs => jobs::run(state, now, command, out),
+            Place::JobDetail | Place::Log => detail::run(state, now, command, out),
+            Place::Agents | Place::AgentDetail => agents::run(state, now, command, out),
+            Place::Failures => failures::run(state, now, command, out),
+            Place::Events => events::run(state, now, command, out),
+            // Dialogs and text fields lie over a screen and are never below.
+            Place::Reading
+            | Place::Help
+            | Place::Confirm
+            | Place::TypedConfirm
+            | Place::LeaveAttach
+            | Place::LeaveConvert
+            | Place::Palette
+            | Place::CopyMenu
+            | Place::Prompt => false,
+        };
+    if !taken {
+        run_common(state, now, command, out);
+    }
+}
+
+fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
     match command {
         Command::Down => scroll(state, 1),
         Command::Up => scroll(state, -1),
@@ -105,30 +132,73 @@ fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) 
         Command::Open => open(state, Tab::Summary),
         Command::Log => open(state, Tab::Log),
         Command::Back => back(state),
-        Command::Fold => on_tree(state, super::Overview::fold),
-        Command::Unfold => on_tree(state, super::Overview::unfold),
         Command::GoOverview => go(state, Screen::Overview),
         Command::GoJobs => go(state, Screen::Jobs),
-        Command::NextScreen | Command::PrevScreen => {
-            let other = if state.screen == Screen::Jobs { Screen::Overview } else { Screen::Jobs };
-            go(state, other);
-        }
-        Command::PrevTab => turn_tab(state, -1),
-        Command::NextTab => turn_tab(state, 1),
+        Command::GoAgents => go(state, Screen::Agents),
+        Command::GoFailures => go(state, Screen::Failures),
+        Command::GoEvents => go(state, Screen::Events),
+        Command::NextPane => go(state, state.screen.step(1)),
+        Command::PrevPane => go(state, state.screen.step(-1)),
         Command::Redraw => out.push(Action::Repaint),
         Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
         Command::Filter => open_filter(state),
-        Command::Mark => mark(state, now),
-        Command::MarkAll => mark_all(state, now),
+        Command::Mark => marks::mark(state, now),
+        Command::MarkAll => marks::mark_all(state, now),
         Command::MarkNone => state.jobs.marks = Marks::default(),
         Command::Retry => ask(state, now, Verb::Retry, out),
         Command::Cancel => ask(state, now, Verb::Cancel, out),
         Command::Why => why(state, out),
         Command::Leave => leave(state, now, out),
         Command::Yes => yes(state, now, out),
-        Command::No => state.overlay = None,
+        Command::No | Command::Take => state.overlay = None,
         Command::Detach => out.push(Action::Leave(Leave::Detached)),
-        Command::StopFarm => out.push(Action::Leave(Leave::StopFarm)),
+        Command::DrainStop | Command::StopNow => out.push(Action::Leave(Leave::StopFarm)),
+        // What only some screens have: theirs to do.
+        Command::ScrollLeft
+        | Command::ScrollRight
+        | Command::Fold
+        | Command::Unfold
+        | Command::Expand
+        | Command::Tree
+        | Command::PrevTab
+        | Command::NextTab
+        | Command::Follow
+        | Command::Wrap
+        | Command::Times
+        | Command::SortBefore
+        | Command::SortNext
+        | Command::Invert
+        | Command::SortBy
+        | Command::NextHit
+        | Command::PrevHit
+        | Command::MarkRange
+        | Command::RetryGroup
+        | Command::CancelGroup
+        | Command::LocalAgent => {}
+        Command::Freeze
+        | Command::Theme
+        | Command::Resubscribe
+        | Command::Palette
+        | Command::Hold
+        | Command::Raise
+        | Command::Lower
+        | Command::Priority
+        | Command::Pause
+        | Command::Drain
+        | Command::DrainKill
+        | Command::ReleaseDevice
+        | Command::SelfTest
+        | Command::Rename
+        | Command::Revoke
+        | Command::Purge
+        | Command::Token
+        | Command::CopyMenu
+        | Command::CopyId
+        | Command::Mouse
+        | Command::Suspend
+        | Command::NextAnswer
+        | Command::PrevAnswer
+        | Command::Complete => {}
     }
 }
 
@@ -138,7 +208,7 @@ fn page(state: &State) -> i64 {
 }
 
 /// Moves the cursor, or the text where there is none.
-fn scroll(state: &mut State, by: i64) {
+pub(super) fn scroll(state: &mut State, by: i64) {
     let shift = |at: usize, by: i64, max: usize| {
         let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
         at.min(max).saturating_add_signed(by).min(max)
@@ -155,6 +225,12 @@ fn scroll(state: &mut State, by: i64) {
             let by = if detail.tab == Tab::Log { by.saturating_neg() } else { by };
             detail.scroll = shift(detail.scroll, by, max);
         }
+    } else if state.agent.is_some() || state.screen == Screen::Agents {
+        agents::scroll(state, by);
+    } else if state.screen == Screen::Failures {
+        failures::scroll(state, by);
+    } else if state.screen == Screen::Events {
+        events::scroll(state, by);
     } else if state.screen == Screen::Jobs {
         state.jobs.move_by(by);
     } else if let Some(snapshot) = &state.snapshot {
@@ -163,14 +239,8 @@ fn scroll(state: &mut State, by: i64) {
     }
 }
 
-fn on_tree(state: &mut State, change: impl Fn(&mut super::Overview, &super::Snapshot)) {
-    if let Some(snapshot) = &state.snapshot {
-        change(&mut state.overview, snapshot);
-    }
-}
-
 fn go(state: &mut State, screen: Screen) {
-    state.detail = None;
+    (state.detail, state.agent) = (None, None);
     state.screen = screen;
 }
 
@@ -181,7 +251,7 @@ fn open(state: &mut State, tab: Tab) {
         state.detail = Some(Detail::new(job.id, tab));
     } else if let Some(node) = state.overview_row() {
         let folded = state.overview.folded.contains(&node);
-        on_tree(state, if folded { super::Overview::unfold } else { super::Overview::fold });
+        overview::on_tree(state, if folded { Overview::unfold } else { Overview::fold });
     }
 }
 
@@ -190,16 +260,11 @@ fn back(state: &mut State) {
     if state.overlay.take().is_some() {
     } else if state.detail.is_some() {
         state.detail = None;
-    } else if !state.jobs.filter_text.is_empty() {
+    } else if state.agent.take().is_some() {
+    } else if state.screen == Screen::Jobs && !state.jobs.filter_text.is_empty() {
         state.jobs.set_filter(String::new(), Default::default());
     } else {
         state.screen = Screen::Overview;
-    }
-}
-
-fn turn_tab(state: &mut State, by: isize) {
-    if let Some(detail) = &mut state.detail {
-        (detail.tab, detail.scroll) = (detail.tab.step(by), 0);
     }
 }
 
@@ -210,37 +275,6 @@ fn open_filter(state: &mut State) {
         text.push(' ');
     }
     state.prompt = Some(Prompt { input: Input::new(text), error: None });
-}
-
-/// Marks or unmarks the job under the cursor and goes on to the next.
-fn mark(state: &mut State, now: Millis) {
-    let Some(job) = state.selected() else { return };
-    match &mut state.jobs.marks {
-        Marks::All { .. } => state.jobs.marks = Marks::Jobs([(job.id, job)].into()),
-        Marks::Jobs(marks) => {
-            let unmarked = marks.remove(&job.id).is_some();
-            if !unmarked && marks.len() >= IDS_MAX {
-                return state.say(now, format!("{IDS_MAX} marks are the most; use * with a filter"));
-            }
-            if !unmarked {
-                marks.insert(job.id, job);
-            }
-        }
-    }
-    scroll(state, 1);
-}
-
-/// Marks all that the filter finds: by id when all are here, else by filter and count.
-fn mark_all(state: &mut State, now: Millis) {
-    let Some(window) = &state.jobs.window else { return };
-    if window.whole() {
-        let marks = window.page.rows.iter().map(|row| (row.id, super::row_ref(row))).collect();
-        state.jobs.marks = Marks::Jobs(marks);
-    } else if let Some(count) = window.page.total {
-        state.jobs.marks = Marks::All { filter: state.jobs.filter.clone(), count };
-    } else {
-        state.say(now, "how many that are is not known: narrow the filter first, or filter by state alone");
-    }
 }
 
 /// Opens the question, or does at once what can be undone.
@@ -308,7 +342,7 @@ fn why(state: &mut State, out: &mut Vec<Action>) {
 
 /// Back, and at the top level out: at once when nothing is lost, else by the dialog.
 fn leave(state: &mut State, now: Millis, out: &mut Vec<Action>) {
-    if state.place() == Place::Detail {
+    if matches!(state.place(), Place::JobDetail | Place::Log) {
         state.detail = None;
         return;
     }

@@ -4,7 +4,7 @@ use vc_protocol::operator::{Acted, Response, Snapshot};
 
 use super::jobs::Marks;
 use super::overlay::{Overlay, Verb};
-use super::{Action, Gone, Millis, State, row_ref};
+use super::{Action, Gone, Millis, State, agents, events, failures, row_ref};
 use crate::tui::Leave;
 use crate::tui::link::{Reply, RequestTag};
 
@@ -46,6 +46,9 @@ fn gone(state: &mut State, now: Millis, reason: String) {
 }
 
 fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
+    let Some(response) = agents::answer(state, now, tag, response) else { return };
+    let Some(response) = failures::answer(state, now, tag, response) else { return };
+    let Some(response) = events::answer(state, now, tag, response) else { return };
     if state.probe == Some(tag) {
         state.probe = None;
         if let Response::Snapshot(snapshot) = response {

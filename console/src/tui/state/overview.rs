@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::operator::{AgentView, DeviceView, RunView, Snapshot};
 
+use super::{Action, Millis, State};
+use crate::tui::keys::Command;
+
 /// Names a row whatever happens around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Node {
@@ -95,4 +98,26 @@ impl Overview {
             self.follow(snapshot);
         }
     }
+}
+
+/// Carries out what is this screen's own; false hands the command on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
+pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut Vec<Action>) -> bool {
+    match command {
+        Command::Fold => on_tree(state, Overview::fold),
+        Command::Unfold => on_tree(state, Overview::unfold),
+        _ => return false,
+    }
+    true
+}
+
+pub(super) fn on_tree(state: &mut State, change: impl Fn(&mut Overview, &Snapshot)) {
+    if let Some(snapshot) = &state.snapshot {
+        change(&mut state.overview, snapshot);
+    }
+}
+
+/// Why a command does nothing here now; none if it works or is not this screen's.
+pub(super) fn refusal(_state: &State, _command: Command) -> Option<&'static str> {
+    None
 }

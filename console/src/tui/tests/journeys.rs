@@ -232,7 +232,7 @@ fn text_fields_take_all_keys_and_a_bad_filter_stays_open() {
     board.message(Msg::Paste("fai\x1bled\n".into()));
     board.keys("\n");
     assert!(board.state.prompt.is_none());
-    let filter = vc_protocol::operator::filter::parse("state:failed qx").unwrap();
+    let filter = vc_protocol::operator::filter::parse("qx state:failed").unwrap();
     assert_eq!(board.state.jobs.filter, filter);
 }
 

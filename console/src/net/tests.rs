@@ -36,6 +36,7 @@ fn start() -> World {
     let registry = Arc::new(Registry::open(Store::open(dir.path()).unwrap()).unwrap());
     let (engine, inbox) = mpsc::channel(64);
     let net = Net::start(config(&authority, &registry, engine, 0)).unwrap();
+    net.accept(Arc::new(Echo));
     World { dir, net, registry, authority, inbox }
 }
 
@@ -209,7 +210,7 @@ async fn a_revoked_agent_is_thrown_out_and_stays_out() {
     let mut client = world.connect(&identity).await;
     let opened = world.opened().await;
     world.registry.revoke(opened.agent, wall_ms()).unwrap();
-    world.net.close_agent(opened.agent, Close::Revoked);
+    world.net.closer()(opened.agent, Close::Revoked);
     assert!(client.ended().await.contains("revoked"));
     assert!(matches!(world.next().await, Input::Closed(_, _)));
     let again = world.dial(&identity).await;

@@ -182,7 +182,7 @@ fn an_expired_tokens_key_is_erased_and_its_name_forgotten_later() {
     assert_eq!(key_of(&world), Some(None));
     let good = request(&line, &AgentKey::generate().unwrap());
     assert_eq!(refused(world.join(&good, 1, 1_000)), JoinRefusal::ExpiredToken);
-    let later = 1_000 + REMEMBER_EXPIRED_MS;
+    let later = 1_000 + super::tokens::REMEMBER_EXPIRED_MS;
     let wish = TokenWish { role: Role::Agent, uses: 1, ttl: TTL_DEFAULT, addresses: vec!["a:1".into()], pin: line.pin };
     world.registry.create_token(wish, later).unwrap();
     assert_eq!(key_of(&world), None);

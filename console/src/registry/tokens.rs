@@ -21,7 +21,7 @@ pub const USES_MAX: u16 = 1000;
 /// Most tokens kept at a time, the expired ones included.
 const TOKENS_MAX: u64 = 1000;
 /// How long an expired token is remembered, so that its user is told "expired" and not "unknown".
-const REMEMBER_EXPIRED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+pub(super) const REMEMBER_EXPIRED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What a new token shall allow.
 #[derive(Debug, Clone)]

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_certs::endpoint::EndpointError;
 use vc_certs::{Authority, CertsError, JoinLine};
+use vc_protocol::job::JobState;
+use vc_protocol::operator::StopHow;
 
 use crate::engine::handle::Handle;
 use crate::engine::{Engine, EngineConfig};
@@ -22,6 +25,9 @@ use crate::registry::{Registry, RegistryError, TokenWish};
 use crate::store::{Store, StoreError};
 use crate::wall::wall_ms;
 
+/// How long agents get to end what was taken back from them: twice what they promise, as some may be busy. What they
+/// still run after that they end when they next hear of this farm.
+const RECALL_MAX: Duration = Duration::from_secs(4);
 /// How long operators' connections get to end.
 const OPERATORS_STOP_MAX: Duration = Duration::from_secs(2);
 
@@ -100,7 +106,7 @@ pub struct Server {
     engine_ended: CancellationToken,
     operators: TaskTracker,
     stop: CancellationToken,
-    stop_asked: CancellationToken,
+    stop_asked: watch::Sender<Option<StopHow>>,
     farm: String,
 }
 
@@ -111,7 +117,8 @@ impl Server {
         // Disk work, and a repair after a crash may take seconds.
         let opened = tokio::task::spawn_blocking(move || open(&dir)).await;
         let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
-        let registered = registry.agents().into_iter().map(|agent| (agent.id, agent.name)).collect();
+        let registered = registry.agents().into_iter().filter(|agent| agent.revoked_ms.is_none());
+        let registered = registered.map(|agent| (agent.id, agent.name)).collect();
         let farm = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
         let engine = Engine::start(EngineConfig { farm: farm.clone(), registered }, store)?;
         let (handle, engine_ended) = (engine.handle, CancellationToken::new());
@@ -143,7 +150,7 @@ impl Server {
             engine_ended,
             operators: TaskTracker::new(),
             stop: CancellationToken::new(),
-            stop_asked: CancellationToken::new(),
+            stop_asked: watch::Sender::new(None),
             farm,
         };
         match server.listen_for_operators(&config.state_dir) {
@@ -180,9 +187,31 @@ impl Server {
         join_line(&self.registry, &self.authority, self.listen(), uses, ttl)
     }
 
-    /// Waits until an operator asks for the end.
-    pub async fn stop_asked(&self) {
-        self.stop_asked.cancelled().await;
+    /// Waits until the server is to end because an operator asked for it: at once, when what runs was told to stop, or
+    /// when nothing runs any more. A later request counts, and a resumed farm does not end.
+    pub async fn stop_asked(&self) -> StopHow {
+        let mut asked = self.stop_asked.subscribe();
+        loop {
+            let how = *asked.borrow_and_update();
+            let is_over = async {
+                match how {
+                    None => std::future::pending().await,
+                    Some(StopHow::Leave) => {}
+                    Some(StopHow::Drain) => {
+                        let _ = self.handle.tally().wait_for(|tally| tally.of(JobState::Running) == 0).await;
+                    }
+                    Some(StopHow::Now) => {
+                        let mut in_hand = self.handle.in_hand();
+                        let _ = tokio::time::timeout(RECALL_MAX, in_hand.wait_for(|count| *count == 0)).await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = is_over => return how.unwrap_or(StopHow::Leave),
+                // Whoever sends it lives as long as this server.
+                _ = asked.changed() => {}
+            }
+        }
     }
 
     /// Waits until the engine ends by itself: a check of its own failed, and it does not limp on.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests reports as a test does, by a panic")]
 
 mod bad_input;
+mod budgets;
 mod convert;
 mod farm;
 mod faults;

@@ -10,6 +10,7 @@
 mod agent;
 mod child;
 mod console;
+pub mod cost;
 mod fake;
 pub mod media;
 mod processes;

@@ -10,6 +10,7 @@ use vc_protocol::profile::VideoCodec;
 
 use crate::event::Millis;
 use crate::ready::LaneKey;
+use crate::record::{AgentRecord, DeviceRecord};
 
 /// Jobs on a device beyond its slots, for each slot: the next one's source is read while the present one encodes. One
 /// is enough to hide that, and each more would sit there while another device might be free for it.
@@ -59,6 +60,8 @@ pub(crate) struct Seats {
     pub(crate) held: BTreeSet<AttemptId>,
     /// How it is listed among the devices with room.
     pub(crate) listed: Option<(Room, usize)>,
+    /// A person wants nothing new there.
+    pub(crate) drained: bool,
 }
 
 impl Seats {
@@ -71,8 +74,24 @@ impl Seats {
         }
     }
 
-    pub(crate) fn offers(&self, codec: VideoCodec) -> bool {
+    /// Whether it may get new work, if its agent may.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.drained
+    }
+
+    /// Whether it could make that, open or not.
+    pub(crate) fn makes(&self, codec: VideoCodec) -> bool {
         self.device.as_ref().is_some_and(|d| d.slots > 0 && d.codecs.contains(&codec))
+    }
+
+    /// Whether it may get work of that codec.
+    pub(crate) fn offers(&self, codec: VideoCodec) -> bool {
+        self.is_open() && self.makes(codec)
+    }
+
+    fn record(&self, id: DeviceId) -> Option<DeviceRecord> {
+        let record = DeviceRecord { id, drained: self.drained };
+        (record != DeviceRecord { id, drained: false }).then_some(record)
     }
 }
 
@@ -89,7 +108,10 @@ pub(crate) struct Agent {
     pub(crate) quiet: Quiet,
     /// When the timer of its silence rings, on the monotonic clock.
     pub(crate) armed: Option<Millis>,
+    /// It goes down.
     pub(crate) draining: bool,
+    /// A person wants nothing new there.
+    pub(crate) drained: bool,
     pub(crate) devices: BTreeMap<DeviceId, Seats>,
     /// Of this session.
     pub(crate) roots: BTreeMap<RootId, RootState>,
@@ -107,6 +129,7 @@ impl Agent {
             quiet: Quiet::Heard,
             armed: None,
             draining: false,
+            drained: false,
             devices: BTreeMap::new(),
             roots: BTreeMap::new(),
             able: BTreeSet::new(),
@@ -115,10 +138,15 @@ impl Agent {
 
     /// Whether it may get new work at all.
     pub(crate) fn takes_work(&self) -> bool {
-        self.session.is_some() && self.quiet == Quiet::Heard && !self.draining
+        self.session.is_some() && self.quiet == Quiet::Heard && !self.draining && !self.drained
     }
 
-    pub(crate) fn offers(&self, codec: VideoCodec) -> bool {
+    /// Whether one of its devices could make that, open or not.
+    pub(crate) fn makes(&self, codec: VideoCodec) -> bool {
+        self.devices.values().any(|seats| seats.makes(codec))
+    }
+
+    fn offers(&self, codec: VideoCodec) -> bool {
         self.devices.values().any(|seats| seats.offers(codec))
     }
 
@@ -148,8 +176,17 @@ impl Agent {
         self.forget_empty_devices();
     }
 
-    /// Drops devices that are neither offered nor filled.
+    /// Drops devices that are neither offered nor filled, and of which nothing is remembered.
     pub(crate) fn forget_empty_devices(&mut self) {
-        self.devices.retain(|_, s| s.device.is_some() || !s.held.is_empty() || s.listed.is_some());
+        self.devices.retain(|id, seats| {
+            let is_used = seats.device.is_some() || !seats.held.is_empty() || seats.listed.is_some();
+            is_used || seats.record(*id).is_some()
+        });
+    }
+
+    /// What outlives a restart of the console.
+    pub(crate) fn record(&self) -> AgentRecord {
+        let devices = self.devices.iter().filter_map(|(id, seats)| seats.record(*id)).collect();
+        AgentRecord { drained: self.drained, devices }
     }
 }

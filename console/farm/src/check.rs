@@ -164,7 +164,7 @@ impl Farm {
             }
         }
         for (device, seats) in &agent.devices {
-            let room = if agent.takes_work() { seats.room() } else { Room::Full };
+            let room = if agent.takes_work() && seats.is_open() { seats.room() } else { Room::Full };
             let listed = seats.listed.filter(|(room, held)| self.rooms.contains(*room, (*held, id, *device)));
             let expected = (room != Room::Full).then_some((room, seats.held.len()));
             ensure!(listed == expected, "device {device} has {expected:?}, is listed {listed:?}");
@@ -174,7 +174,7 @@ impl Farm {
 
     /// No device has room for something that is ready.
     fn check_dispatched(&self) -> Result<(), String> {
-        if !self.woken.is_empty() || !self.ready.hungry.is_empty() {
+        if self.holds_back() || !self.woken.is_empty() || !self.ready.hungry.is_empty() {
             return Ok(());
         }
         for (id, agent) in &self.agents {

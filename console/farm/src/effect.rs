@@ -7,7 +7,7 @@ use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, AttemptId, DeviceId, JobId, RootId, SessionNo};
 use vc_protocol::job::FileStamp;
 
-use crate::record::{AttemptRecord, JobRecord};
+use crate::record::{AgentRecord, AttemptRecord, FarmRecord, JobRecord};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,10 @@ pub enum Effect {
     PutJob(Box<JobRecord>),
     /// Write this row.
     PutAttempt(Box<AttemptRecord>),
+    /// Write what is remembered of the farm as a whole.
+    PutFarm(FarmRecord),
+    /// Write what is remembered of this agent; nothing, if that is the default.
+    PutAgent(AgentId, AgentRecord),
     /// The source changed: from now on the job is about the source as it is stamped here.
     Restamp(JobId, FileStamp),
     /// Send the offer of this attempt, made from the job's spec.
@@ -55,6 +59,8 @@ pub enum Effect {
 pub struct Note {
     /// The sentence, without time and job number.
     pub text: String,
+    /// The person who asked for it; empty if it happened by itself.
+    pub who: String,
     /// The job concerned.
     pub job: Option<JobId>,
     /// The agent concerned.

@@ -2,7 +2,7 @@
 
 use vc_protocol::agent::{Held, Proven, Report};
 use vc_protocol::device::Device;
-use vc_protocol::id::{AgentId, AttemptId, JobId, RootId, SessionNo};
+use vc_protocol::id::{AgentId, AttemptId, DeviceId, JobId, RootId, SessionNo};
 use vc_protocol::job::Priority;
 use vc_protocol::progress::Progress;
 
@@ -28,8 +28,8 @@ pub enum Event {
     Added(Vec<NewJob>),
     /// Something came from an agent, over this session of it.
     Agent(AgentId, SessionNo, AgentEvent),
-    /// A person asked for something.
-    Operator(OperatorEvent),
+    /// A person of this name asked for something.
+    Operator(String, OperatorEvent),
     /// The engine looked at what a vanished holder of a grant left behind.
     Settled(AttemptId, Settlement),
     /// The console's own loop stood still this long: nobody's silence counts for that time.
@@ -88,6 +88,33 @@ pub enum OperatorEvent {
     /// row as the last effect about it left it, even one of the same turn that is not written yet. An older one would
     /// bring attempt numbers back that are in use.
     Retry(JobId, Option<Box<JobRecord>>),
+    /// Let this pending job wait for a person. One that runs is left alone: it is cancelled, or its agent drained.
+    Hold(JobId),
+    /// Let this held job wait no more: back to pending with full budgets.
+    Release(JobId),
+    /// To this priority; of a job that runs, for its next attempt.
+    Prioritise(JobId, Priority),
+    /// Hand out nothing, until somebody resumes.
+    Pause,
+    /// Hand out again. Also takes back [`OperatorEvent::Close`].
+    Resume,
+    /// Nothing new for this agent, or for one device of it. What only waits there comes back at once.
+    Drain {
+        /// Whom.
+        agent: AgentId,
+        /// Only this device.
+        device: Option<DeviceId>,
+        /// What runs there comes back as well, and the agent is told to end it.
+        kill: bool,
+    },
+    /// Work again for this agent, or for one device of it.
+    Undrain(AgentId, Option<DeviceId>),
+    /// The agent's key is refused from now on: all that it holds goes to others.
+    Revoked(AgentId),
+    /// The console is about to end: hand out nothing any more. Unlike a pause this is forgotten with the console.
+    Close,
+    /// What runs comes back at once, and the agents are told to end it.
+    Recall,
 }
 
 /// What was found of a granted output whose holder vanished.

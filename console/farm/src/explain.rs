@@ -13,7 +13,9 @@ use crate::farm::Farm;
 use crate::graph;
 use crate::jobs::{Live, Spot};
 use crate::lease::{Seat, Settling};
+use crate::on_operator::HELD_BY;
 use crate::ready::{LaneKey, Ticket};
+use crate::record::Pause;
 
 /// Jobs counted ahead of one; more than this says enough.
 const AHEAD_MAX: usize = 10_000;
@@ -27,8 +29,10 @@ pub enum WhyNot {
     AwaitsReport(AgentId),
     /// The agent vanished with the right to commit; its output is being looked for.
     Settles(AgentId),
-    /// A person must look, for this reason.
+    /// A person must look, for this reason; or holds it, by that name.
     Held(String),
+    /// Nothing is handed out.
+    Paused(Pause),
     /// Its next attempt waits this many more seconds.
     WaitsSeconds(u64),
     /// Waits for another of its tasks.
@@ -45,6 +49,10 @@ pub enum WhyNot {
     Suspect,
     /// The agent is going down.
     Draining,
+    /// A person wants nothing new for the agent.
+    Drained,
+    /// A person wants nothing new for the device.
+    DeviceDrained,
     /// The agent does not offer that device any more, or it has no slots.
     NotOffered,
     /// None of its encoders makes that.
@@ -72,7 +80,15 @@ impl fmt::Display for WhyNot {
             Self::Settles(agent) => {
                 write!(f, "agent {agent} vanished while it committed; its output is checked")
             }
+            Self::Held(reason) if reason.starts_with(HELD_BY) => write!(f, "{reason}"),
             Self::Held(reason) => write!(f, "held for a person: {reason}"),
+            Self::Paused(Pause { who, why, .. }) => {
+                f.write_str("the farm is paused")?;
+                if !who.is_empty() {
+                    write!(f, " by {who}")?;
+                }
+                if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
+            }
             Self::WaitsSeconds(seconds) => write!(f, "waits {seconds} s for its next attempt"),
             Self::NeedsTask(task) => write!(f, "waits for task {task} of this job"),
             Self::NoAgents => write!(f, "no agent has connected"),
@@ -81,6 +97,8 @@ impl fmt::Display for WhyNot {
             Self::Offline => write!(f, "agent is not connected"),
             Self::Suspect => write!(f, "agent is silent"),
             Self::Draining => write!(f, "agent is going down"),
+            Self::Drained => write!(f, "agent is drained"),
+            Self::DeviceDrained => write!(f, "device is drained"),
             Self::NotOffered => write!(f, "device is not offered or has no slots"),
             Self::Codec(VideoCodec::Copy) => write!(f, "cannot copy streams"),
             Self::Codec(codec) => write!(f, "has no {} encoder", codec.ffmpeg_name()),
@@ -127,6 +145,9 @@ impl Farm {
             (*why == WhyNot::Next).then_some(WhyNot::Next)
         });
         let overall = match full {
+            _ if self.holds_back() => {
+                self.paused().map_or(WhyNot::Next, |pause| WhyNot::Paused(pause.clone()))
+            }
             Some(why) => why,
             None if self.agents.values().all(|agent| agent.newest.is_none()) => WhyNot::NoAgents,
             None => WhyNot::NobodyCan,
@@ -173,11 +194,17 @@ impl Farm {
         if agent.draining {
             return WhyNot::Draining;
         }
+        if agent.drained {
+            return WhyNot::Drained;
+        }
         if seats.device.as_ref().is_none_or(|d| d.slots == 0) {
             return WhyNot::NotOffered;
         }
-        if !seats.offers(codec) {
+        if !seats.makes(codec) {
             return WhyNot::Codec(codec);
+        }
+        if seats.drained {
+            return WhyNot::DeviceDrained;
         }
         for root in [source_root, output_root] {
             match agent.roots.get(&root) {
@@ -202,7 +229,7 @@ mod tests {
     use vc_protocol::failure::FailureClass;
 
     use super::*;
-    use crate::event::AgentEvent;
+    use crate::event::{AgentEvent, OperatorEvent};
     use crate::recorder::{OUTPUT, Recorder, SOURCE, attempt, cpu, failure, group, new_job};
 
     #[track_caller]
@@ -270,6 +297,26 @@ mod tests {
         r.connect(1, 1, vec![cpu(1)], Vec::new());
         r.skip();
         check(&r, 1, "no device can take it now", &["1/0 has not yet proved that it sees folder 10"]);
+    }
+
+    #[test]
+    fn what_a_person_stopped_says_who_or_where() {
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2)]);
+        r.join(1, 1);
+        r.join(2, 1);
+        let ask = |r: &mut Recorder, agent, device| {
+            let drain = OperatorEvent::Drain { agent: AgentId(agent), device, kill: true };
+            r.ask(drain);
+            r.reports(agent, attempt(agent.into(), 1), vc_protocol::agent::Outcome::Stopped);
+        };
+        ask(&mut r, 2, Some(DeviceId(0)));
+        ask(&mut r, 1, None);
+        check(&r, 2, "no device can take it now", &["1/0 agent is drained", "2/0 device is drained"]);
+        r.ask(OperatorEvent::Pause);
+        check(&r, 2, "the farm is paused by ana", &["1/0 agent is drained", "2/0 device is drained"]);
+        r.ask(OperatorEvent::Hold(JobId(2)));
+        check(&r, 2, "held by ana", &[]);
     }
 
     #[test]

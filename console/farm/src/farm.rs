@@ -10,14 +10,14 @@ use vc_protocol::job::JobState;
 
 use crate::agent::Agent;
 use crate::effect::{Effect, Effects, Note};
-use crate::event::{Event, Millis, NewJob, Now, OperatorEvent};
+use crate::event::{Event, Millis, NewJob, Now};
 use crate::failure::RETRIES_MAX;
 use crate::jobs::Jobs;
 use crate::lease::{Clock, RECONCILE_MS, Run, Seat, Settling, Standing};
 use crate::matching::Rooms;
 use crate::on_time::{Due, Timers};
 use crate::ready::{LaneKey, Ready};
-use crate::record::JobRecord;
+use crate::record::{AgentRecord, FarmRecord, JobRecord, Pause};
 
 /// What an operator can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,10 @@ pub struct Farm {
     /// Devices whose room or abilities changed since the last dispatch.
     pub(crate) woken: BTreeSet<(AgentId, DeviceId)>,
     pub(crate) timers: Timers,
+    /// Until somebody resumes.
+    pub(crate) paused: Option<Pause>,
+    /// The console is about to end.
+    pub(crate) closing: Option<Pause>,
     unchecked: usize,
 }
 
@@ -79,6 +83,8 @@ impl Farm {
             rooms: Rooms::default(),
             woken: BTreeSet::new(),
             timers: Timers::default(),
+            paused: None,
+            closing: None,
             unchecked: 0,
         }
     }
@@ -109,7 +115,7 @@ impl Farm {
             let listened = self.clock.listened();
             let wait_ms = if self.config.mutant == Some(Mutant::TakeBackAtOnce) { 0 } else { RECONCILE_MS };
             let lapses = listened.plus(wait_ms);
-            self.agents.entry(lease.agent).or_insert_with(|| Agent::unheard(listened));
+            self.meet(lease.agent);
             let armed = self.clock.mono_of(lapses);
             self.timers.set(armed, Due::Lease(attempt));
             let run = Run {
@@ -123,9 +129,41 @@ impl Farm {
                 report: None,
             };
             self.seat(attempt, run);
-            self.arm_silence(lease.agent);
         }
         self.enqueue(id);
+    }
+
+    /// Takes back what was remembered of the farm as a whole, before the first [`Farm::apply`].
+    pub fn restore_farm(&mut self, record: FarmRecord) {
+        self.paused = record.paused;
+    }
+
+    /// Takes over from the farm of the same process that it is to end, before the first [`Farm::apply`].
+    pub fn restore_closing(&mut self, closing: Option<Pause>) {
+        self.closing = closing;
+    }
+
+    /// Takes back what was remembered of an agent, before the first [`Farm::apply`].
+    pub fn restore_agent(&mut self, id: AgentId, record: AgentRecord) {
+        self.meet(id);
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        agent.drained = record.drained;
+        for device in record.devices {
+            agent.devices.entry(device.id).or_default().drained = device.drained;
+        }
+    }
+
+    /// Makes room for an agent that has not connected yet.
+    pub(crate) fn meet(&mut self, id: AgentId) {
+        if !self.agents.contains_key(&id) {
+            self.agents.insert(id, Agent::unheard(self.clock.listened()));
+            self.arm_silence(id);
+        }
+    }
+
+    /// Whether nothing is handed out, whatever there is.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.paused.is_some() || self.closing.is_some()
     }
 
     /// The only door. Runs to its end; never awaits, reads a clock, or rolls dice of its own.
@@ -136,8 +174,7 @@ impl Farm {
         match event {
             Event::Added(jobs) => self.on_added(&jobs, out),
             Event::Agent(agent, session, event) => self.on_agent(agent, session, event, out),
-            Event::Operator(OperatorEvent::Cancel(job)) => self.on_cancel(job, out),
-            Event::Operator(OperatorEvent::Retry(job, row)) => self.on_retry(job, row, out),
+            Event::Operator(who, event) => self.on_operator(&who, event, out),
             Event::Settled(attempt, settlement) => self.on_settled(attempt, settlement, out),
             Event::Late(late) => self.clock.stood_still(before, late.0),
             Event::Tick => self.on_tick(out),
@@ -194,5 +231,16 @@ impl Farm {
 
 /// Tells people something about a job and an agent.
 pub(crate) fn note(out: &mut Effects, text: impl Into<String>, job: Option<JobId>, agent: Option<AgentId>) {
-    out.push(Effect::Note(Note { text: text.into(), job, agent }));
+    note_by(out, "", text, job, agent);
+}
+
+/// The same, of what a person asked for.
+pub(crate) fn note_by(
+    out: &mut Effects,
+    who: &str,
+    text: impl Into<String>,
+    job: Option<JobId>,
+    agent: Option<AgentId>,
+) {
+    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job, agent }));
 }

@@ -173,6 +173,17 @@ impl JobRecord {
     /// Back to pending with full budgets; what is done stays done.
     pub(crate) fn retry(&mut self, wall_ms: i64) {
         self.tasks.iter_mut().for_each(TaskRecord::renew_budgets);
+        // What was wrong before a person looked at it explains nothing any more.
+        self.reason = None;
+        self.follow_tasks(wall_ms);
+    }
+
+    /// The fenced attempt of this task is nobody's fault: back to pending at once, and no launch counted.
+    pub(crate) fn take_back(&mut self, task: TaskNo, reason: Reason, wall_ms: i64) {
+        if let Some(task) = self.task_mut(task) {
+            task.launches = task.launches.saturating_sub(1);
+        }
+        self.reason = Some(reason);
         self.follow_tasks(wall_ms);
     }
 }

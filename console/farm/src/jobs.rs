@@ -282,6 +282,18 @@ impl Jobs {
         result
     }
 
+    /// To this priority; its tasks must be in no lane. A job that nothing happened to stays as small as it is.
+    pub(crate) fn prioritise(&mut self, id: JobId, to: Priority, wall_ms: i64) {
+        match self.entries.get_mut(&id) {
+            Some(Entry::Fresh { priority, .. }) => *priority = to,
+            Some(Entry::Live(live)) => {
+                live.record.priority = to;
+                live.record.updated_ms = wall_ms;
+            }
+            None => {}
+        }
+    }
+
     /// Every ready task of a job, as the queue knows it.
     pub(crate) fn tickets(&self, id: JobId) -> Vec<Ticket> {
         match self.entries.get(&id) {

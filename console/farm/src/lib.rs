@@ -6,7 +6,7 @@
 //! transitions themselves live with the records, in `job` and `attempt`.
 //!
 //! ```text
-//!  event ─► farm::apply ─► on_intake │ on_agent │ on_report │ on_commit │ on_operator │ on_time
+//!  event ─► farm::apply ─► on_intake │ on_agent │ on_report │ on_commit │ on_operator │ on_drain │ on_time
 //!                              └──► job, attempt, failure, graph (transitions) ──► ready (queue)
 //!           effects ◄── matching (dispatch: which ready task to which device) ◄──────┘
 //! ```
@@ -27,6 +27,7 @@ mod matching;
 mod on_agent;
 mod on_commit;
 mod on_connect;
+mod on_drain;
 mod on_intake;
 mod on_operator;
 mod on_report;

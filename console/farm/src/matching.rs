@@ -56,7 +56,7 @@ impl Rooms {
 impl Farm {
     /// Hands out what is ready. Free slots everywhere come before work that would only wait on its device.
     pub(crate) fn dispatch(&mut self, out: &mut Effects) {
-        if self.woken.is_empty() && self.ready.hungry.is_empty() {
+        if self.holds_back() || (self.woken.is_empty() && self.ready.hungry.is_empty()) {
             return;
         }
         let woken = std::mem::take(&mut self.woken);
@@ -202,7 +202,10 @@ impl Farm {
             set.remove(&(held, id, device));
         }
         let (room, held) = (seats.room(), seats.held.len());
-        if takes_work && let Some(set) = self.rooms.of_mut(room) {
+        if takes_work
+            && seats.is_open()
+            && let Some(set) = self.rooms.of_mut(room)
+        {
             set.insert((held, id, device));
             seats.listed = Some((room, held));
             self.woken.insert((id, device));

@@ -35,11 +35,17 @@ impl Farm {
             return;
         }
         if event == AgentEvent::Disconnected {
+            let was_heard = self.agents.get(&id).is_some_and(|agent| agent.quiet == Quiet::Heard);
             self.lose_session(id);
-            note(out, "disconnected", None, Some(id));
+            // Its silence was told already, and is all that there is to it.
+            if was_heard {
+                self.note_loss(id, "disconnected", out);
+            }
             return;
         }
-        self.heard(id);
+        if self.heard(id) != Quiet::Heard {
+            note(out, "answers again", None, Some(id));
+        }
         match event {
             AgentEvent::Connected { .. } | AgentEvent::Disconnected => {}
             AgentEvent::Heartbeat(attempts) => self.on_heartbeat(id, session, &attempts, out),
@@ -51,13 +57,13 @@ impl Farm {
         }
     }
 
-    /// Any word of its session breaks an agent's silence; it renews no lease.
-    pub(crate) fn heard(&mut self, id: AgentId) {
+    /// Any word of its session breaks an agent's silence, which was this; it renews no lease.
+    pub(crate) fn heard(&mut self, id: AgentId) -> Quiet {
         let listened = self.clock.listened();
-        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let Some(agent) = self.agents.get_mut(&id) else { return Quiet::Heard };
         agent.heard = listened;
-        if agent.quiet != Quiet::Heard {
-            agent.quiet = Quiet::Heard;
+        let was = std::mem::replace(&mut agent.quiet, Quiet::Heard);
+        if was != Quiet::Heard {
             // Its timer was set for a longer silence; this one starts anew.
             if let Some(at) = agent.armed.take() {
                 self.timers.drop(at, Due::Silence(id));
@@ -65,6 +71,19 @@ impl Farm {
             self.refresh_agent(id);
         }
         self.arm_silence(id);
+        was
+    }
+
+    /// Tells that an agent is gone, and what that leaves open.
+    pub(crate) fn note_loss(&self, id: AgentId, what: &str, out: &mut Effects) {
+        let seats = self.agents.get(&id).into_iter().flat_map(|agent| agent.devices.values());
+        let held = seats.map(|seats| seats.held.len()).sum::<usize>();
+        let text = match held {
+            0 => what.to_owned(),
+            1 => format!("{what}; it may still run 1 job"),
+            n => format!("{what}; it may still run {n} jobs"),
+        };
+        note(out, text, None, Some(id));
     }
 
     /// The agent cannot be reached. What it holds stays its own until the leases end.
@@ -241,7 +260,25 @@ mod tests {
         assert_eq!(state(&r), (AgentState::Suspect, true, 1));
         r.say(1, AgentEvent::Heartbeat(vec![attempt(1, 1)]));
         assert_eq!(state(&r), (AgentState::Ok, false, 0));
+        r.expect_note("answers again");
         r.expect(&["job 2 running: leased", "offer 2.0/1 to 1/0"]);
+    }
+
+    #[test]
+    fn an_agent_that_goes_away_is_told_of_once_and_counts_down() {
+        let gives_back = |r: &Recorder| r.farm.agents().next().unwrap().gives_back_ms;
+        let mut r = running();
+        assert_eq!(gives_back(&r), None);
+        r.pass(30_000);
+        r.say(1, AgentEvent::Disconnected);
+        r.expect_notes(&["stopped answering; it may still run 1 job"]);
+        assert_eq!(gives_back(&r), Some(150_000));
+        r.rejoin(1, 1, Vec::new());
+        r.expect_note("reconnected");
+        r.say(1, AgentEvent::Disconnected);
+        r.pass(60_000);
+        r.expect_notes(&["disconnected"]);
+        assert_eq!(gives_back(&r), None, "it came back without the job");
     }
 
     #[test]

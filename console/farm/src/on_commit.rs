@@ -77,7 +77,7 @@ impl Farm {
         out.push(Effect::Settle(attempt, proven));
     }
 
-    fn granted(&self, attempt: AttemptId) -> Option<&Proven> {
+    pub(crate) fn granted(&self, attempt: AttemptId) -> Option<&Proven> {
         let run = self.runs.get(&attempt).filter(|run| run.standing == Standing::Live)?;
         match &self.jobs.live(attempt.job)?.record.task(attempt.task)?.state {
             TaskState::Granted(lease, proven) if *lease == run.lease => Some(proven),

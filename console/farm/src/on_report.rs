@@ -190,21 +190,27 @@ impl Farm {
     pub(crate) fn fence(&mut self, job: JobId, out: &mut Effects) {
         let attempts = self.jobs.live(job).map(|live| live.record.live_attempts()).unwrap_or_default();
         for attempt in attempts {
-            let fenced = self.jobs.edit(job, |live| live.record.fence(attempt).is_ok());
-            let Some(run) = self.runs.get_mut(&attempt).filter(|_| fenced == Some(true)) else { continue };
-            run.standing = Standing::Zombie;
-            let lease = run.lease;
-            out.push(Effect::PutAttempt(Box::new(AttemptRecord {
-                attempt,
-                lease,
-                ended_ms: self.wall_ms,
-                end: AttemptEnd::Stopped,
-                report: None,
-            })));
-            if let Some(session) = self.session(lease.agent) {
-                out.push(Effect::Tell(lease.agent, session, ToAgent::Cancel(attempt)));
-            }
+            self.fence_attempt(attempt, out);
         }
+    }
+
+    /// The same for one attempt; false if it is not the current one.
+    pub(crate) fn fence_attempt(&mut self, attempt: AttemptId, out: &mut Effects) -> bool {
+        let fenced = self.jobs.edit(attempt.job, |live| live.record.fence(attempt).is_ok());
+        let Some(run) = self.runs.get_mut(&attempt).filter(|_| fenced == Some(true)) else { return false };
+        run.standing = Standing::Zombie;
+        let lease = run.lease;
+        out.push(Effect::PutAttempt(Box::new(AttemptRecord {
+            attempt,
+            lease,
+            ended_ms: self.wall_ms,
+            end: AttemptEnd::Stopped,
+            report: None,
+        })));
+        if let Some(session) = self.session(lease.agent) {
+            out.push(Effect::Tell(lease.agent, session, ToAgent::Cancel(attempt)));
+        }
+        true
     }
 
     /// The end of an attempt that was fenced off: its place is free; what it printed is kept for people.

@@ -12,7 +12,7 @@ use crate::agent::Quiet;
 use crate::effect::Effects;
 use crate::event::Millis;
 use crate::failure::Mishap;
-use crate::farm::{Farm, Mutant, note};
+use crate::farm::{Farm, Mutant};
 use crate::job::Ending;
 use crate::jobs::Spot;
 use crate::lease::{GRACE_MS, SUSPECT_MS, Seat, Settling, Standing, UNSURE_MS};
@@ -104,10 +104,11 @@ impl Farm {
         };
         let (was, connected) = (agent.quiet, agent.session.is_some());
         agent.quiet = was.max(quiet);
-        if agent.quiet != was && connected {
-            note(out, format!("silent for {} s", silent_ms / 1000), None, Some(id));
+        let changed = agent.quiet != was;
+        if changed && connected && was == Quiet::Heard {
+            self.note_loss(id, "stopped answering", out);
         }
-        if agent.quiet != was {
+        if changed {
             self.refresh_agent(id);
         }
         self.arm_silence(id);

@@ -20,7 +20,7 @@ impl Farm {
     /// Asks an agent for the proofs that a lane needs, unless it was asked before.
     pub(crate) fn ask_proofs(&mut self, id: AgentId, key: LaneKey, out: &mut Effects) {
         let Some(agent) = self.agents.get(&id) else { return };
-        if !agent.offers(key.codec) {
+        if !agent.makes(key.codec) {
             return;
         }
         for (root, writable) in [(key.source_root, false), (key.output_root, true)] {
@@ -72,7 +72,7 @@ impl Farm {
 
     pub(crate) fn on_proof_due(&mut self, id: AgentId, root: RootId, out: &mut Effects) {
         let Some(agent) = self.agents.get_mut(&id) else { return };
-        let codecs = |key: &LaneKey| agent.offers(key.codec);
+        let codecs = |key: &LaneKey| agent.makes(key.codec);
         let mut lanes = self.ready.lanes.keys().filter(|key| codecs(key));
         let role = lanes.find_map(|key| match root {
             root if root == key.source_root => Some(false),

@@ -127,6 +127,42 @@ pub struct JobResult {
     pub media_ms: u64,
 }
 
+/// What is remembered of the farm as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FarmRecord {
+    /// Nothing is handed out.
+    pub paused: Option<Pause>,
+}
+
+/// Why nothing is handed out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who asked for it; empty if the farm did it by itself.
+    pub who: String,
+    /// Why, if more is to be said than that somebody asked for it.
+    pub why: String,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// What is remembered of an agent, whether it is there or not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AgentRecord {
+    /// A person wants nothing new there.
+    pub drained: bool,
+    /// Its devices of which there is something to remember.
+    pub devices: Vec<DeviceRecord>,
+}
+
+/// What is remembered of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// Which.
+    pub id: DeviceId,
+    /// A person wants nothing new there.
+    pub drained: bool,
+}
+
 /// An attempt that ended, kept for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {

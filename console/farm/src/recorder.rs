@@ -17,7 +17,7 @@ use vc_protocol::progress::{Phase, Progress};
 use crate::effect::{Effect, Effects};
 use crate::event::{AgentEvent, Event, Millis, NewJob, Now, OperatorEvent, Settlement};
 use crate::farm::{Farm, FarmConfig};
-use crate::record::{AttemptEnd, Group, JobRecord, TaskState};
+use crate::record::{AgentRecord, AttemptEnd, FarmRecord, Group, JobRecord, TaskState};
 
 pub(crate) const SOURCE: RootId = RootId(10);
 pub(crate) const OUTPUT: RootId = RootId(20);
@@ -29,6 +29,8 @@ pub(crate) struct Recorder {
     effects: VecDeque<Effect>,
     notes: Vec<String>,
     rows: std::collections::BTreeMap<JobId, JobRecord>,
+    farm_row: FarmRecord,
+    agent_rows: std::collections::BTreeMap<AgentId, AgentRecord>,
 }
 
 pub(crate) fn group(batch: u32) -> Group {
@@ -94,6 +96,8 @@ impl Recorder {
             effects: VecDeque::new(),
             notes: Vec::new(),
             rows: std::collections::BTreeMap::new(),
+            farm_row: FarmRecord::default(),
+            agent_rows: std::collections::BTreeMap::new(),
         }
     }
 
@@ -101,6 +105,10 @@ impl Recorder {
     pub(crate) fn restart(&mut self) {
         self.nothing_else();
         self.farm = Farm::new(FarmConfig::default(), self.now);
+        self.farm.restore_farm(self.farm_row.clone());
+        for (agent, row) in &self.agent_rows {
+            self.farm.restore_agent(*agent, row.clone());
+        }
         for row in self.rows.values().filter(|row| !row.state.is_final()) {
             self.farm.restore(row.clone());
         }
@@ -114,6 +122,12 @@ impl Recorder {
         for effect in out {
             if let Effect::PutJob(row) = &effect {
                 self.rows.insert(row.id, (**row).clone());
+            }
+            if let Effect::PutFarm(row) = &effect {
+                self.farm_row = row.clone();
+            }
+            if let Effect::PutAgent(agent, row) = &effect {
+                self.agent_rows.insert(*agent, row.clone());
             }
             if let Effect::Note(note) = effect {
                 self.notes.push(note.text);
@@ -166,11 +180,16 @@ impl Recorder {
     pub(crate) fn join(&mut self, agent: u32, slots: u16) {
         let instance = u64::from(agent);
         self.connect(agent, instance, vec![cpu(slots)], Vec::new());
+        self.proves(agent);
+        self.effects
+            .retain(|e| !matches!(e, Effect::Prove { .. } | Effect::Tell(_, _, ToAgent::Welcome { .. })));
+    }
+
+    /// Both folders.
+    pub(crate) fn proves(&mut self, agent: u32) {
         for root in [SOURCE, OUTPUT] {
             self.say(agent, AgentEvent::RootProof(root, Ok(())));
         }
-        self.effects
-            .retain(|e| !matches!(e, Effect::Prove { .. } | Effect::Tell(_, _, ToAgent::Welcome { .. })));
     }
 
     pub(crate) fn connect(&mut self, agent: u32, instance: u64, devices: Vec<Device>, inventory: Vec<Held>) {
@@ -211,13 +230,18 @@ impl Recorder {
     }
 
     pub(crate) fn cancel(&mut self, job: u64) {
-        self.apply(Event::Operator(OperatorEvent::Cancel(JobId(job))));
+        self.ask(OperatorEvent::Cancel(JobId(job)));
+    }
+
+    /// As the operator ana.
+    pub(crate) fn ask(&mut self, event: OperatorEvent) {
+        self.apply(Event::Operator("ana".to_owned(), event));
     }
 
     /// With the row that was last written, as the engine does.
     pub(crate) fn retry(&mut self, job: u64) {
         let row = self.farm.record(JobId(job)).is_none().then(|| self.rows.get(&JobId(job)).cloned());
-        self.apply(Event::Operator(OperatorEvent::Retry(JobId(job), row.flatten().map(Box::new))));
+        self.ask(OperatorEvent::Retry(JobId(job), row.flatten().map(Box::new)));
     }
 
     pub(crate) fn row(&self, job: u64) -> &JobRecord {
@@ -247,6 +271,12 @@ impl Recorder {
     pub(crate) fn expect_note(&mut self, text: &str) {
         assert!(self.notes.iter().any(|n| n.contains(text)), "{text:?} is not in {:?}", self.notes);
         self.notes.clear();
+    }
+
+    /// All that was told since the last look.
+    #[track_caller]
+    pub(crate) fn expect_notes(&mut self, texts: &[&str]) {
+        assert_eq!(std::mem::take(&mut self.notes), texts);
     }
 
     /// Offers among the effects so far, as `job on agent`; forgets the rest.
@@ -287,6 +317,19 @@ fn sentence(effect: &Effect) -> String {
                 }
             };
             format!("attempt {} {end}", row.attempt)
+        }
+        Effect::PutFarm(row) => match &row.paused {
+            Some(pause) => format!("farm paused by {}{}", pause.who, pause.why),
+            None => "farm goes on".to_owned(),
+        },
+        Effect::PutAgent(agent, row) if *row == AgentRecord::default() => format!("agent {agent} forgotten"),
+        Effect::PutAgent(agent, row) => {
+            let mut text = format!("agent {agent} remembered:{}", if row.drained { " drained" } else { "" });
+            for device in &row.devices {
+                let drained = if device.drained { " drained" } else { "" };
+                write!(text, " device {}{drained}", device.id).unwrap();
+            }
+            text
         }
         Effect::Restamp(job, _) => format!("restamp {job}"),
         Effect::Offer { agent, attempt, device, .. } => format!("offer {attempt} to {agent}/{device}"),

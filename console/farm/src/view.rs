@@ -8,8 +8,8 @@ use vc_protocol::progress::Progress;
 
 use crate::agent::{Agent, Quiet, RootState};
 use crate::farm::Farm;
-use crate::lease::{Run, Seat, Standing};
-use crate::record::{JobRecord, TaskRecord};
+use crate::lease::{Run, Seat, Settling, Standing};
+use crate::record::{JobRecord, Pause, TaskRecord};
 
 /// Counts over all jobs that are not final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +46,8 @@ pub struct DeviceView<'a> {
     pub device: Option<&'a Device>,
     /// Attempts there, lowest job first.
     pub held: Vec<HeldView>,
+    /// A person wants nothing new there.
+    pub drained: bool,
 }
 
 /// An agent.
@@ -63,6 +65,10 @@ pub struct AgentView<'a> {
     pub seen: bool,
     /// What it runs is shown as unsure.
     pub unsure: bool,
+    /// A person wants nothing new there.
+    pub drained: bool,
+    /// How long until the first of its jobs goes back to pending, unless it is heard; none if it is heard or has none.
+    pub gives_back_ms: Option<u64>,
     /// Its devices.
     pub devices: Vec<DeviceView<'a>>,
     /// Folders that it could not prove to see, each with the reason.
@@ -89,7 +95,7 @@ impl Agent {
         match self {
             Agent { session: None, .. } => AgentState::Offline,
             Agent { quiet: Quiet::Suspect | Quiet::Unsure, .. } => AgentState::Suspect,
-            Agent { draining: true, .. } => AgentState::Draining,
+            Agent { draining: true, .. } | Agent { drained: true, .. } => AgentState::Draining,
             Agent { .. } => AgentState::Ok,
         }
     }
@@ -119,6 +125,8 @@ impl Farm {
             silent_ms: self.clock.listened().since(agent.heard),
             seen: agent.newest.is_some(),
             unsure: agent.quiet == Quiet::Unsure,
+            drained: agent.drained,
+            gives_back_ms: self.gives_back_ms(agent),
             devices: agent
                 .devices
                 .iter()
@@ -126,6 +134,7 @@ impl Farm {
                     id: *id,
                     device: seats.device.as_ref(),
                     held: seats.held.iter().filter_map(|attempt| self.held_view(*attempt)).collect(),
+                    drained: seats.drained,
                 })
                 .collect(),
             unproven: agent
@@ -180,6 +189,26 @@ impl Farm {
     pub fn is_idle(&self) -> bool {
         let by_state = &self.jobs.tally().by_state;
         by_state[JobState::Pending as usize] + by_state[JobState::Running as usize] == 0
+    }
+
+    /// Why nothing is handed out, if that is so.
+    pub fn paused(&self) -> Option<&Pause> {
+        self.closing.as_ref().or(self.paused.as_ref())
+    }
+
+    /// Set once the console is about to end.
+    pub fn closing(&self) -> Option<&Pause> {
+        self.closing.as_ref()
+    }
+
+    fn gives_back_ms(&self, agent: &Agent) -> Option<u64> {
+        if agent.session.is_some() && agent.quiet == Quiet::Heard {
+            return None;
+        }
+        let held = agent.devices.values().flat_map(|seats| &seats.held);
+        let runs = held.filter_map(|attempt| self.runs.get(attempt));
+        let live = runs.filter(|run| run.standing == Standing::Live && run.settling == Settling::No);
+        live.map(|run| run.lapses.since(self.clock.listened())).min()
     }
 
     fn held_view(&self, attempt: AttemptId) -> Option<HeldView> {

@@ -23,7 +23,7 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
     let exit = tokio::select! {
         // SIGTERM asks for the end in the ordinary way, as `stop` does.
         exit = signals.next() => if exit == Exit::Terminated { Exit::Done } else { exit },
-        () = server.stop_asked() => Exit::Done,
+        _ = server.stop_asked() => Exit::Done,
         () = server.died() => {
             server.stop().await;
             return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));

@@ -8,10 +8,11 @@ use vc_farm::event::{Event, OperatorEvent};
 use vc_farm::record::JobRecord;
 use vc_protocol::agent::{LiveLog, ToAgent};
 use vc_protocol::id::{AgentId, AttemptId, JobId};
-use vc_protocol::job::JobState;
-use vc_protocol::operator::{Acted, AgentDetail, Snapshot, Why};
+use vc_protocol::job::{JobState, Priority};
+use vc_protocol::operator::{Acted, AgentDetail, JobAction, Snapshot, Why};
 
-use super::handle::{Action, AddReport, AddWish, Call, CallError, Live};
+use super::handle::{AddReport, AddWish, Call, CallError, Live};
+use super::orders::Refusal;
 use super::run::{After, Loop};
 use crate::store::{AddSession, Candidate, StoreError, Turn};
 
@@ -22,6 +23,7 @@ pub(super) enum Pending {
     BeginAdd(Answer<AddSession>, AddSession),
     Add(Answer<AddReport>, AddReport),
     Act(Answer<Acted>, Acted),
+    Order(Answer<Result<String, Refusal>>, Result<String, Refusal>),
     Why(Answer<Option<Why>>, JobId),
     Live(Answer<BTreeMap<JobId, Live>>, Vec<JobId>),
     Agent(Answer<Option<AgentDetail>>, AgentId),
@@ -35,6 +37,7 @@ impl Pending {
             Pending::BeginAdd(answer, _) => no(answer, reason),
             Pending::Add(answer, _) => no(answer, reason),
             Pending::Act(answer, _) => no(answer, reason),
+            Pending::Order(answer, _) => no(answer, reason),
             Pending::Why(answer, _) => no(answer, reason),
             Pending::Live(answer, _) => no(answer, reason),
             Pending::Agent(answer, _) => no(answer, reason),
@@ -54,7 +57,8 @@ impl Call {
         match self {
             Call::BeginAdd(_, answer) => no(answer, reason),
             Call::Add(_, _, answer) => no(answer, reason),
-            Call::Act(_, _, answer) => no(answer, reason),
+            Call::Act(_, _, _, answer) => no(answer, reason),
+            Call::Order(_, _, answer) => no(answer, reason),
             reads @ (Call::Why(..)
             | Call::Live(..)
             | Call::LiveLog(..)
@@ -86,8 +90,11 @@ impl Loop {
             Call::Add(session, candidates, answer) => {
                 self.add(&session, &candidates, turn, after).map(|report| Pending::Add(answer, report))
             }
-            Call::Act(action, jobs, answer) => {
-                self.act(action, &jobs, turn, after).map(|acted| Pending::Act(answer, acted))
+            Call::Act(action, jobs, who, answer) => {
+                self.act(action, &jobs, &who, turn, after).map(|acted| Pending::Act(answer, acted))
+            }
+            Call::Order(order, who, answer) => {
+                Ok(Pending::Order(answer, self.order(order, &who, turn, after)))
             }
             Call::Why(job, answer) => Ok(Pending::Why(answer, job)),
             Call::Live(jobs, answer) => Ok(Pending::Live(answer, jobs)),
@@ -126,8 +133,9 @@ impl Loop {
 
     fn act(
         &mut self,
-        action: Action,
+        action: JobAction,
         jobs: &[JobId],
+        who: &str,
         turn: &mut Turn<'_>,
         after: &mut After,
     ) -> Result<Acted, StoreError> {
@@ -139,7 +147,7 @@ impl Loop {
             };
             match allowed {
                 Ok(event) => {
-                    self.apply(Event::Operator(event), turn, after);
+                    self.apply(Event::Operator(who.to_owned(), event), turn, after);
                     acted.done.push(*job);
                     acted.count += 1;
                 }
@@ -161,24 +169,42 @@ impl Loop {
     }
 
     /// Whether this can be done to the job, and if not, why.
-    fn allow(&self, action: Action, record: JobRecord) -> Result<Result<OperatorEvent, String>, StoreError> {
-        let job = record.id;
-        Ok(match (action, record.state) {
-            (Action::Cancel, state) if state.is_final() => Err(format!("it is {} already", state.word())),
-            (Action::Cancel, JobState::Running) if has_grant(&record) => {
-                Err("its output is taking its place".to_owned())
-            }
-            (Action::Cancel, _) => Ok(OperatorEvent::Cancel(job)),
-            (Action::Retry, JobState::Running) => Err("it is running".to_owned()),
-            (Action::Retry, JobState::Completed) => Err("it is completed already".to_owned()),
-            (Action::Retry, state) if state.is_final() => {
+    fn allow(
+        &self,
+        action: JobAction,
+        record: JobRecord,
+    ) -> Result<Result<OperatorEvent, String>, StoreError> {
+        let (job, state, Priority(priority)) = (record.id, record.state, record.priority);
+        let already = || Err(format!("it is {} already", state.word()));
+        let prioritised = |to: u8| Ok(OperatorEvent::Prioritise(job, Priority(to.min(Priority::MAX.0))));
+        Ok(match action {
+            JobAction::Retry if state == JobState::Running => Err("it is running".to_owned()),
+            JobAction::Retry if state == JobState::Completed => already(),
+            JobAction::Retry if state.is_final() => {
                 if self.store.reader()?.holds_output(job)? {
                     Ok(OperatorEvent::Retry(job, Some(Box::new(record))))
                 } else {
                     Err("its source changed since, and a newer job makes its output".to_owned())
                 }
             }
-            (Action::Retry, _) => Ok(OperatorEvent::Retry(job, None)),
+            JobAction::Retry => Ok(OperatorEvent::Retry(job, None)),
+            JobAction::Release if state != JobState::Held => Err("it is not held".to_owned()),
+            JobAction::Release => Ok(OperatorEvent::Release(job)),
+            // Purge is for what is final, everything below for what is not.
+            JobAction::Purge => Err("this server does not do that".to_owned()),
+            _ if state.is_final() => already(),
+            JobAction::Cancel if has_grant(&record) => Err("its output is taking its place".to_owned()),
+            JobAction::Cancel => Ok(OperatorEvent::Cancel(job)),
+            JobAction::Hold if state == JobState::Running => {
+                Err("it is running: cancel it, or drain its agent".to_owned())
+            }
+            JobAction::Hold if state == JobState::Held => already(),
+            JobAction::Hold => Ok(OperatorEvent::Hold(job)),
+            JobAction::Raise if priority >= Priority::MAX.0 => Err("it has the highest priority".to_owned()),
+            JobAction::Lower if priority == 0 => Err("it has the lowest priority".to_owned()),
+            JobAction::Prioritise(to) => prioritised(to.0),
+            JobAction::Raise => prioritised(priority.saturating_add(1)),
+            JobAction::Lower => prioritised(priority - 1),
         })
     }
 
@@ -196,6 +222,7 @@ impl Loop {
             Pending::BeginAdd(answer, made) => drop(answer.send(Ok(made))),
             Pending::Add(answer, report) => drop(answer.send(Ok(report))),
             Pending::Act(answer, acted) => drop(answer.send(Ok(acted))),
+            Pending::Order(answer, done) => drop(answer.send(Ok(done))),
             Pending::Why(answer, job) => drop(answer.send(Ok(self.why(job)?))),
             Pending::Live(answer, jobs) => drop(answer.send(Ok(self.live(&jobs)))),
             Pending::Agent(answer, agent) => drop(answer.send(Ok(self.agent_detail(agent)?))),

@@ -12,13 +12,14 @@ use vc_protocol::agent::LiveLog;
 use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::Priority;
 use vc_protocol::operator::{
-    Acted, AgentDetail, IDS_MAX, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
+    Acted, AgentDetail, JobAction, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
 use vc_protocol::progress::Progress;
 
 use super::input::{EngineSender, Input};
+use super::orders::{Order, Refusal};
 use crate::store::{AddSession, Added, Candidate, Store, StoreError, Tally};
 
 /// How long a running attempt's agent has to send its log before the detail goes out without it.
@@ -36,15 +37,6 @@ pub enum CallError {
     /// The store cannot be read.
     #[error("the job table cannot be read")]
     Store(#[from] StoreError),
-}
-
-/// What is done to jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// End them, whatever they do.
-    Cancel,
-    /// Back to pending with full budgets.
-    Retry,
 }
 
 /// What became of a batch of candidates.
@@ -82,8 +74,10 @@ pub enum Call {
     BeginAdd(Box<AddWish>, Answer<AddSession>),
     /// Candidates of a scan; answered when durable.
     Add(Arc<AddSession>, Vec<Candidate>, Answer<AddReport>),
-    /// Answered when durable.
-    Act(Action, Vec<JobId>, Answer<Acted>),
+    /// Answered when durable; the text is who asks.
+    Act(JobAction, Vec<JobId>, String, Answer<Acted>),
+    /// Answered when durable, with what was done; the text is who asks.
+    Order(Order, String, Answer<Result<String, Refusal>>),
     /// Why a job does not run.
     Why(JobId, Answer<Option<Why>>),
     /// Where these jobs stand, those that run.
@@ -120,6 +114,7 @@ pub struct Handle {
     store: Store,
     snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
     tally: watch::Receiver<Tally>,
+    in_hand: watch::Receiver<usize>,
 }
 
 impl Handle {
@@ -128,8 +123,9 @@ impl Handle {
         store: Store,
         snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
         tally: watch::Receiver<Tally>,
+        in_hand: watch::Receiver<usize>,
     ) -> Self {
-        Handle { calls, store, snapshots, tally }
+        Handle { calls, store, snapshots, tally, in_hand }
     }
 
     /// Starts a scan of one folder; a dry run only counts.
@@ -155,16 +151,26 @@ impl Handle {
         self.call(|answer| Call::Add(session.clone(), candidates, answer)).await
     }
 
-    /// Does this to these jobs, durably.
-    pub async fn act(&self, action: Action, jobs: Vec<JobId>) -> Result<Acted, CallError> {
-        self.call(|answer| Call::Act(action, jobs, answer)).await
+    /// Does this to these jobs, durably, in the name of `who`.
+    pub async fn act(&self, action: JobAction, jobs: Vec<JobId>, who: &str) -> Result<Acted, CallError> {
+        self.call(|answer| Call::Act(action, jobs, who.to_owned(), answer)).await
     }
 
-    /// The jobs that are meant, at most [`IDS_MAX`] for a filter.
+    /// Carries out an order, durably, in the name of `who`; the sentence says what was done.
+    pub async fn order(&self, order: Order, who: &str) -> Result<Result<String, Refusal>, CallError> {
+        self.call(|answer| Call::Order(order, who.to_owned(), answer)).await
+    }
+
+    /// The registry refuses this agent's key from now on: its session ends, and what it has goes to others.
+    pub async fn revoked(&self, agent: AgentId, who: &str) -> Result<Result<String, Refusal>, CallError> {
+        self.order(Order::Revoked(agent), who).await
+    }
+
+    /// The jobs that are meant: for a filter, all that it finds at one moment.
     pub async fn select(&self, selection: Selection) -> Result<Vec<JobId>, CallError> {
         match selection {
             Selection::Ids(ids) => Ok(ids),
-            Selection::Filter(filter) => self.read(move |store| store.select(&filter, IDS_MAX)).await,
+            Selection::Filter(filter) => self.read(move |store| store.select(&filter, usize::MAX)).await,
         }
     }
 
@@ -243,6 +249,11 @@ impl Handle {
     /// Jobs by state as of the last commit, for whoever waits until all is final.
     pub fn tally(&self) -> watch::Receiver<Tally> {
         self.tally.clone()
+    }
+
+    /// Attempts that reachable agents still have, kept up to date once the farm is to end.
+    pub fn in_hand(&self) -> watch::Receiver<usize> {
+        self.in_hand.clone()
     }
 
     /// The store, for reads.

@@ -19,6 +19,7 @@ pub mod handle;
 pub mod input;
 mod meter;
 mod needs;
+pub mod orders;
 mod perform;
 pub mod prove;
 mod run;
@@ -81,9 +82,10 @@ impl Engine {
         let (sender, inbox) = mpsc::channel(INBOX);
         let snapshots = Arc::new(watch::Sender::new(Arc::default()));
         let (tallies, tally) = watch::channel(store.tally());
-        let handle = Handle::new(sender.clone(), store.clone(), snapshots.clone(), tally);
+        let (in_hands, in_hand) = watch::channel(0);
+        let handle = Handle::new(sender.clone(), store.clone(), snapshots.clone(), tally, in_hand);
         let errands = errand::Errands::start(&store, &sender).map_err(StartError::Thread)?;
-        let engine = Loop::new(config, store, errands, snapshots, tallies)?;
+        let engine = Loop::new(config, store, errands, snapshots, tallies, in_hands)?;
         let timers = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()

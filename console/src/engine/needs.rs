@@ -1,5 +1,7 @@
 //! What a person should look at, in words: most urgent first. Pure.
 
+use vc_farm::explain::WhyNot;
+use vc_farm::record::Pause;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{AgentState, AgentView, Need};
@@ -21,6 +23,7 @@ pub(super) struct Facts<'a> {
     /// Agents that held something when the console started, and were not heard since.
     pub(super) unreported: usize,
     pub(super) output_free: Option<u64>,
+    pub(super) paused: Option<&'a Pause>,
 }
 
 /// The list.
@@ -28,6 +31,9 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Need> {
     let mut needs = Vec::new();
     if let Some(reason) = facts.halted {
         needs.push(need("store", "", format!("nothing is handed out: {reason}"), Vec::new()));
+    }
+    if let Some(pause) = facts.paused {
+        needs.push(need("paused", "", WhyNot::Paused(pause.clone()).to_string(), Vec::new()));
     }
     if facts.open > 0 && facts.agents.iter().all(|agent| agent.state == AgentState::Offline) {
         let text = match facts.agents.len() {
@@ -64,15 +70,18 @@ fn of_group(group: &CauseGroup) -> Need {
 
 fn of_agent(agent: &AgentView) -> Vec<Need> {
     let mut needs = Vec::new();
+    let about = |kind, text, jobs| Need { agent: Some(agent.id), ..need(kind, &agent.name, text, jobs) };
     let jobs: Vec<JobId> =
         agent.devices.iter().flat_map(|device| &device.runs).map(|run| run.attempt.job).collect();
-    if agent.state == AgentState::Offline && !jobs.is_empty() {
+    // Without a number of seconds, which would change the picture ten times a second: screens count down themselves.
+    let gives_back = agent.state == AgentState::Offline || agent.gives_back_s.is_some();
+    if gives_back && !jobs.is_empty() {
         let count = if jobs.len() == 1 { "1 job goes".to_owned() } else { format!("{} jobs go", jobs.len()) };
         let text = format!("{count} back to pending unless it returns");
-        needs.push(need("offline", &agent.name, text, jobs.into_iter().take(JOBS_NAMED).collect()));
+        needs.push(about("offline", text, jobs.into_iter().take(JOBS_NAMED).collect()));
     }
     for folder in &agent.unproven {
-        needs.push(need("folder", &agent.name, folder.clone(), Vec::new()));
+        needs.push(about("folder", folder.clone(), Vec::new()));
     }
     needs
 }
@@ -108,6 +117,7 @@ mod tests {
             jobs: vec![JobId(1), JobId(2)],
         };
         let offline = [agent(AgentState::Offline, &[])];
+        let pause = Pause { who: "ana".into(), why: String::new(), since_ms: 0 };
         let facts = Facts {
             halted: Some("disk full"),
             agents: &offline,
@@ -115,15 +125,23 @@ mod tests {
             open: 3,
             unreported: 1,
             output_free: Some(1),
+            paused: Some(&pause),
         };
-        assert_eq!(kinds(&facts), ["store", "agents", "agents", "failed", "disk"]);
+        assert_eq!(kinds(&facts), ["store", "paused", "agents", "agents", "failed", "disk"]);
     }
 
     #[test]
     fn a_quiet_farm_needs_nobody() {
         let agents = [agent(AgentState::Ok, &[])];
-        let facts =
-            Facts { halted: None, agents: &agents, groups: &[], open: 3, unreported: 0, output_free: None };
+        let facts = Facts {
+            halted: None,
+            agents: &agents,
+            groups: &[],
+            open: 3,
+            unreported: 0,
+            output_free: None,
+            paused: None,
+        };
         assert_eq!(kinds(&facts), [""; 0]);
         let agents = [agent(AgentState::Ok, &["/media: no such folder"])];
         assert_eq!(kinds(&Facts { agents: &agents, ..facts }), ["folder"]);

@@ -38,7 +38,12 @@ impl Loop {
                     self.errands.push(Errand::Settle { attempt, root, output: spec.output, granted });
                 }
                 // Rows went into the turn.
-                Effect::PutJob(_) | Effect::PutAttempt(_) | Effect::Restamp(..) | Effect::Note(_) => {}
+                Effect::PutJob(_)
+                | Effect::PutAttempt(_)
+                | Effect::PutFarm(_)
+                | Effect::PutAgent(..)
+                | Effect::Restamp(..)
+                | Effect::Note(_) => {}
             }
         }
         for answer in after.answers {

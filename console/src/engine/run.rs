@@ -52,6 +52,7 @@ pub(super) struct Loop {
     pub(super) painter: Painter,
     pub(super) meter: Meter,
     pub(super) tallies: watch::Sender<Tally>,
+    in_hands: watch::Sender<usize>,
     pub(super) halted: Option<Halt>,
     stop: bool,
 }
@@ -98,6 +99,7 @@ impl Loop {
         errands: Errands,
         snapshots: Arc<watch::Sender<Arc<Snapshot>>>,
         tallies: watch::Sender<Tally>,
+        in_hands: watch::Sender<usize>,
     ) -> Result<Self, StoreError> {
         let clock = Clock::start();
         let (farm, outputs) = restore(&store, clock.now())?;
@@ -114,6 +116,7 @@ impl Loop {
             boxes: Boxes::default(),
             errands,
             tallies,
+            in_hands,
             halted: None,
             stop: false,
         })
@@ -206,6 +209,9 @@ impl Loop {
                 }
                 if after.dirty || wrote {
                     self.painter.dirty();
+                }
+                if self.farm.closing().is_some() {
+                    self.in_hands.send_replace(self.in_hand());
                 }
                 if let Err(error) = self.perform(after) {
                     self.halt(&error, Vec::new());
@@ -382,11 +388,14 @@ impl Loop {
                     self.painter.ended(&record);
                     turn.put_attempt(*record);
                 }
+                Effect::PutFarm(record) => turn.put_farm(record),
+                Effect::PutAgent(agent, record) => turn.put_agent(agent, record),
                 Effect::Restamp(job, stamp) => turn.restamp(job, stamp),
                 Effect::Note(note) => {
                     tracing::info!(
                         job = note.job.map(|id| id.0),
                         agent = note.agent.map(|id| id.0),
+                        who = (!note.who.is_empty()).then_some(&note.who),
                         "{}",
                         note.text
                     );
@@ -400,6 +409,7 @@ impl Loop {
                         },
                         (None, _) => note.text,
                     };
+                    let text = if note.who.is_empty() { text } else { format!("{}: {text}", note.who) };
                     turn.note(now.wall_ms, text, note.job);
                 }
                 Effect::Offer { .. }
@@ -441,7 +451,8 @@ impl Loop {
             .and_then(|()| self.store.try_write())
             .and_then(|()| restore(&self.store, now));
         match mended {
-            Ok((farm, _)) => {
+            Ok((mut farm, _)) => {
+                farm.restore_closing(self.farm.closing().cloned());
                 self.farm = farm;
                 self.halted = None;
                 tracing::info!("the job table can be written again");
@@ -459,6 +470,10 @@ impl Loop {
 fn restore(store: &Store, now: Now) -> Result<(Farm, BTreeSet<RootId>), StoreError> {
     let mut farm = Farm::new(FarmConfig::default(), now);
     let mut outputs = BTreeSet::new();
+    farm.restore_farm(store.farm_record()?);
+    for (agent, record) in store.agent_records()? {
+        farm.restore_agent(agent, record);
+    }
     store.reader()?.each_live(|record| {
         outputs.insert(record.group.output_root);
         farm.restore(record);

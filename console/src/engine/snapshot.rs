@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use vc_farm::record::{AttemptEnd, AttemptRecord};
+use vc_farm::record::{AttemptEnd, AttemptRecord, Pause};
 use vc_farm::view;
 use vc_protocol::device::Device;
 use vc_protocol::id::{AgentId, RootId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{AgentState, AgentView, DeviceView, EventView, FarmTotals, RunView, Snapshot};
+use vc_protocol::operator::{
+    AgentState, AgentView, DeviceState, DeviceView, EventView, FarmTotals, Paused, RunView, Snapshot,
+};
 use vc_protocol::progress::{Phase, Progress};
 
 use super::errand::Errand;
@@ -111,6 +113,8 @@ fn picture(snapshot: &Snapshot) -> Snapshot {
     for agent in &mut still.agents {
         agent.silent_ms = None;
         agent.rtt_us = None;
+        agent.gives_back_s = None;
+        agent.empty_s = None;
     }
     still
 }
@@ -119,6 +123,20 @@ fn picture(snapshot: &Snapshot) -> Snapshot {
 fn media_left_ms(tally: &Tally, cost_left: u64) -> u64 {
     let left = u128::from(tally.media_ms) * u128::from(cost_left);
     left.checked_div(u128::from(tally.cost_done)).and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0)
+}
+
+fn paused(pause: &Pause) -> Paused {
+    Paused { who: pause.who.clone(), why: pause.why.clone(), since_ms: pause.since_ms }
+}
+
+/// Until everything that runs there has ended, as far as all of it knows; nothing new is on its way.
+fn empty_s(devices: &[DeviceView]) -> Option<u64> {
+    let runs = devices.iter().flat_map(|device| &device.runs);
+    runs.map(|run| run.progress.eta_s.map(u64::from)).try_fold(0, |longest, left| Some(left?.max(longest)))
+}
+
+fn device_state(device: &view::DeviceView<'_>) -> DeviceState {
+    if device.drained { DeviceState::Draining } else { DeviceState::Ok }
 }
 
 impl Loop {
@@ -163,6 +181,7 @@ impl Loop {
             open: totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize],
             unreported: self.farm.unreported_agents(),
             output_free: self.painter.output_free,
+            paused: self.farm.paused(),
         });
         Ok(Snapshot {
             farm: self.config.farm.clone(),
@@ -176,7 +195,7 @@ impl Loop {
             needs,
             recent,
             halted,
-            paused: None,
+            paused: self.farm.paused().map(paused),
         })
     }
 
@@ -285,8 +304,7 @@ impl Loop {
         let seen = self.store.seen();
         let live: BTreeMap<AgentId, view::AgentView<'_>> =
             self.farm.agents().map(|agent| (agent.id, agent)).collect();
-        let ids: BTreeSet<AgentId> =
-            live.keys().chain(seen.keys()).chain(self.config.registered.keys()).copied().collect();
+        let ids: BTreeSet<AgentId> = live.keys().chain(self.config.registered.keys()).copied().collect();
         let mut views = Vec::with_capacity(ids.len());
         for id in ids {
             let known = seen.get(&id).map(|seen| seen.as_ref().clone()).unwrap_or_default();
@@ -307,17 +325,22 @@ impl Loop {
         let address = session.map(|known| known.link.address().unwrap_or(known.address).to_string());
         let (completed, failed) = self.painter.ended.get(&id).copied().unwrap_or_default();
         let unproven = live.map_or(&[][..], |live| &live.unproven);
+        let state = live.map_or(AgentState::Offline, |live| live.state);
+        let devices = self.device_views(id, &seen.devices, live, reader)?;
         Ok(AgentView {
             id,
             name: self.agent_name(id),
-            state: live.map_or(AgentState::Offline, |live| live.state),
+            state,
+            drained: live.is_some_and(|live| live.drained),
+            empty_s: (state == AgentState::Draining).then(|| empty_s(&devices)).flatten(),
+            gives_back_s: live.and_then(|live| live.gives_back_ms).map(|ms| ms.div_ceil(1000)),
             silent_ms: live.filter(|live| live.seen).map(|live| live.silent_ms),
             address: address.unwrap_or(seen.address),
             rtt_us: session.map(|known| known.link.rtt_us()),
             cert_ends_ms: session.and_then(|known| known.cert_ends_ms),
             version: seen.version,
             ffmpeg: seen.ffmpeg,
-            devices: self.device_views(id, &seen.devices, live, reader)?,
+            devices,
             unproven: unproven
                 .iter()
                 .map(|(root, why)| format!("{}: {why}", self.root_name(*root)))
@@ -347,7 +370,10 @@ impl Loop {
         for held in live.iter().flat_map(|live| &live.devices) {
             let runs = self.run_views(held, reader)?;
             match devices.iter_mut().find(|device| device.id == held.id) {
-                Some(device) => device.runs = runs,
+                Some(device) => {
+                    device.runs = runs;
+                    device.state = device_state(held);
+                }
                 None if runs.is_empty() => {}
                 None => {
                     let name = format!("device {}", held.id);

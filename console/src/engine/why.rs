@@ -45,6 +45,9 @@ impl Loop {
                 format!("cannot prove that it sees {}: {reason}", self.root_name(*root))
             }
             WhyNot::Held(_)
+            | WhyNot::Paused(_)
+            | WhyNot::Drained
+            | WhyNot::DeviceDrained
             | WhyNot::WaitsSeconds(_)
             | WhyNot::NeedsTask(_)
             | WhyNot::NoAgents
@@ -61,7 +64,7 @@ impl Loop {
         }
     }
 
-    fn place(&self, agent: AgentId, device: DeviceId) -> String {
+    pub(super) fn place(&self, agent: AgentId, device: DeviceId) -> String {
         self.store.place(Lease { agent, device, since_ms: 0 })
     }
 

@@ -4,6 +4,7 @@
 //! for the dashboard, [`wire`] moves frames. Policy is elsewhere: this
 //! module translates.
 
+mod acting;
 mod adding;
 pub mod client;
 pub mod link;

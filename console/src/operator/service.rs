@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, JobAction, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Selection, Snapshot,
-    TokenWish, Welcome,
+    PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, TokenWish, Welcome,
 };
 
 use super::wire::{self, Duplex, PROGRAM};
-use super::{SOCKET, adding};
-use crate::engine::handle::{Action, CallError, Handle, WithLog};
+use super::{SOCKET, acting, adding};
+use crate::engine::handle::{CallError, Handle, WithLog};
+use crate::engine::orders::Order;
 use crate::profiles::{Profiles, user_folder};
 
 /// Most operators at once; each takes a task and two buffers.
@@ -49,8 +50,8 @@ pub struct Service {
     pub listen: String,
     /// Makes join lines.
     pub make_token: Box<MakeToken>,
-    /// Cancelled when an operator asks for the end.
-    pub stop_asked: CancellationToken,
+    /// Set when an operator asks for the end.
+    pub stop_asked: watch::Sender<Option<StopHow>>,
 }
 
 /// Listens in the state folder until `stop`. The folder is 0700, the socket 0600, and the peer must be the same user.
@@ -158,11 +159,11 @@ pub async fn serve(
             adding::add(&mut stream, &service.engine, request).await?;
             continue;
         }
-        let stopping = matches!(request, Request::Stop(_));
-        let response = answer(service, request).await;
+        let stops = if let Request::Stop(how) = request { Some(how) } else { None };
+        let response = answer(service, &caller.who, request).await;
         wire::send(&mut stream, &response).await?;
-        if stopping {
-            service.stop_asked.cancel();
+        if stops.is_some() && response == Response::Stopping {
+            service.stop_asked.send_replace(stops);
         }
     }
     Ok(())
@@ -193,7 +194,7 @@ fn shown(service: &Service, snapshot: &Snapshot) -> Response {
     Response::Snapshot(Box::new(Snapshot { listen: service.listen.clone(), ..snapshot.clone() }))
 }
 
-async fn answer(service: &Service, request: Request) -> Response {
+async fn answer(service: &Service, who: &str, request: Request) -> Response {
     let engine = &service.engine;
     let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
     match request {
@@ -210,8 +211,10 @@ async fn answer(service: &Service, request: Request) -> Response {
                 Err(error) => unavailable(error),
             }
         }
-        Request::Act { action: JobAction::Retry, jobs, .. } => act(engine, Action::Retry, jobs).await,
-        Request::Act { action: JobAction::Cancel, jobs, .. } => act(engine, Action::Cancel, jobs).await,
+        Request::Act { action, jobs, expect } => acting::act(engine, action, jobs, expect, who).await,
+        Request::OnAgent(agent, action) => acting::on_agent(engine, agent, action, who).await,
+        Request::Pause => acting::order_it(engine, Order::Pause, who).await,
+        Request::Resume => acting::resume(service, who).await,
         Request::Why(id) => match engine.why(id).await {
             Ok(Some(why)) => Response::Why(why),
             Ok(None) => no_job(id),
@@ -227,7 +230,7 @@ async fn answer(service: &Service, request: Request) -> Response {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),
         },
-        Request::Stop(_) => Response::Stopping,
+        Request::Stop(how) => acting::stop(service, how, who).await,
         Request::Add(_) | Request::Subscribe | Request::FollowEvents(_) => {
             refused(RefusalCode::Usage, "this request makes a stream".to_owned())
         }
@@ -237,32 +240,6 @@ async fn answer(service: &Service, request: Request) -> Response {
             Err(error) => unavailable(error),
         },
         _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
-    }
-}
-
-async fn act(engine: &Handle, action: Action, selection: Selection) -> Response {
-    let acted = match selection {
-        Selection::Ids(ids) => engine.act(action, ids).await,
-        filter @ Selection::Filter(_) => act_on_all(engine, action, &filter).await,
-    };
-    acted.map_or_else(unavailable, Response::Acted)
-}
-
-/// A filter finds at most [`IDS_MAX`] jobs at once: again, until nothing is left that it can be done to.
-async fn act_on_all(engine: &Handle, action: Action, filter: &Selection) -> Result<Acted, CallError> {
-    let mut acted = Acted::default();
-    loop {
-        let ids = engine.select(filter.clone()).await?;
-        let is_last = ids.len() < IDS_MAX;
-        let now = engine.act(action, ids).await?;
-        acted.left = now.left;
-        acted.count += now.count;
-        let did_nothing = now.done.is_empty();
-        acted.done.extend(now.done);
-        acted.done.truncate(IDS_MAX);
-        if is_last || did_nothing {
-            return Ok(acted);
-        }
     }
 }
 

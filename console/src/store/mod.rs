@@ -6,6 +6,7 @@
 
 mod error;
 mod intake;
+mod memory;
 mod page;
 mod rank;
 mod read;

@@ -1,7 +1,7 @@
 //! What the rows hold, and where a job stands in the index.
 
 use serde::{Deserialize, Serialize};
-use vc_farm::record::{AttemptRecord, JobRecord, Lease};
+use vc_farm::record::{AgentRecord, AttemptRecord, FarmRecord, JobRecord, Lease};
 use vc_protocol::agent::AgentHello;
 use vc_protocol::device::Device;
 use vc_protocol::id::{AttemptNo, JobId, ProfileId, RootId, TaskNo};
@@ -183,7 +183,7 @@ pub(super) fn source_key(
 macro_rules! rows {
     ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
 }
-rows!(StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile);
+rows!(StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile, FarmRecord, AgentRecord);
 
 /// What a folder is for. The same folder in both roles has two numbers: each role is proved by other means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

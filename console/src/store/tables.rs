@@ -34,6 +34,8 @@ pub(super) const ATTEMPTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::ne
 pub(super) const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("events");
 /// What an agent was like when it was last connected.
 pub(super) const AGENTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("agents_seen");
+/// What is remembered of an agent and its devices: drained, quarantined.
+pub(super) const REMEMBERED: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("agents_remembered");
 /// State and cause to the failed and held jobs that have it.
 pub(super) const CAUSES: MultimapTableDefinition<'_, (u8, &str), u64> =
     MultimapTableDefinition::new("causes");
@@ -47,7 +49,7 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), StoreError> {
     for table in [SOURCES, OUTPUTS] {
         txn.open_table(table)?;
     }
-    for table in [ROOTS, PROFILES, BATCHES, AGENTS] {
+    for table in [ROOTS, PROFILES, BATCHES, AGENTS, REMEMBERED] {
         txn.open_table(table)?;
     }
     txn.open_table(INDEX)?;

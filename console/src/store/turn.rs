@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use redb::{MultimapTable, ReadableTable, Table, WriteTransaction};
-use vc_farm::record::{AttemptRecord, JobRecord, Reason};
+use vc_farm::record::{AgentRecord, AttemptRecord, FarmRecord, JobRecord, Reason};
 use vc_protocol::id::{AgentId, JobId, ProfileId, RootId};
 use vc_protocol::job::{FileStamp, JobSpec, JobState};
 use vc_protocol::profile::NamedProfile;
 
+use super::memory::Remembered;
 use super::row::Row;
 use super::shape::{Counters, EventRow, RUNS_MAX, RootRow, Run, Seen, StoredJob, index_key};
 use super::tables::{self, IndexKey};
@@ -26,6 +27,7 @@ pub struct Turn<'s> {
     pub(super) changes: BTreeMap<JobId, Change>,
     events: Vec<EventRow>,
     seen: BTreeMap<AgentId, Seen>,
+    remembered: Remembered,
     pub(super) new_roots: Vec<(RootId, RootRow)>,
     pub(super) new_profiles: Vec<(ProfileId, NamedProfile)>,
 }
@@ -48,6 +50,7 @@ impl<'s> Turn<'s> {
             changes: BTreeMap::new(),
             events: Vec::new(),
             seen: BTreeMap::new(),
+            remembered: Remembered::default(),
             new_roots: Vec::new(),
             new_profiles: Vec::new(),
         }
@@ -81,6 +84,16 @@ impl<'s> Turn<'s> {
         }
     }
 
+    /// What is remembered of the farm is now this.
+    pub fn put_farm(&mut self, record: FarmRecord) {
+        self.remembered.farm = Some(record);
+    }
+
+    /// What is remembered of an agent is now this.
+    pub fn put_agent(&mut self, agent: AgentId, record: AgentRecord) {
+        self.remembered.agents.insert(agent, record);
+    }
+
     /// The row that this turn will write of a job.
     pub fn changed(&self, job: JobId) -> Option<&JobRecord> {
         self.changes.get(&job)?.record.as_ref()
@@ -96,6 +109,7 @@ impl<'s> Turn<'s> {
         self.changes.is_empty()
             && self.events.is_empty()
             && self.seen.is_empty()
+            && self.remembered.is_empty()
             && self.new_roots.is_empty()
             && self.new_profiles.is_empty()
     }
@@ -117,6 +131,7 @@ impl<'s> Turn<'s> {
         for (agent, seen) in &self.seen {
             txn.open_table(tables::AGENTS)?.insert(agent.0, seen.to_bytes()?.as_slice())?;
         }
+        self.remembered.write(&txn)?;
         counters.revision += 1;
         txn.open_table(tables::META)?.insert(META_COUNTERS, counters.to_bytes()?.as_slice())?;
         #[cfg(test)]

@@ -142,7 +142,7 @@ impl Console {
             Input::Retry(job) => {
                 let held = self.farm.record(job).is_some();
                 let row = turn.rows.get(&job).or_else(|| self.store.get(&job)).filter(|_| !held);
-                Event::Operator(OperatorEvent::Retry(job, row.cloned().map(Box::new)))
+                Event::Operator(String::new(), OperatorEvent::Retry(job, row.cloned().map(Box::new)))
             }
         }
     }

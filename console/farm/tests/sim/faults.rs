@@ -60,7 +60,7 @@ impl World {
                 self.crash();
             }
             8 => self.late_ms = self.rng.range(2_000, 200_000),
-            9 | 10 => self.give(Input::Event(Event::Operator(OperatorEvent::Cancel(job)))),
+            9 | 10 => self.give(Input::Event(Event::Operator(String::new(), OperatorEvent::Cancel(job)))),
             11..=14 => self.give(Input::Retry(job)),
             15 => {
                 if let Some(stamp) = self.sources.get_mut(&job) {

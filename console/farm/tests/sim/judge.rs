@@ -200,7 +200,7 @@ impl Judge {
             self.named.insert(attempt, self.listened);
         }
         rule!(is.retries <= RETRIES_MAX, "I5: job {id} was retried {} times", is.retries);
-        let operator = matches!(event, Event::Operator(_));
+        let operator = matches!(event, Event::Operator(..));
         if operator && new.state == JobState::Pending {
             self.tries.insert(id, Tries { from: is.attempt.0, wait_ms: 0 });
         } else {

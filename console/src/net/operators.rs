@@ -39,7 +39,11 @@ pub(super) async fn run(
     let from = connection.remote_address();
     let Some(session) = context.sessions.open_operator(operator, &connection) else {
         context.complaints.note(from, "too many connections of operators");
-        return wire::close(&connection, Close::Busy, "too many connections of operators at once: close some");
+        return wire::close(
+            &connection,
+            Close::Busy,
+            "too many connections of operators at once: close some",
+        );
     };
     // Asked after the connection can be found and closed: a revocation since the handshake finds it, or is found here.
     match context.registry.active(operator) {

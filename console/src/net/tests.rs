@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use futures_util::future::BoxFuture;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use vc_certs::ended::{Ended, ended};
 use vc_certs::join::JoinError;
@@ -16,11 +18,26 @@ use vc_protocol::operator::Role;
 
 use super::*;
 use crate::engine::input::{Input, Opened};
+use crate::operator::service::Caller;
 use crate::registry::{TTL_DEFAULT, TokenWish};
 use crate::store::Store;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const ATTEMPT: AttemptId = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
+
+/// An operator service that says who speaks, and gives back what it hears.
+struct Echo;
+
+impl Operators for Echo {
+    fn serve<'a>(&'a self, stream: &'a mut Stream, caller: Caller) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let who = format!("{} {};", caller.role.word(), caller.who);
+            stream.write_all(who.as_bytes()).await.unwrap();
+            let (mut from, mut to) = tokio::io::split(stream);
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+        })
+    }
+}
 
 struct World {
     dir: tempfile::TempDir,
@@ -52,8 +69,12 @@ fn config(
 
 impl World {
     fn line(&self, made_ms: i64) -> JoinLine {
+        self.line_for(Role::Agent, made_ms)
+    }
+
+    fn line_for(&self, role: Role, made_ms: i64) -> JoinLine {
         let addresses = reachable(self.net.address());
-        let wish = TokenWish { role: Role::Agent, uses: 1, ttl: TTL_DEFAULT, addresses, pin: self.authority.ca_pin() };
+        let wish = TokenWish { role, uses: 1, ttl: TTL_DEFAULT, addresses, pin: self.authority.ca_pin() };
         self.registry.create_token(wish, made_ms).unwrap()
     }
 
@@ -150,6 +171,46 @@ async fn a_box_joins_connects_and_is_heard() {
     client.channel.writer.finish();
     assert!(matches!(world.next().await, Input::Closed(AgentId(1), SessionNo(1))));
     assert_eq!(client.ended().await, "finished");
+}
+
+#[tokio::test]
+async fn operators_have_several_streams_and_are_cut_off_when_they_are_revoked() {
+    let world = start();
+    let line = world.line_for(Role::Viewer, wall_ms());
+    let identity = world.join(&line, &AgentKey::generate().unwrap()).await.unwrap();
+    let (first, second) = (world.dial(&identity).await, world.dial(&identity).await);
+    let mut streams = Vec::new();
+    for connection in [&first, &first, &first, &second] {
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        send.write_all(b"hello").await.unwrap();
+        let mut heard = [0; 16];
+        recv.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"viewer ada;hello");
+        streams.push((send, recv));
+    }
+    world.registry.revoke(identity.agent, wall_ms()).unwrap();
+    world.net.closer()(identity.agent, Close::Revoked);
+    assert!(closed(&first).await.contains("revoked") && closed(&second).await.contains("revoked"));
+    let again = world.dial(&identity).await;
+    assert!(closed(&again).await.contains("was revoked"));
+}
+
+#[tokio::test]
+async fn one_operator_may_have_a_few_connections_and_no_more() {
+    let world = start();
+    let line = world.line_for(Role::Operator, wall_ms());
+    let identity = world.join(&line, &AgentKey::generate().unwrap()).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let connection = world.dial(&identity).await;
+        // Known as an operator's once it is served.
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        send.write_all(b"x").await.unwrap();
+        recv.read_exact(&mut [0; 4]).await.unwrap();
+        held.push((connection, send, recv));
+    }
+    assert!(closed(&world.dial(&identity).await).await.contains("too many connections"));
+    assert!(held.iter().all(|(connection, ..)| connection.close_reason().is_none()));
 }
 
 #[tokio::test]

@@ -8,10 +8,11 @@ use std::time::Duration;
 use vc_certs::{Authority, JoinLine};
 use vc_protocol::id::AgentId;
 use vc_protocol::join::TokenId;
-use vc_protocol::operator::{AgentAction, OperatorView, RefusalCode, Response, Role, TokenView, TokenWish};
+use vc_protocol::operator::{OperatorView, RefusalCode, Response, Role, TokenView, TokenWish};
 
 use super::service::{refused, unavailable};
-use crate::engine::handle::Handle;
+use crate::engine::handle::{CallError, Handle};
+use crate::engine::orders::{Order, Refusal};
 use crate::registry::{self, Member, Registry, RegistryError};
 use crate::wall::wall_ms;
 
@@ -45,14 +46,15 @@ impl Members {
     }
 
     /// Carries out a [`vc_protocol::operator::Request::TokenCreate`].
-    pub(super) fn token_create(&self, wish: TokenWish, who: &str) -> Response {
-        match self.join_line(wish) {
-            Ok(line) => {
-                tracing::info!(who, token = %line.token, role = wish.role.word(), uses = wish.uses, "made a token");
-                Response::Token { line: line.to_string(), ttl_s: wish.ttl_s }
-            }
-            Err(error) => failed(error),
-        }
+    pub(super) async fn token_create(&self, engine: &Handle, wish: TokenWish, who: &str) -> Response {
+        let line = match self.join_line(wish) {
+            Ok(line) => line,
+            Err(error) => return failed(error),
+        };
+        let TokenWish { uses, ttl_s, role } = wish;
+        let role = role.word();
+        note(engine, who, format!("made token {} for {uses} x {role}, {} min", line.token, ttl_s / 60)).await;
+        Response::Token { line: line.to_string(), ttl_s }
     }
 
     /// Carries out a [`vc_protocol::operator::Request::Tokens`].
@@ -68,12 +70,13 @@ impl Members {
     }
 
     /// Carries out a [`vc_protocol::operator::Request::TokenRevoke`].
-    pub(super) fn token_revoke(&self, id: &str, who: &str) -> Response {
-        let no_such = || refused(RefusalCode::NotFound, "there is no such token: `token ls` lists them".to_owned());
+    pub(super) async fn token_revoke(&self, engine: &Handle, id: &str, who: &str) -> Response {
+        let no_such =
+            || refused(RefusalCode::NotFound, "there is no such token: `token ls` lists them".to_owned());
         let Ok(token) = id.parse::<TokenId>() else { return no_such() };
         match self.registry.revoke_token(token) {
             Ok(true) => {
-                tracing::info!(who, %token, "took a token back");
+                note(engine, who, format!("took token {token} back")).await;
                 Response::Done(format!("token {token} lets nobody in any more"))
             }
             Ok(false) => no_such(),
@@ -94,21 +97,67 @@ impl Members {
         Response::Operators(people.map(view).collect())
     }
 
-    /// Revokes or renames; what else is asked of a member comes back, for the engine.
-    pub(super) async fn on_member(
-        &self,
-        engine: &Handle,
-        id: AgentId,
-        action: AgentAction,
-        who: &str,
-    ) -> Result<Response, AgentAction> {
-        match action {
-            AgentAction::Revoke => Ok(self.revoke(engine, id, who).await),
-            AgentAction::Rename(name) => Ok(self.rename(engine, id, &name, who).await),
-            other @ (AgentAction::Drain { .. }
-            | AgentAction::Undrain(_)
-            | AgentAction::Release(_)
-            | AgentAction::SelfTest(_)) => Err(other),
+    /// Carries out an [`vc_protocol::operator::AgentAction::Revoke`], of anybody who joined.
+    pub(super) async fn revoke(&self, engine: &Handle, id: AgentId, who: &str) -> Response {
+        let member = match self.registry.revoke(id, wall_ms()) {
+            Ok(member) => member,
+            Err(error) => return failed(error),
+        };
+        let response = match member.role {
+            Role::Agent => answer_of(engine.revoked(id, who).await),
+            Role::Operator | Role::Viewer => {
+                let done = format!("{} {} is revoked", member.role.word(), member.name);
+                note(engine, who, format!("revoked {} {}", member.role.word(), member.name)).await;
+                Response::Done(done)
+            }
+        };
+        // Whatever the engine says: the registry refuses it already.
+        (self.close)(id);
+        response
+    }
+
+    /// Carries out an [`vc_protocol::operator::AgentAction::Rename`], of anybody who joined.
+    pub(super) async fn rename(&self, engine: &Handle, id: AgentId, name: &str, who: &str) -> Response {
+        match self.registry.rename(id, name) {
+            Ok(member) if member.role == Role::Agent => {
+                let order = Order::Renamed(id, member.name);
+                answer_of(engine.order(order, who).await)
+            }
+            Ok(member) => {
+                let done = format!("{} {id} is called {} from here on", member.role.word(), member.name);
+                note(engine, who, done.clone()).await;
+                Response::Done(done)
+            }
+            Err(error) => failed(error),
         }
     }
+}
+
+/// For the list of what happened. What was done is durable already, and stays done if it cannot be listed.
+async fn note(engine: &Handle, who: &str, text: String) {
+    let noted = engine.order(Order::Noted(text), who).await;
+    if let Response::Refused { message, .. } = answer_of(noted) {
+        tracing::warn!(who, "what an operator did is not in the list of events: {message}");
+    }
+}
+
+/// What the engine made of an order.
+pub(super) fn answer_of(answer: Result<Result<String, Refusal>, CallError>) -> Response {
+    match answer {
+        Ok(Ok(done)) => Response::Done(done),
+        Ok(Err(refusal)) => refused(refusal.code, refusal.message),
+        Err(error) => unavailable(error),
+    }
+}
+
+fn failed(error: RegistryError) -> Response {
+    let code = match &error {
+        RegistryError::Wish(_) | RegistryError::Name(_) => RefusalCode::Usage,
+        RegistryError::Nobody(_) => RefusalCode::NotFound,
+        RegistryError::Store(_)
+        | RegistryError::Storage(_)
+        | RegistryError::Row(_)
+        | RegistryError::Certs(_) => RefusalCode::Unavailable,
+    };
+    refused(code, format!("failed to {}", vc_agent::told::chain(&error)))
 }

@@ -141,7 +141,14 @@ mod tests {
     const KEY: KeyHash = [1; 32];
 
     fn token() -> TokenRow {
-        TokenRow { mac_key: Some([9; 32]), expires_ms: 1_000, uses: 1, wrong: 0, joined: vec![], role: Role::Agent }
+        TokenRow {
+            mac_key: Some([9; 32]),
+            expires_ms: 1_000,
+            uses: 1,
+            wrong: 0,
+            joined: vec![],
+            role: Role::Agent,
+        }
     }
 
     #[test]

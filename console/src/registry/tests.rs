@@ -82,7 +82,8 @@ fn a_newcomer_gets_a_number_a_name_and_a_certificate_that_last() {
     assert_eq!((second.agent, second.name.as_str()), (AgentId(2), "ada-2"));
     Identity::new(&keys[0], &ada, &[]).unwrap();
     let world = world.reopened();
-    let names: Vec<_> = world.registry.members().into_iter().map(|member| (member.id.0, member.name)).collect();
+    let names: Vec<_> =
+        world.registry.members().into_iter().map(|member| (member.id.0, member.name)).collect();
     assert_eq!(names, [(1, "ada".to_owned()), (2, "ada-2".to_owned())]);
     let line = world.line(1);
     let third = joined(world.join(&request(&line, &AgentKey::generate().unwrap()), 1, 0));
@@ -183,7 +184,13 @@ fn an_expired_tokens_key_is_erased_and_its_name_forgotten_later() {
     let good = request(&line, &AgentKey::generate().unwrap());
     assert_eq!(refused(world.join(&good, 1, 1_000)), JoinRefusal::ExpiredToken);
     let later = 1_000 + super::tokens::REMEMBER_EXPIRED_MS;
-    let wish = TokenWish { role: Role::Agent, uses: 1, ttl: TTL_DEFAULT, addresses: vec!["a:1".into()], pin: line.pin };
+    let wish = TokenWish {
+        role: Role::Agent,
+        uses: 1,
+        ttl: TTL_DEFAULT,
+        addresses: vec!["a:1".into()],
+        pin: line.pin,
+    };
     world.registry.create_token(wish, later).unwrap();
     assert_eq!(key_of(&world), None);
     assert_eq!(refused(world.join(&good, 1, later)), JoinRefusal::UnknownToken);
@@ -192,8 +199,13 @@ fn an_expired_tokens_key_is_erased_and_its_name_forgotten_later() {
 #[test]
 fn a_token_nobody_should_have_is_not_made() {
     let world = world();
-    let good =
-        TokenWish { role: Role::Agent, uses: 1, ttl: TTL_DEFAULT, addresses: vec!["a:1".into()], pin: world.authority.ca_pin() };
+    let good = TokenWish {
+        role: Role::Agent,
+        uses: 1,
+        ttl: TTL_DEFAULT,
+        addresses: vec!["a:1".into()],
+        pin: world.authority.ca_pin(),
+    };
     for bad in [
         TokenWish { uses: 0, ..good.clone() },
         TokenWish { uses: USES_MAX + 1, ..good.clone() },

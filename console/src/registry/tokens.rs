@@ -143,7 +143,11 @@ pub(super) fn read_token(txn: &WriteTransaction, token: TokenId) -> Result<Optio
     Ok(row.map(|row| from_row(row.value())).transpose()?)
 }
 
-pub(super) fn write_token(txn: &WriteTransaction, token: TokenId, row: &TokenRow) -> Result<(), RegistryError> {
+pub(super) fn write_token(
+    txn: &WriteTransaction,
+    token: TokenId,
+    row: &TokenRow,
+) -> Result<(), RegistryError> {
     let mut table = txn.open_table(TOKENS).map_err(storage)?;
     table.insert(token.0, to_row(row)?.as_slice()).map_err(storage)?;
     Ok(())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::{BoxFacts, EncoderFacts};
-use crate::id::DeviceId;
+use crate::id::{AgentId, DeviceId};
 
 use super::AgentView;
 
@@ -95,6 +95,21 @@ pub struct TokenView {
     pub uses_left: u16,
     /// When it ends, milliseconds since 1970.
     pub ends_ms: i64,
+}
+
+/// An operator or viewer on another box.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorView {
+    /// The number, which is none of an agent.
+    pub id: AgentId,
+    /// The name, which is none of an agent.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// When they joined, milliseconds since 1970.
+    pub joined_ms: i64,
+    /// When they were thrown out, milliseconds since 1970.
+    pub revoked_ms: Option<i64>,
 }
 
 /// More of a device than a row shows.

@@ -104,6 +104,8 @@ pub enum Request {
     Profiles,
     /// A [`Response::Stopping`], then the server ends.
     Stop(StopHow),
+    /// A [`Response::Operators`].
+    Operators,
 }
 
 impl Request {
@@ -130,6 +132,7 @@ impl Request {
             | Self::TokenCreate(_)
             | Self::Tokens
             | Self::TokenRevoke(_)
+            | Self::Operators
             | Self::Stop(_) => false,
         }
     }
@@ -249,4 +252,6 @@ pub enum Response {
         /// The sentence, with what to do.
         message: String,
     },
+    /// Operators and viewers who ever joined, by number.
+    Operators(Vec<OperatorView>),
 }

@@ -20,7 +20,7 @@ use crate::tls::{self, ALPN_JOIN, Admission};
 use crate::{peer, transport};
 
 /// Socket buffers asked of the kernel: 500 agents dialling at once took seconds with the usual 208 KiB.
-const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Handshakes that wait for the accept loop.
 const INCOMING_MAX: usize = 256;
 /// Bytes kept of one that waits.

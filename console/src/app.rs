@@ -121,7 +121,7 @@ impl Server {
         let is_agent = |member: &Member| member.role == Role::Agent && member.revoked_ms.is_none();
         let agents = registry.members().into_iter().filter(is_agent);
         let registered = agents.map(|agent| (agent.id, agent.name)).collect();
-        let farm = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+        let farm = farm_name();
         let engine = Engine::start(EngineConfig { farm: farm.clone(), registered }, store)?;
         let (handle, engine_ended) = (engine.handle, CancellationToken::new());
         let watched = engine_ended.clone().drop_guard();
@@ -235,6 +235,12 @@ impl Server {
         self.handle.stop().await;
         self.engine_ended.cancelled().await;
     }
+}
+
+/// What the farm is called on screens: after this box.
+fn farm_name() -> String {
+    let host = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+    if host.is_empty() { "farm".to_owned() } else { host }
 }
 
 type Opened = (Store, Arc<Authority>, Arc<Registry>);

@@ -2,8 +2,11 @@
 
 pub mod app;
 pub mod cli;
+pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod intake;
+pub mod launch;
 pub mod net;
 pub mod operator;
 pub mod profiles;

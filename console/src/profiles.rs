@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use vc_protocol::profile::{NamedProfile, Profile, ProfileError};
 
+use crate::config::config_home;
+
 /// What a job gets when nothing is said.
 pub const DEFAULT: &str = "h264-1080p";
 
@@ -105,13 +107,9 @@ impl Profiles {
     }
 }
 
-/// Where the operator's own profiles are: `$XDG_CONFIG_HOME/vc/profiles`, or under `~/.config`.
+/// Where the operator's own profiles are: beside the configuration.
 pub fn user_folder() -> Option<PathBuf> {
-    let config = match std::env::var_os("XDG_CONFIG_HOME").filter(|v| !v.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
-        None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),
-    };
-    Some(config.join("vc/profiles"))
+    config_home(&|name| std::env::var_os(name)).map(|home| home.join("vc/profiles"))
 }
 
 fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, ProfilesError> {

@@ -87,16 +87,24 @@ fn main() {
     }
 }
 
+/// The number before the first `%` of a line.
+fn share(line: &str) -> Option<u32> {
+    let before = line.split_once('%')?.0;
+    before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// A folder of films, two of them broken.
 fn films(folder: &Path) {
-    let kind = Clip { seconds: 20.0, size: "480x270", sound: true };
+    let kind = Clip { seconds: 25.0, size: "640x360", sound: true };
     for place in ["harbour", "old town", "lighthouse", "market", "island"] {
         for reel in 1..=8 {
             clip(&folder.join(place).join(format!("{place} reel {reel:02}.mov")), kind);
         }
     }
     for name in ["storm 01.mov", "storm 02.mov"] {
-        std::fs::write(folder.join(name), [0; 65_536]).expect("a broken film can be written");
+        // The largest go first.
+        let film = std::fs::File::create(folder.join(name)).expect("a broken film can be made");
+        film.set_len(1 << 30).expect("a broken film can be long");
     }
 }
 

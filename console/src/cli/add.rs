@@ -10,20 +10,21 @@ use vc_protocol::operator::{AddRequest, Request, Response, ScanCounts};
 use super::exit::{Exit, Failed};
 use super::target::Target;
 use super::{absolute, json, text};
+use crate::config::keys::Name;
+use crate::config::{Config, Given};
 use crate::operator::client::{Client, ClientError};
-use crate::profiles;
 
 #[derive(Args)]
 pub(super) struct AddArgs {
     /// Files and folders, as the server sees them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Folder for the outputs; the tree below each PATH is kept
+    /// Folder for the outputs; the tree below each PATH is kept [env: VC_OUT]
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Name of the profile
-    #[arg(long, default_value = profiles::DEFAULT)]
-    profile: String,
+    out: Option<PathBuf>,
+    /// Name of the profile [env: VC_PROFILE] [default: h264-1080p]
+    #[arg(long)]
+    profile: Option<String>,
     /// 0 to 9, higher first
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: u8,
@@ -35,11 +36,21 @@ pub(super) struct AddArgs {
     json: bool,
 }
 
-pub(super) async fn add(target: &Target, args: AddArgs) -> Result<Exit, Failed> {
+impl AddArgs {
+    pub(super) fn given(&self, given: &mut Given) {
+        given.flag(Name::Out, self.out.clone());
+        given.flag(Name::Profile, self.profile.clone());
+    }
+}
+
+pub(super) async fn add(target: &Target, args: AddArgs, config: &Config) -> Result<Exit, Failed> {
+    let out = config.path(Name::Out).ok_or_else(|| {
+        Failed::usage("say where the outputs go: --out DIR, or add.out in the configuration")
+    })?;
     let request = AddRequest {
         paths: args.paths.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
-        out: absolute(&args.out)?,
-        profile: args.profile,
+        out: absolute(out)?,
+        profile: config.text(Name::Profile).to_owned(),
         priority: Priority(args.priority),
         dry_run: args.dry_run,
     };

@@ -2,7 +2,6 @@
 //!
 //! Knows nothing of what the commands do. Completions and manuals are made from these definitions.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,43 +9,62 @@ use vc_protocol::id::JobId;
 
 use super::add::AddArgs;
 use super::agents::AgentsCommand;
+use super::config::ConfigCommand;
 use super::convert::ConvertArgs;
+use super::doctor::DoctorArgs;
 use super::jobs::JobsCommand;
+use super::join::JoinArgs;
+use super::look::LookArgs;
+use super::members::OperatorsCommand;
+use super::pages::Shell;
 use super::profiles::ProfilesCommand;
+use super::serve::ServeArgs;
+use super::stop::StopArgs;
 use super::token::TokenCommand;
+use crate::config::Given;
+use crate::config::keys::Name;
 
-/// Port that agents dial unless said otherwise.
-const LISTEN: &str = "0.0.0.0:4433";
+/// What a script may ask for, at the end of the help and of the man page.
+const EXIT_STATUS: &str = "Exit status: 0 done; 1 unexpected error; 2 wrong usage or configuration; 3 no server; \
+    4 nothing matched; 5 needs --yes; 6 not allowed; 7 timed out; 10 some jobs failed; 11 none failed, some cancelled \
+    or held; 12 degraded; 130, 143 ended by a signal. Settings: `vc-console config show --default` documents each.";
 
 #[derive(Parser)]
 #[command(
     name = "vc-console",
     version,
     about = "The console of a video conversion farm",
+    after_help = EXIT_STATUS,
     max_term_width = 100
 )]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) common: Common,
+    #[command(flatten)]
+    look: LookArgs,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }
 
 #[derive(Args, Clone)]
 pub(super) struct Common {
-    /// Folder of the job table, the keys and the socket [default: ~/.local/state/vc-console]
-    #[arg(long, global = true, env = "VC_STATE_DIR", value_name = "DIR")]
-    pub(super) state_dir: Option<PathBuf>,
+    /// Folder of the job table, the keys and the socket [env: VC_STATE_DIR] [default: ~/.local/state/vc-console]
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Server on another box, of a farm that you joined with `join`; - for the only one [env: VC_CONNECT]
+    #[arg(long, global = true, value_name = "HOST[:PORT]", allow_hyphen_values = true)]
+    connect: Option<String>,
+    /// Settings, before those in the usual places [env: VC_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Show the dashboard of the server, which is started if none runs: the same as without a command
+    Attach(LookArgs),
     /// Run the server: job table, scheduler, and the port that agents dial
-    Serve {
-        /// Address and UDP port that agents dial
-        #[arg(long, env = "VC_LISTEN", default_value = LISTEN, value_name = "ADDR:PORT")]
-        listen: SocketAddr,
-    },
+    Serve(ServeArgs),
     /// Convert files on this machine: one command, no set-up
     Convert(ConvertArgs),
     /// Add videos to the queue of the running server
@@ -71,12 +89,55 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let agents into the farm
+    /// Operators and viewers on other boxes
+    #[command(subcommand)]
+    Operators(OperatorsCommand),
+    /// Let agents, operators and viewers into the farm
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Become an operator or viewer of a farm on another box, with a line from `token create --role` there
+    Join(JoinArgs),
     /// The recipes that jobs can name
     #[command(subcommand)]
     Profiles(ProfilesCommand),
     /// End the server; agents go on with what they have
-    Stop,
+    Stop(StopArgs),
+    /// What is set, and where it was said
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look for what would make the farm fail or crawl, and say what to do
+    Doctor(DoctorArgs),
+    /// Print what a shell reads to complete the commands, with ids of the moment
+    ///
+    /// bash: source <(vc-console completion bash). zsh: the same with zsh. fish: vc-console completion fish | source.
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the man page, or write one for each command
+    Man {
+        /// Folder to write them into
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+impl Cli {
+    /// What the command line says of settings.
+    pub(super) fn given(&self) -> Given {
+        let mut given = Given { file: self.common.config.clone(), flags: Vec::new() };
+        given.flag(Name::StateDir, self.common.state_dir.clone());
+        given.flag(Name::Connect, self.common.connect.clone());
+        self.look.given(&mut given);
+        if let Some(Command::Attach(look)) = &self.command {
+            look.given(&mut given);
+        }
+        if let Some(Command::Serve(args)) = &self.command {
+            args.given(&mut given);
+        }
+        if let Some(Command::Add(args)) = &self.command {
+            args.given(&mut given);
+        }
+        given
+    }
 }

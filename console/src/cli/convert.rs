@@ -22,6 +22,8 @@ use super::signals::Signals;
 use super::watch::watch;
 use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
+use crate::config::Config;
+use crate::config::keys::Name;
 use crate::operator::client::{Client, Target};
 use crate::profiles::{self, Profiles, user_folder};
 
@@ -61,7 +63,10 @@ pub(super) struct ConvertArgs {
     json: bool,
 }
 
-pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Result<Exit, Failed> {
+/// `config` names the state folder only where somebody said it to this call: the farm's own is not for one conversion.
+pub(super) async fn convert(args: ConvertArgs, config: &Config) -> Result<Exit, Failed> {
+    let named = config.setting(Name::StateDir).filter(|setting| setting.origin.is_of_this_call());
+    let state_dir = named.and_then(|_| config.path(Name::StateDir)).map(Path::to_owned);
     let tools = check(&args)?;
     // From here on a signal is kept until somebody looks: nothing of what follows is left behind by one.
     let mut signals = Signals::listen()?;
@@ -70,7 +75,7 @@ pub(super) async fn convert(args: ConvertArgs, state_dir: Option<PathBuf>) -> Re
         None => Some(temporary_folder()?),
     };
     let state_dir = state_dir.or_else(|| throw_away.clone()).unwrap_or_default();
-    let exit = convert_in(&args, tools, &state_dir, &mut signals).await;
+    let exit = convert_in(&args, tools, &state_dir, config, &mut signals).await;
     if let Some(dir) = throw_away {
         let _ = std::fs::remove_dir_all(dir);
     }
@@ -103,6 +108,7 @@ async fn convert_in(
     args: &ConvertArgs,
     tools: Tools,
     state_dir: &Path,
+    config: &Config,
     signals: &mut Signals,
 ) -> Result<Exit, Failed> {
     let started = Instant::now();
@@ -114,7 +120,7 @@ async fn convert_in(
     let agent = start_agent(args, tools, state_dir, &server, stop.clone()).await;
     let exit = match agent {
         Ok(agent) => {
-            let run = Run { args, server: Target::Local(state_dir.to_owned()), started };
+            let run = Run { args, server: Target::Local(state_dir.to_owned()), config, started };
             let exit = tokio::select! {
                 exit = run.to_the_end(&agent) => exit,
                 exit = signals.next() => {
@@ -168,6 +174,7 @@ async fn start_agent(
 struct Run<'a> {
     args: &'a ConvertArgs,
     server: Target,
+    config: &'a Config,
     started: Instant,
 }
 
@@ -192,7 +199,7 @@ impl Run<'_> {
         }
         let interrupted =
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-                screen::convert(&self.server).await?
+                screen::convert(&self.server, self.config).await?
             } else {
                 watch(&self.server, before.now_ms, !self.args.json, agent).await?;
                 None

@@ -6,29 +6,44 @@ mod add;
 mod agents;
 mod args;
 mod ask;
+mod attach;
+mod config;
+mod confirm;
 mod convert;
+mod crash;
+mod doctor;
 pub mod exit;
 mod jobs;
+mod join;
 mod json;
+mod look;
+mod members;
+mod pages;
 mod profiles;
 mod screen;
 mod serve;
 mod signals;
 mod size;
 mod status;
+mod stop;
 mod target;
 mod text;
 mod token;
 mod watch;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap::Parser;
 use vc_protocol::path::FilePath;
 
 use args::{Cli, Command};
 use exit::{Exit, Failed};
+pub use pages::complete;
 use target::Target;
+
+use crate::config::keys::Name;
 
 /// Runs the program with these arguments; the value is its exit status.
 pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
@@ -61,20 +76,40 @@ fn wants_json(args: &[OsString]) -> bool {
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failed> {
-    let target = || Target::new(cli.common.state_dir.as_deref());
-    let Some(command) = cli.command else { return serve::attach(&target()?).await };
-    match command {
-        Command::Serve { listen } => serve::serve(target()?.state_dir().to_owned(), listen).await,
-        Command::Convert(args) => convert::convert(args, cli.common.state_dir).await,
-        Command::Add(args) => add::add(&target()?, args).await,
-        Command::Status { json } => status::status(&target()?, json).await,
-        Command::Jobs(command) => jobs::run(&target()?, command).await,
-        Command::Agents(command) => agents::run(&target()?, command).await,
-        Command::Why { job, json } => status::why(&target()?, job, json).await,
-        Command::Token(command) => token::run(&target()?, command).await,
+    let given = cli.given();
+    let command = match cli.command {
+        // What must work whatever is set.
+        Some(Command::Config(command)) => return config::run(command, &given),
+        Some(Command::Completion { shell }) => return pages::completion(shell),
+        Some(Command::Man { out }) => return pages::man(out),
+        Some(command) => command,
+        None => Command::Attach(look::LookArgs::default()),
+    };
+    let config = config::load(&given)?;
+    crash::write_down(config.path(Name::StateDir).map(PathBuf::from));
+    let made = OnceLock::new();
+    let target = || Target::new(&config).map(|target| made.get_or_init(|| target));
+    let done = match command {
+        Command::Attach(_) => attach::attach(target()?, &config, &given).await,
+        Command::Serve(_) => serve::serve(target()?.state_dir().to_owned(), &config).await,
+        Command::Convert(args) => convert::convert(args, &config).await,
+        Command::Add(args) => add::add(target()?, args, &config).await,
+        Command::Status { json } => status::status(target()?, json).await,
+        Command::Jobs(command) => jobs::run(target()?, command).await,
+        Command::Agents(command) => agents::run(target()?, command).await,
+        Command::Operators(command) => members::operators(target()?, command).await,
+        Command::Why { job, json } => status::why(target()?, job, json).await,
+        Command::Token(command) => token::run(target()?, command).await,
+        Command::Join(args) => join::join(target()?, args).await,
         Command::Profiles(command) => profiles::run(&command),
-        Command::Stop => serve::stop(&target()?).await,
+        Command::Stop(args) => stop::stop(target()?, args).await,
+        Command::Doctor(args) => doctor::run(&config, args).await,
+        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } => Ok(Exit::Done),
+    };
+    if let Some(target) = made.get() {
+        target.close().await;
     }
+    done
 }
 
 /// An absolute path, without asking whether it exists.

@@ -18,6 +18,7 @@ pub(super) enum ProfilesCommand {
     /// Print a profile as TOML
     Show {
         /// Its name
+        #[arg(value_name = "PROFILE")]
         name: String,
         /// One JSON document
         #[arg(long)]

@@ -2,14 +2,16 @@
 
 use super::exit::{Exit, Failed};
 use super::watch::is_over;
+use crate::config::Config;
+use crate::config::keys::Name;
 use crate::operator::client::{Client, Target};
 use crate::operator::link;
-use crate::tui::{self, Leave, Look, Mode, Options};
+use crate::tui::{self, Color, Glyphs, Leave, Look, Mode, Options};
 use vc_protocol::operator::{Request, StopHow};
 
 /// The dashboard of a conversion: closes by itself at the end, and leaving it ends everything.
-pub(super) async fn convert(server: &Target) -> Result<Option<Exit>, Failed> {
-    match show(Mode::Convert, link::open(server.clone(), Some(is_over))).await? {
+pub(super) async fn convert(server: &Target, config: &Config) -> Result<Option<Exit>, Failed> {
+    match show(Mode::Convert, link::open(server.clone(), Some(is_over)), config).await? {
         Leave::Ended => Ok(None),
         Leave::Signal(signal) => Ok(Some(of_signal(signal))),
         Leave::Detached | Leave::StopFarm | Leave::CancelAll | Leave::Hangup => Ok(Some(Exit::Interrupted)),
@@ -17,12 +19,10 @@ pub(super) async fn convert(server: &Target) -> Result<Option<Exit>, Failed> {
 }
 
 /// The dashboard of a running server.
-pub(super) async fn attach(server: &Target) -> Result<Exit, Failed> {
-    match show(Mode::Attach, link::open(server.clone(), None)).await? {
+pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Failed> {
+    match show(Mode::Attach, link::open(server.clone(), None), config).await? {
         Leave::Detached | Leave::Ended => {
-            super::text::note(
-                "the farm keeps running: `vc-console` to come back, `vc-console stop` to stop it",
-            );
+            super::text::note("farm keeps running; `vc-console` to come back, `vc-console stop` to stop it");
             Ok(Exit::Done)
         }
         Leave::StopFarm | Leave::CancelAll => {
@@ -35,9 +35,23 @@ pub(super) async fn attach(server: &Target) -> Result<Exit, Failed> {
     }
 }
 
-async fn show(mode: Mode, link: tui::Link) -> Result<Leave, Failed> {
-    let options = Options { mode, look: Look::detect() };
+async fn show(mode: Mode, link: tui::Link, config: &Config) -> Result<Leave, Failed> {
+    let options = Options::new(mode, look(config));
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
+}
+
+/// As the terminal is, and as it was set.
+fn look(config: &Config) -> Look {
+    let mut look = Look::detect();
+    match config.text(Name::Color) {
+        "always" => look.color = Color::On,
+        "never" => look.color = Color::Off,
+        _ => {}
+    }
+    if config.is_on(Name::Ascii) {
+        look.glyphs = Glyphs::Ascii;
+    }
+    look
 }
 
 fn of_signal(signal: i32) -> Exit {

@@ -1,23 +1,44 @@
-//! `serve`, and the dashboard on a running server.
+//! `serve`: the server in this process, until it is told to end.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use vc_protocol::operator::{Request, Response, StopHow};
+use clap::Args;
 
-use super::ask::answer;
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
-use super::target::Target;
-use super::{screen, status, text};
+use super::text;
 use crate::app::{Server, ServerConfig, StartError};
-use crate::operator::client::ClientError;
+use crate::config::keys::Name;
+use crate::config::{Config, Given};
+
+/// How long the server may take for its own business once it is told to end: what agents have in hand stays theirs.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// Address and UDP port that agents dial [env: VC_LISTEN] [default: 0.0.0.0:4433]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// What is logged: error, warn, info, debug, trace, or a filter [env: VC_LOG] [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+impl ServeArgs {
+    pub(super) fn given(&self, given: &mut Given) {
+        given.flag(Name::Listen, self.listen.clone());
+        given.flag(Name::Log, self.log.clone());
+    }
+}
 
 /// Runs the server until it is told to end.
-pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit, Failed> {
-    log_to_stderr();
+pub(super) async fn serve(state_dir: PathBuf, config: &Config) -> Result<Exit, Failed> {
+    log_to_stderr(config.text(Name::Log))?;
     let mut signals = Signals::listen()?;
+    let listen =
+        config.address(Name::Listen).ok_or_else(|| Failed::usage("say where to listen: --listen"))?;
     let server = Server::start(ServerConfig { state_dir, listen }).await.map_err(start_failed)?;
     text::out(&format!("listening on {}", server.listen()));
     let exit = tokio::select! {
@@ -29,25 +50,15 @@ pub(super) async fn serve(state_dir: PathBuf, listen: SocketAddr) -> Result<Exit
             return Err(Failed::new(Exit::Unexpected, "the scheduler ended; its last words are in the log above"));
         }
     };
-    server.stop().await;
-    Ok(exit)
-}
-
-/// Shows the running server; off a terminal, its status.
-pub(super) async fn attach(target: &Target) -> Result<Exit, Failed> {
-    target.connect().await?;
-    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return status::status(target, false).await;
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_MAX, server.stop()) => if stopped.is_err() {
+            // What is promised is in the table already; the next start takes it up from there.
+            tracing::warn!("not everything ended within {} s; what is left is dropped", STOP_MAX.as_secs());
+        },
+        // Whoever asks twice does not want to wait.
+        exit = signals.next() => return Ok(exit),
     }
-    screen::attach(target.server()).await
-}
-
-/// Asks the server to end.
-pub(super) async fn stop(target: &Target) -> Result<Exit, Failed> {
-    let mut client = target.connect().await?;
-    answer!(client, &Request::Stop(StopHow::Leave), Response::Stopping => ());
-    text::note("the server ends; agents go on with what they have");
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The exit status that fits why a server did not start.
@@ -56,12 +67,13 @@ pub(super) fn start_failed(error: StartError) -> Failed {
     Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))
 }
 
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("VC_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+fn log_to_stderr(filter: &str) -> Result<(), Failed> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|error| Failed::usage(format!("server.log: \"{}\": {error}", filter.escape_debug())))?;
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
+    Ok(())
 }

@@ -46,6 +46,7 @@ fn error(failed: &Failed) -> Value {
         | Exit::NothingMatched
         | Exit::SomeFailed
         | Exit::SomeLeft
+        | Exit::Degraded
         | Exit::Interrupted
         | Exit::Terminated => "",
     };

@@ -138,7 +138,8 @@ fn run(store: &Store, errand: Errand) -> Option<Input> {
     }
 }
 
-fn free(root: &std::path::Path) -> Option<u64> {
+/// Bytes that are free where that folder is.
+pub(crate) fn free(root: &std::path::Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(root).ok()?;
     Some(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }

@@ -39,6 +39,7 @@ use vc_protocol::id::AgentId;
 use vc_protocol::path::FilePath;
 
 use crate::store::{Store, StoreError};
+pub(crate) use errand::free as free_bytes;
 use handle::Handle;
 use input::EngineSender;
 use run::Loop;

@@ -125,7 +125,7 @@ fn may_attach(peer: u32, own: u32) -> bool {
 }
 
 /// The name of an account; one that has none is known by its number.
-fn account(uid: u32) -> String {
+pub(crate) fn account(uid: u32) -> String {
     let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
     found.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }

@@ -6,6 +6,7 @@
 
 mod error;
 mod intake;
+mod look;
 mod memory;
 mod page;
 mod rank;
@@ -27,6 +28,7 @@ use vc_protocol::profile::NamedProfile;
 
 pub use error::StoreError;
 pub use intake::{AddSession, Added, Candidate};
+pub use look::{Looked, holder, look};
 pub use read::{CauseGroup, Reader};
 pub use row::RowError;
 pub use shape::{Seen, Tally};
@@ -211,11 +213,7 @@ fn open_file(path: &Path) -> Result<Database, StoreError> {
     let opened = redb::Builder::new().set_cache_size(CACHE_BYTES).create(path);
     let db = opened.map_err(|error| {
         if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
-            let pid = std::fs::read_to_string(path.with_file_name(PID_NAME)).ok();
-            return StoreError::InUse {
-                path: path.to_owned(),
-                pid: pid.and_then(|text| text.trim().parse().ok()),
-            };
+            return StoreError::InUse { path: path.to_owned(), pid: path.parent().and_then(holder) };
         }
         StoreError::Open { path: path.to_owned(), source: Box::new(error.into()) }
     })?;

@@ -17,7 +17,7 @@ use super::link::{Link, Reply};
 use super::model::model;
 use super::state::{Action, Millis, Msg, State, update};
 use super::term::{Alarm, Terminal};
-use super::view::FrameView;
+use super::view::{FrameView, Inks};
 use super::{Leave, Options};
 
 /// Least time between two frames that keys ask for: a key is answered within 50 ms, a storm of them or of resizes
@@ -37,7 +37,7 @@ pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
     let size = screen.size().context("ask the terminal for its size")?;
     let mut app = App {
         frame_ms: options.look.frame_ms,
-        state: State::new(options.mode, options.look, size),
+        state: State::new(options, size),
         link,
         linked: true,
         started: Instant::now(),
@@ -154,14 +154,14 @@ impl App {
         if !self.state.dirty || now < self.frame_due() {
             return Ok(());
         }
-        let color = self.state.look.color;
+        let inks = Inks { theme: &self.state.look.theme, color: self.state.look.color };
         screen.draw(|frame| {
             let area = frame.area();
             let model = model(&self.state, area.as_size(), now);
             if let Some(cursor) = model.cursor {
                 frame.set_cursor_position(cursor);
             }
-            frame.render_widget(FrameView { model: &model, color }, area);
+            frame.render_widget(FrameView { model: &model, inks }, area);
         })?;
         self.state.drawn();
         self.hurry = false;

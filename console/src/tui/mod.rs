@@ -9,6 +9,7 @@ mod keys;
 mod link;
 mod look;
 mod model;
+pub mod settings;
 mod state;
 mod term;
 #[cfg(test)]
@@ -16,8 +17,9 @@ mod tests;
 mod view;
 
 pub use app::run;
+pub use keys::Keys;
 pub use link::{Link, Reply, RequestTag};
-pub use look::{Color, Glyphs, Look};
+pub use look::{Color, Glyphs, Look, Theme, When};
 
 /// What the dashboard is in front of: decides what leaving means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,22 @@ pub struct Options {
     pub mode: Mode,
     /// Glyphs, colours, time zone, frame rate.
     pub look: Look,
+    /// What the keys mean.
+    pub keys: Keys,
+    /// Only look, whatever the server would allow.
+    pub read_only: bool,
+    /// Take the mouse at the start.
+    pub mouse: bool,
+    /// Plain lines for screen readers, and no screen at all.
+    pub accessible: bool,
+}
+
+impl Options {
+    /// As the environment says, with nothing wished for.
+    pub fn new(mode: Mode, look: Look) -> Options {
+        let mouse = look.takes_mouse(When::Auto);
+        Options { mode, look, keys: Keys::default(), read_only: false, mouse, accessible: false }
+    }
 }
 
 /// How the dashboard ended; the caller acts on it after the terminal is restored.

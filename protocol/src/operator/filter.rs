@@ -270,8 +270,8 @@ fn compare(value: &str) -> (Compare, &str) {
     }
 }
 
-/// `90s`, `15m`, `2h`, `3d`.
-fn seconds(text: &str) -> Option<u64> {
+/// The seconds that a text such as `90s`, `15m`, `2h` or `3d` means.
+pub fn seconds(text: &str) -> Option<u64> {
     let unit = match text.as_bytes().last()? {
         b's' => 1,
         b'm' => 60,

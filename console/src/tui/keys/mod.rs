@@ -5,11 +5,14 @@
 
 mod commands;
 mod footers;
+mod map;
 mod name;
 mod table;
 
 pub(crate) use commands::{COMMANDS, Command, Fact, Group, Level};
 pub(crate) use footers::{Foot, footer};
+pub(crate) use map::Clash;
+pub use map::Keys;
 pub(crate) use table::{BINDINGS, Binding};
 
 /// A key press.
@@ -66,7 +69,6 @@ pub(crate) enum Place {
     Prompt,
 }
 
-#[cfg(test)]
 impl Place {
     pub(crate) const ALL: [Place; 17] = [
         Place::Overview,
@@ -87,22 +89,34 @@ impl Place {
         Place::CopyMenu,
         Place::Prompt,
     ];
-}
 
-/// What this key means there.
-pub(crate) fn command(place: Place, key: Key) -> Option<Command> {
-    bindings(place).find(|b| b.keys.contains(&key)).map(|b| b.command)
+    /// Lies over a screen and asks something.
+    pub(crate) fn is_dialog(self) -> bool {
+        match self {
+            Place::Help
+            | Place::Confirm
+            | Place::TypedConfirm
+            | Place::LeaveAttach
+            | Place::LeaveConvert
+            | Place::Palette
+            | Place::CopyMenu
+            | Place::Prompt => true,
+            Place::Overview
+            | Place::Jobs
+            | Place::Agents
+            | Place::AgentDetail
+            | Place::Failures
+            | Place::Events
+            | Place::JobDetail
+            | Place::Log
+            | Place::Reading => false,
+        }
+    }
 }
 
 /// What holds there.
 pub(crate) fn bindings(place: Place) -> impl Iterator<Item = &'static Binding> {
     BINDINGS.iter().filter(move |b| b.places.contains(&place))
-}
-
-/// The key that a footer names for a command; empty if none asks for it there.
-pub(crate) fn shown(place: Place, command: Command) -> String {
-    let first = bindings(place).find(|b| b.command == command).and_then(|b| b.keys.first());
-    first.map(Key::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -123,7 +137,7 @@ mod tests {
     fn keys_pressed_while_editing_are_bound_to_nothing() {
         for place in Place::ALL {
             for key in [Key::Delete, Key::Backspace] {
-                assert_eq!(command(place, key), None, "{key:?} in {place:?}");
+                assert_eq!(Keys::default().command(place, key), None, "{key:?} in {place:?}");
             }
         }
     }

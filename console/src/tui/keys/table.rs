@@ -13,13 +13,6 @@ pub(crate) struct Binding {
     pub(crate) command: Command,
 }
 
-impl Binding {
-    /// Its keys, as help shows them.
-    pub(crate) fn shown(&self) -> String {
-        self.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
-    }
-}
-
 use Place::{
     AgentDetail, Agents, Confirm, CopyMenu, Events, Failures, Help, JobDetail, Jobs, LeaveAttach,
     LeaveConvert, Log, Overview, Palette, Prompt, Reading, TypedConfirm,

@@ -190,17 +190,17 @@ fn footer(state: &State, columns: usize) -> Line {
     let works = |f: &&keys::Foot| state.refusal(f.command).is_none();
     let mut feet: Vec<keys::Foot> = keys::footer(place).iter().filter(works).copied().collect();
     loop {
-        let text = footer_text(place, &feet);
-        if width(&text) <= columns || feet.len() <= 1 {
+        let text = footer_text(state, place, &feet);
+        if width(&text) <= columns || feet.is_empty() {
             return Line::new(text);
         }
-        let last = feet.iter().enumerate().min_by_key(|(_, f)| f.keep).map_or(0, |(at, _)| at);
-        feet.remove(last);
+        let last = feet.iter().min_by_key(|f| f.keep).map_or("", |f| f.word);
+        feet.retain(|f| f.word != last);
     }
 }
 
 /// ` enter open  < > sort`: neighbours of one word share it.
-fn footer_text(place: keys::Place, feet: &[keys::Foot]) -> String {
+fn footer_text(state: &State, place: keys::Place, feet: &[keys::Foot]) -> String {
     let mut text = String::new();
     for (at, foot) in feet.iter().enumerate() {
         text += if at > 0 && feet[at - 1].word == foot.word {
@@ -210,7 +210,7 @@ fn footer_text(place: keys::Place, feet: &[keys::Foot]) -> String {
         } else {
             " "
         };
-        text += &keys::shown(place, foot.command);
+        text += &state.keys.first(place, foot.command);
         if feet.get(at + 1).is_none_or(|next| next.word != foot.word) {
             text += " ";
             text += foot.word;

@@ -99,7 +99,10 @@ fn help(state: &State, columns: usize) -> Vec<Line> {
         for (at, binding) in keys::bindings(place).filter(works).enumerate() {
             let head = if at == 0 { group.word() } else { "" };
             let mut line = Line::role(Role::Strong, format!("{head:<6}"));
-            line.push(Role::Plain, format!("{:<11} {}", binding.shown(), binding.command.fact().help));
+            line.push(
+                Role::Plain,
+                format!("{:<11} {}", state.keys.shown(place, binding.command), binding.command.fact().help),
+            );
             lines.push(line);
         }
     }
@@ -192,7 +195,7 @@ fn leave(state: &State) -> (String, Vec<Line>, usize) {
     let mut lines = vec![Line::new(text), Line::default()];
     for foot in keys::footer(place).iter().filter(|f| state.refusal(f.command).is_none()) {
         lines.push(
-            Line::role(Role::Strong, format!("  {:<10}", keys::shown(place, foot.command)))
+            Line::role(Role::Strong, format!("  {:<10}", state.keys.first(place, foot.command)))
                 .with(Role::Plain, foot.word),
         );
     }

@@ -19,6 +19,12 @@ pub(crate) enum Role {
     Busy,
     /// Neither good nor bad: held, unsure, draining.
     Odd,
+    /// Rules and borders.
+    Frame,
+    /// The row of the cursor.
+    Selected,
+    /// The picture of a server that is gone.
+    Stale,
 }
 
 /// A line of spans.
@@ -196,11 +202,15 @@ pub(crate) fn wrap(text: &str, columns: usize, indent: usize, glyphs: Glyphs) ->
 /// The title line of a section: `-- left ------ right --`.
 pub(crate) fn section(left: &str, right: &str, columns: usize, glyphs: Glyphs) -> Line {
     let dash = rule(glyphs);
-    let end = if right.is_empty() { dash.repeat(2) } else { format!(" {right} {}", dash.repeat(2)) };
-    let mut line = Line::new(dash.repeat(2));
+    let mut line = Line::role(Role::Frame, dash.repeat(2));
     line.push(Role::Strong, format!(" {left} "));
-    let fill = columns.saturating_sub(line.width() + width(&end));
-    line.push(Role::Plain, dash.repeat(fill) + &end);
+    let end = if right.is_empty() { 2 } else { width(right) + 4 };
+    let fill = columns.saturating_sub(line.width() + end);
+    line.push(Role::Frame, dash.repeat(fill));
+    if !right.is_empty() {
+        line.push(Role::Plain, format!(" {right} "));
+    }
+    line.push(Role::Frame, dash.repeat(2));
     line.fit(columns);
     line
 }

@@ -29,10 +29,10 @@ use self::failures::Failures;
 use self::jobs::{Asked, Jobs, Marks};
 use self::overlay::{JobRef, Overlay, Target, Verb};
 use self::overview::{Node, Overview, Row};
-use super::keys::{Command, Key, Place};
+use super::keys::{Command, Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
-use super::{Leave, Mode};
+use super::{Leave, Mode, Options};
 
 /// Milliseconds since the dashboard started.
 pub(crate) type Millis = u64;
@@ -118,6 +118,11 @@ pub(crate) struct Gone {
 pub(crate) struct State {
     pub(crate) mode: Mode,
     pub(crate) look: Look,
+    pub(crate) keys: Keys,
+    /// Only look, whatever the server would allow.
+    pub(crate) read_only: bool,
+    /// Clicks come here, not to the terminal.
+    pub(crate) mouse: bool,
     pub(crate) size: Size,
     pub(crate) screen: Screen,
     /// Whom the server takes us for; none before it was reached.
@@ -152,10 +157,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(mode: Mode, look: Look, size: Size) -> State {
+    pub(crate) fn new(options: Options, size: Size) -> State {
         State {
-            mode,
-            look,
+            mode: options.mode,
+            look: options.look,
+            keys: options.keys,
+            read_only: options.read_only,
+            mouse: options.mouse,
             size,
             screen: Screen::Overview,
             welcome: None,

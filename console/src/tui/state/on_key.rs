@@ -9,7 +9,7 @@ use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
 use super::overview::Overview;
 use super::{Action, Millis, Prompt, Screen, State, agents, detail, events, failures, jobs, marks, overview};
-use crate::tui::keys::{self, Command, Key, Place};
+use crate::tui::keys::{Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
 
@@ -24,7 +24,7 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
     if state.unseen {
         return;
     }
-    let Some(command) = keys::command(state.place(), key) else { return };
+    let Some(command) = state.keys.command(state.place(), key) else { return };
     let covered = state.overlay.is_some();
     state.dirty = true;
     state.notice = None;

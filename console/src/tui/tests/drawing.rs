@@ -14,13 +14,14 @@ use crate::tui::link::Reply;
 use crate::tui::look::{Color, Glyphs};
 use crate::tui::model::model;
 use crate::tui::state::{Action, Msg};
-use crate::tui::view::FrameView;
+use crate::tui::view::{FrameView, Inks};
 
 pub(super) fn draw(board: &Board, size: Size, color: Color) -> Buffer {
     let area = Rect::new(0, 0, size.width, size.height);
     let mut buffer = Buffer::empty(area);
     let model = model(&board.state, size, board.now);
-    FrameView { model: &model, color }.render(area, &mut buffer);
+    let inks = Inks { theme: &board.state.look.theme, color };
+    FrameView { model: &model, inks }.render(area, &mut buffer);
     buffer
 }
 

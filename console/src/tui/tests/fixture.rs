@@ -16,7 +16,7 @@ use vc_protocol::progress::{Phase, Progress};
 use crate::tui::keys::Key;
 use crate::tui::link::{Reply, RequestTag};
 use crate::tui::state::{Action, Millis, Msg, State, update};
-use crate::tui::{Color, Glyphs, Look, Mode};
+use crate::tui::{Color, Glyphs, Look, Mode, Options, Theme};
 
 /// 2026-11-22 12:04:31 UTC.
 pub(crate) const NOON: i64 = 1_795_349_071_000;
@@ -24,7 +24,14 @@ pub(crate) const NARROW: Size = Size { width: 80, height: 24 };
 pub(crate) const WIDE: Size = Size { width: 120, height: 40 };
 
 pub(crate) fn look(glyphs: Glyphs) -> Look {
-    Look { glyphs, color: Color::On, zone: TimeZone::UTC, frame_ms: 100 }
+    Look {
+        glyphs,
+        color: Color::On,
+        zone: TimeZone::UTC,
+        frame_ms: 100,
+        remote: false,
+        theme: Theme::default(),
+    }
 }
 
 pub(crate) fn progress(phase: Phase, permille: u16, fps: f32, speed: f32, eta_s: u32) -> Progress {
@@ -303,7 +310,7 @@ impl Board {
     }
 
     pub(crate) fn of(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
-        let state = State::new(mode, look(glyphs), size);
+        let state = State::new(Options { mouse: false, ..Options::new(mode, look(glyphs)) }, size);
         let page =
             if snapshot.agents.is_empty() { Page { total: Some(0), ..Page::default() } } else { page() };
         let mut board = Board { state, now: 1000, asked: vec![], detail: detail(JobState::Running), page };

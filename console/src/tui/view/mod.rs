@@ -2,44 +2,52 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color as Ink, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 use ratatui::widgets::{Clear, Widget};
 
-use super::look::{Color, Glyphs};
+use super::look::{Color, Glyphs, Theme};
 use super::model::text::{Line, Role, head, width};
 use super::model::{Dialog, FrameModel};
 
-/// The one list of roles and their styles: only red, green, cyan and magenta, which can be read on every common
-/// background.
-fn style(role: Role, color: Color) -> Style {
-    let ink = |ink| if color == Color::On { Style::new().fg(ink) } else { Style::new() };
-    match role {
-        Role::Plain => Style::new(),
-        Role::Strong => Style::new().add_modifier(Modifier::BOLD),
-        Role::Good => ink(Ink::Green),
-        Role::Bad => ink(Ink::Red).add_modifier(Modifier::BOLD),
-        Role::Busy => ink(Ink::Cyan),
-        Role::Odd => ink(Ink::Magenta),
+/// How roles look: the theme's styles, without their colours where none are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inks<'a> {
+    pub(crate) theme: &'a Theme,
+    pub(crate) color: Color,
+}
+
+impl Inks<'_> {
+    fn style(self, role: Role) -> Style {
+        let style = self.theme.style(role);
+        match self.color {
+            Color::On => style,
+            // A selection that a theme shows by its background alone must be seen without it too.
+            Color::Off if style.bg.is_some() && role == Role::Selected => {
+                Style::new().add_modifier(style.add_modifier | Modifier::REVERSED)
+            }
+            Color::Off => Style::new().add_modifier(style.add_modifier),
+        }
     }
 }
 
 /// Draws a frame.
 pub(crate) struct FrameView<'a> {
     pub(crate) model: &'a FrameModel,
-    pub(crate) color: Color,
+    pub(crate) inks: Inks<'a>,
 }
 
 impl Widget for FrameView<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
+        buffer.set_style(area, self.inks.style(Role::Plain));
         for (line, y) in self.model.lines.iter().zip(area.top()..area.bottom()) {
-            paint(line, Rect { y, height: 1, ..area }, self.color, buffer);
+            paint(line, Rect { y, height: 1, ..area }, self.inks, buffer);
         }
         if self.model.dimmed {
-            buffer.set_style(area, Style::new().add_modifier(Modifier::DIM));
+            buffer.set_style(area, self.inks.style(Role::Stale));
         }
         if let Some(dialog) = &self.model.dialog {
-            DialogView { dialog, glyphs: self.model.glyphs, color: self.color }.render(area, buffer);
+            DialogView { dialog, glyphs: self.model.glyphs, inks: self.inks }.render(area, buffer);
         }
     }
 }
@@ -48,13 +56,15 @@ impl Widget for FrameView<'_> {
 struct DialogView<'a> {
     dialog: &'a Dialog,
     glyphs: Glyphs,
-    color: Color,
+    inks: Inks<'a>,
 }
 
 impl Widget for DialogView<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = self.dialog.area.intersection(area);
         Clear.render(area, buffer);
+        buffer.set_style(area, self.inks.style(Role::Plain));
+        let frame = self.inks.style(Role::Frame);
         if area.width < 2 || area.height < 2 {
             return;
         }
@@ -68,27 +78,27 @@ impl Widget for DialogView<'_> {
         let top = format!("{}{title}{fill}{}", corners[0], corners[1]);
         let bottom = format!("{}{}{}", corners[2], across.repeat(inner), corners[3]);
         let whole = usize::from(area.width);
-        buffer.set_stringn(area.x, area.y, top, whole, Style::new());
-        buffer.set_stringn(area.x, area.bottom() - 1, bottom, whole, Style::new());
+        buffer.set_stringn(area.x, area.y, top, whole, frame);
+        buffer.set_stringn(area.x, area.bottom() - 1, bottom, whole, frame);
         for y in area.top() + 1..area.bottom() - 1 {
-            buffer.set_stringn(area.x, y, down, 1, Style::new());
-            buffer.set_stringn(area.right() - 1, y, down, 1, Style::new());
+            buffer.set_stringn(area.x, y, down, 1, frame);
+            buffer.set_stringn(area.right() - 1, y, down, 1, frame);
         }
         let text = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
         for (line, y) in self.dialog.lines.iter().zip(area.top() + 1..area.bottom() - 1) {
-            paint(line, Rect { y, height: 1, ..text }, self.color, buffer);
+            paint(line, Rect { y, height: 1, ..text }, self.inks, buffer);
         }
     }
 }
 
 /// Paints one line into a row.
-fn paint(line: &Line, row: Rect, color: Color, buffer: &mut Buffer) {
+fn paint(line: &Line, row: Rect, inks: Inks<'_>, buffer: &mut Buffer) {
     let mut x = row.x;
     for (role, text) in &line.spans {
         let room = usize::from(row.right().saturating_sub(x));
-        (x, _) = buffer.set_stringn(x, row.y, text, room, style(*role, color));
+        (x, _) = buffer.set_stringn(x, row.y, text, room, inks.style(*role));
     }
     if line.selected {
-        buffer.set_style(row, Style::new().add_modifier(Modifier::REVERSED));
+        buffer.set_style(row, inks.style(Role::Selected));
     }
 }

@@ -1,6 +1,11 @@
-//! What the terminal can show, decided once from the environment. Knows nothing of what is drawn.
+//! What the terminal can show, decided once from the environment and from what the operator wants. Knows nothing of
+//! what is drawn.
+
+pub(crate) mod theme;
 
 use jiff::tz::TimeZone;
+
+pub use theme::Theme;
 
 /// Which characters drawings are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,18 @@ pub enum Color {
     Off,
 }
 
+/// What the operator wants of something that the program can decide by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum When {
+    /// As the environment says.
+    #[default]
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
 /// Least time between two frames that nobody asked for by a key.
 const FRAME_MS: u64 = 100;
 /// The same over SSH, where bytes are dearer.
@@ -36,6 +53,10 @@ pub struct Look {
     pub zone: TimeZone,
     /// Least milliseconds between two frames.
     pub frame_ms: u64,
+    /// The terminal is on another machine.
+    pub remote: bool,
+    /// Styles of the roles.
+    pub theme: Theme,
 }
 
 impl Look {
@@ -52,11 +73,37 @@ impl Look {
         let locale = locale.to_ascii_lowercase();
         let utf8 = locale.contains("utf-8") || locale.contains("utf8");
         let plain = term == "linux" || term == "dumb";
+        let remote = set("SSH_CONNECTION").is_some();
         Look {
             glyphs: if utf8 && !plain { Glyphs::Unicode } else { Glyphs::Ascii },
             color: if set("NO_COLOR").is_some() || term == "dumb" { Color::Off } else { Color::On },
             zone,
-            frame_ms: if set("SSH_CONNECTION").is_some() { FRAME_SSH_MS } else { FRAME_MS },
+            frame_ms: if remote { FRAME_SSH_MS } else { FRAME_MS },
+            remote,
+            theme: Theme::default(),
+        }
+    }
+
+    /// With what the operator asked for: `--color` and `--ascii` are stronger than the environment.
+    pub fn wished(mut self, color: When, ascii: bool) -> Look {
+        match color {
+            When::Auto => {}
+            When::Always => self.color = Color::On,
+            When::Never => self.color = Color::Off,
+        }
+        if ascii {
+            self.glyphs = Glyphs::Ascii;
+        }
+        self
+    }
+
+    /// Whether the mouse is taken at the start: over SSH it is left to the terminal, whose own selection is then the
+    /// surest way to copy.
+    pub fn takes_mouse(&self, wish: When) -> bool {
+        match wish {
+            When::Auto => !self.remote,
+            When::Always => true,
+            When::Never => false,
         }
     }
 }
@@ -83,5 +130,19 @@ mod tests {
         check(&[("LANG", "C.UTF-8"), ("TERM", "dumb")], (Ascii, Off, 100));
         check(&[("NO_COLOR", "1"), ("SSH_CONNECTION", "a b")], (Ascii, Off, 250));
         check(&[("NO_COLOR", "")], (Ascii, On, 100));
+    }
+
+    #[test]
+    fn what_the_operator_asks_for_is_stronger_than_the_environment() {
+        let var = |name: &str| match name {
+            "LANG" => Some("C.UTF-8".to_owned()),
+            "NO_COLOR" | "SSH_CONNECTION" => Some("1".to_owned()),
+            _ => None,
+        };
+        let look = Look::from_vars(var, TimeZone::UTC);
+        assert!(!look.takes_mouse(When::Auto) && look.takes_mouse(When::Always));
+        assert_eq!(look.clone().wished(When::Auto, false).color, Color::Off);
+        let look = look.wished(When::Always, true);
+        assert_eq!((look.color, look.glyphs), (Color::On, Glyphs::Ascii));
     }
 }

@@ -1,0 +1,184 @@
+//! `operators`, and what can be done to whoever joined: `revoke` and `rename`, of agents and operators alike.
+
+use clap::Subcommand;
+use serde_json::json;
+use vc_protocol::id::AgentId;
+use vc_protocol::operator::{AgentAction, OperatorView, Request, Response, Role};
+
+use super::ask::{answer, snapshot};
+use super::confirm::confirm;
+use super::exit::{Exit, Failed};
+use super::size::rfc3339;
+use super::target::Target;
+use super::text;
+use crate::operator::client::{Client, ClientError};
+
+#[derive(Subcommand)]
+pub(super) enum MemberCommand {
+    /// Throw somebody out for good: the key is refused from now on, and an agent's jobs go back to pending. Asks first
+    Revoke {
+        /// The name or number
+        #[arg(value_name = "NAME|ID")]
+        member: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give somebody another name
+    Rename {
+        /// The name or number
+        #[arg(value_name = "NAME|ID")]
+        member: String,
+        /// The new name
+        name: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum OperatorsCommand {
+    /// List operators and viewers
+    Ls {
+        /// Those who were revoked as well
+        #[arg(long)]
+        all: bool,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    #[command(flatten)]
+    Member(MemberCommand),
+}
+
+pub(super) async fn operators(target: &Target, command: OperatorsCommand) -> Result<Exit, Failed> {
+    match command {
+        OperatorsCommand::Ls { all, json } => list(target, all, json).await,
+        OperatorsCommand::Member(command) => run(target, command).await,
+    }
+}
+
+pub(super) async fn run(target: &Target, command: MemberCommand) -> Result<Exit, Failed> {
+    let mut client = target.connect().await?;
+    let (id, action, as_json) = match command {
+        MemberCommand::Revoke { member, yes, json } => {
+            let member = Member::find(&mut client, &member).await?;
+            confirm(&member.would_lose(), "Throw it out?", yes)?;
+            (member.id, AgentAction::Revoke, json)
+        }
+        MemberCommand::Rename { member, name, json } => {
+            (Member::find(&mut client, &member).await?.id, AgentAction::Rename(name), json)
+        }
+    };
+    let done = answer!(client, &Request::OnAgent(id, action), Response::Done(done) => done);
+    if as_json {
+        text::json_out(&json!({ "v": 1, "done": done }));
+    } else {
+        text::out(&done);
+    }
+    Ok(Exit::Done)
+}
+
+/// Whoever joined, and what would be taken from them.
+struct Member {
+    id: AgentId,
+    name: String,
+    role: Role,
+    runs: usize,
+}
+
+impl Member {
+    /// By name, else by number.
+    async fn find(client: &mut Client, wanted: &str) -> Result<Member, Failed> {
+        let agents = snapshot(client).await?.agents.into_iter().map(|agent| Member {
+            id: agent.id,
+            runs: agent.devices.iter().map(|device| device.runs.len()).sum(),
+            name: agent.name,
+            role: Role::Agent,
+        });
+        let people = people(client).await?.into_iter().filter(|person| person.revoked_ms.is_none());
+        let people =
+            people.map(|person| Member { id: person.id, name: person.name, role: person.role, runs: 0 });
+        let mut all: Vec<Member> = agents.chain(people).collect();
+        let by_name = all.iter().position(|member| member.name == wanted);
+        let by_number = || all.iter().position(|member| wanted.parse() == Ok(member.id));
+        match by_name.or_else(by_number) {
+            Some(at) => Ok(all.swap_remove(at)),
+            None => Err(Failed::new(
+                Exit::NothingMatched,
+                format!(
+                    "nobody is called {}: `agents ls` and `operators ls` list them",
+                    wanted.escape_debug()
+                ),
+            )),
+        }
+    }
+
+    fn would_lose(&self) -> String {
+        let Member { name, role, runs, .. } = self;
+        let jobs = match (role, runs) {
+            (Role::Operator | Role::Viewer, _) | (Role::Agent, 0) => String::new(),
+            (Role::Agent, 1) => "; 1 job that it has goes back to pending".to_owned(),
+            (Role::Agent, _) => format!("; {runs} jobs that it has go back to pending"),
+        };
+        format!("{} {name} would have to join again with a new token{jobs}", role.word())
+    }
+}
+
+async fn people(client: &mut Client) -> Result<Vec<OperatorView>, Failed> {
+    Ok(answer!(client, &Request::Operators, Response::Operators(people) => people))
+}
+
+async fn list(target: &Target, all: bool, as_json: bool) -> Result<Exit, Failed> {
+    let mut people = people(&mut target.connect().await?).await?;
+    people.retain(|person| all || person.revoked_ms.is_none());
+    if as_json {
+        let row = |person: &OperatorView| {
+            json!({
+                "id": person.id,
+                "name": person.name,
+                "role": person.role,
+                "joined": rfc3339(person.joined_ms),
+                "revoked": person.revoked_ms.map(rfc3339),
+            })
+        };
+        text::json_out(&json!({ "v": 1, "operators": people.iter().map(row).collect::<Vec<_>>() }));
+        return Ok(Exit::Done);
+    }
+    for person in &people {
+        let mut line = format!(
+            "{:<5} {:<24} {:<9} joined {}",
+            person.id.to_string(),
+            person.name,
+            person.role.word(),
+            rfc3339(person.joined_ms)
+        );
+        if let Some(at_ms) = person.revoked_ms {
+            line += &format!(", revoked {}", rfc3339(at_ms));
+        }
+        text::out(&line);
+    }
+    if people.is_empty() {
+        text::note("nobody: `vc-console token create --role operator` prints the line for one");
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_says_what_is_lost() {
+        let member = |role, runs| Member { id: AgentId(1), name: "ada".into(), role, runs }.would_lose();
+        assert_eq!(
+            member(Role::Agent, 2),
+            "agent ada would have to join again with a new token; 2 jobs that it has go back to pending"
+        );
+        assert_eq!(member(Role::Viewer, 0), "viewer ada would have to join again with a new token");
+    }
+}

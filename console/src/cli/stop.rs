@@ -1,0 +1,122 @@
+//! `stop`: asks the server to end in one of three ways, and waits until it is gone.
+
+use std::time::Duration;
+
+use clap::Args;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+use vc_protocol::job::JobState;
+use vc_protocol::operator::{Request, Response, Snapshot, StopHow, filter};
+
+use super::confirm::confirm;
+use super::exit::{Exit, Failed};
+use super::target::Target;
+use super::{ask, text};
+use crate::operator::client::{Client, ClientError};
+use crate::store;
+
+/// Jobs named in the question.
+const JOBS_NAMED: usize = 3;
+/// A server that does not wait for jobs is gone within its own ten seconds, and some for a slow disk.
+const LEAVE_MAX: Duration = Duration::from_secs(30);
+/// Between two looks whether a process is gone.
+const LOOK_EVERY: Duration = Duration::from_millis(30);
+
+#[derive(Args)]
+pub(super) struct StopArgs {
+    /// Let what runs end first, and hand out nothing new
+    #[arg(long, conflicts_with = "now")]
+    drain: bool,
+    /// Stop what runs; those jobs go back to pending
+    #[arg(long)]
+    now: bool,
+    /// Give up waiting after this, such as 90s, 15m or 2h; the server goes on ending [default: none with --drain, else 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// One JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = filter::seconds(text).ok_or("say it like 90s, 15m, 2h or 1d")?;
+    Ok(Duration::from_secs(seconds))
+}
+
+pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed> {
+    let mut client = target.connect().await?;
+    // Asked for before it ends: afterwards the number may be another server's.
+    let holder = if target.is_remote() { None } else { store::holder(target.state_dir()) };
+    let process = holder.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+    let (how, word, note) = match (args.drain, args.now) {
+        (true, _) => (StopHow::Drain, "drain", "the server ends when what runs has ended"),
+        (false, true) => (StopHow::Now, "now", "the server ends; what runs goes back to pending"),
+        (false, false) => (StopHow::Leave, "leave", "the server ends; agents go on with what they have"),
+    };
+    if how == StopHow::Now {
+        let snapshot = ask::snapshot(&mut client).await?;
+        if let Some(lost) = lost(&snapshot) {
+            confirm(&lost, "Stop them?", args.yes)?;
+        }
+    }
+    let Response::Stopping = client.request(&Request::Stop(how)).await? else {
+        return Err(ClientError::Unexpected.into());
+    };
+    text::note(note);
+    let bound = args.timeout.or((how != StopHow::Drain).then_some(LEAVE_MAX));
+    let gone = gone(client, process);
+    let is_gone = match bound {
+        Some(bound) => timeout(bound, gone).await.is_ok(),
+        None => {
+            gone.await;
+            true
+        }
+    };
+    if !is_gone {
+        let after = bound.unwrap_or_default().as_secs();
+        let message = format!("the server has not ended after {after} s; it goes on ending");
+        return Err(Failed::new(Exit::TimedOut, message));
+    }
+    if args.json {
+        text::json_out(&json!({ "v": 1, "how": word, "stopped": true }));
+    }
+    Ok(Exit::Done)
+}
+
+/// What would be lost, in words; none if nothing runs.
+fn lost(snapshot: &Snapshot) -> Option<String> {
+    let running = snapshot.totals.by_state[JobState::Running as usize];
+    let devices = snapshot.agents.iter().flat_map(|agent| &agent.devices);
+    let runs = devices.flat_map(|device| &device.runs);
+    let named: Vec<_> = runs.take(JOBS_NAMED).map(|run| format!("#{}", run.attempt.job)).collect();
+    let more = if running > named.len() as u64 { ", ..." } else { "" };
+    let named = if named.is_empty() { String::new() } else { format!(" ({}{more})", named.join(", ")) };
+    let jobs = if running == 1 { "1 running job".to_owned() } else { format!("{running} running jobs") };
+    (running > 0).then(|| {
+        format!("{jobs} would be stopped and go back to pending{named}, what is encoded of them is lost")
+    })
+}
+
+/// Returns when the server has let go of the connection and its process is gone.
+async fn gone(mut client: Client, process: Option<Pid>) {
+    // Nothing more is said here: what comes is the end, however it comes.
+    while client.next().await.is_ok() {}
+    while process.is_some_and(runs) {
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Whether that process runs. One that has ended, and that nobody has asked for its exit status, does not.
+fn runs(process: Pid) -> bool {
+    if kill(process, None).is_err() {
+        return false;
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    state != Some("Z")
+}

@@ -9,6 +9,7 @@ mod convert;
 mod farm;
 mod faults;
 mod pty;
+mod remote;
 mod tidy;
 
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 use vc_protocol::id::AgentId;
-use vc_protocol::operator::{AgentAction, OperatorView, Request, Response, Role};
+use vc_protocol::operator::{AgentAction, MemberView, Request, Response, Role};
 
 use super::ask::{answer, snapshot};
 use super::confirm::confirm;
@@ -94,28 +94,19 @@ struct Member {
 impl Member {
     /// By name, else by number.
     async fn find(client: &mut Client, wanted: &str) -> Result<Member, Failed> {
-        let agents = snapshot(client).await?.agents.into_iter().map(|agent| Member {
-            id: agent.id,
-            runs: agent.devices.iter().map(|device| device.runs.len()).sum(),
-            name: agent.name,
-            role: Role::Agent,
-        });
-        let people = people(client).await?.into_iter().filter(|person| person.revoked_ms.is_none());
-        let people =
-            people.map(|person| Member { id: person.id, name: person.name, role: person.role, runs: 0 });
-        let mut all: Vec<Member> = agents.chain(people).collect();
+        let mut all = members(client).await?;
+        all.retain(|member| member.revoked_ms.is_none());
         let by_name = all.iter().position(|member| member.name == wanted);
         let by_number = || all.iter().position(|member| wanted.parse() == Ok(member.id));
-        match by_name.or_else(by_number) {
-            Some(at) => Ok(all.swap_remove(at)),
-            None => Err(Failed::new(
-                Exit::NothingMatched,
-                format!(
-                    "nobody is called {}: `agents ls` and `operators ls` list them",
-                    wanted.escape_debug()
-                ),
-            )),
-        }
+        let Some(at) = by_name.or_else(by_number) else {
+            let wanted = wanted.escape_debug();
+            let message = format!("nobody is called {wanted}: `agents ls` and `operators ls` list them");
+            return Err(Failed::new(Exit::NothingMatched, message));
+        };
+        let MemberView { id, name, role, .. } = all.swap_remove(at);
+        let agents = snapshot(client).await?.agents.into_iter().filter(|agent| agent.id == id);
+        let runs = agents.flat_map(|agent| agent.devices).map(|device| device.runs.len()).sum();
+        Ok(Member { id, name, role, runs })
     }
 
     fn would_lose(&self) -> String {
@@ -129,15 +120,15 @@ impl Member {
     }
 }
 
-async fn people(client: &mut Client) -> Result<Vec<OperatorView>, Failed> {
-    Ok(answer!(client, &Request::Operators, Response::Operators(people) => people))
+async fn members(client: &mut Client) -> Result<Vec<MemberView>, Failed> {
+    Ok(answer!(client, &Request::Members, Response::Members(members) => members))
 }
 
 async fn list(target: &Target, all: bool, as_json: bool) -> Result<Exit, Failed> {
-    let mut people = people(&mut target.connect().await?).await?;
-    people.retain(|person| all || person.revoked_ms.is_none());
+    let mut people = members(&mut target.connect().await?).await?;
+    people.retain(|person| person.role != Role::Agent && (all || person.revoked_ms.is_none()));
     if as_json {
-        let row = |person: &OperatorView| {
+        let row = |person: &MemberView| {
             json!({
                 "id": person.id,
                 "name": person.name,

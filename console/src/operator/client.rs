@@ -48,6 +48,26 @@ pub enum ClientError {
     Unexpected,
 }
 
+impl ClientError {
+    /// Trying again changes nothing before somebody joins, upgrades, or says something else.
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::OfAnother(_)
+            | Self::Version(_)
+            | Self::Refused { .. }
+            | Self::Unexpected
+            | Self::Remote(
+                RemoteError::Address(_)
+                | RemoteError::NotJoined
+                | RemoteError::Several(_)
+                | RemoteError::Certs(_)
+                | RemoteError::Refused(_),
+            ) => true,
+            Self::NotRunning(_) | Self::Socket(_) | Self::Gone | Self::Remote(RemoteError::Lost(_)) => false,
+        }
+    }
+}
+
 /// Which server.
 #[derive(Debug, Clone)]
 pub enum Target {

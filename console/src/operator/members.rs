@@ -8,7 +8,7 @@ use std::time::Duration;
 use vc_certs::{Authority, JoinLine};
 use vc_protocol::id::AgentId;
 use vc_protocol::join::TokenId;
-use vc_protocol::operator::{OperatorView, RefusalCode, Response, Role, TokenView, TokenWish};
+use vc_protocol::operator::{MemberView, RefusalCode, Response, Role, TokenView, TokenWish};
 
 use super::service::{refused, unavailable};
 use crate::engine::handle::{CallError, Handle};
@@ -84,17 +84,16 @@ impl Members {
         }
     }
 
-    /// Carries out a [`vc_protocol::operator::Request::Operators`].
-    pub(super) fn operators(&self) -> Response {
-        let people = self.registry.members().into_iter().filter(|member| member.role != Role::Agent);
-        let view = |member: Member| OperatorView {
+    /// Carries out a [`vc_protocol::operator::Request::Members`].
+    pub(super) fn members(&self) -> Response {
+        let view = |member: Member| MemberView {
             id: member.id,
             name: member.name,
             role: member.role,
             joined_ms: member.created_ms,
             revoked_ms: member.revoked_ms,
         };
-        Response::Operators(people.map(view).collect())
+        Response::Members(self.registry.members().into_iter().map(view).collect())
     }
 
     /// Carries out an [`vc_protocol::operator::AgentAction::Revoke`], of anybody who joined.

@@ -1,6 +1,6 @@
 //! The way to a server on another box: finds who we are there, dials, and shares one connection among conversations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
@@ -62,31 +62,17 @@ pub type Stream = Join<RecvStream, SendStream>;
 /// A server on another box.
 #[derive(Debug)]
 pub struct Remote {
-    /// Who we may be there, and where; the likeliest first.
-    tries: Vec<(Identity, Vec<String>)>,
+    /// Where this user's identities are.
+    folder: PathBuf,
+    to: String,
     live: Mutex<Option<(Endpoint, Connection)>>,
 }
 
 impl Remote {
     /// The server at `to`, `HOST[:PORT]` or [`THE_ONE`], for the user whose identities are in that folder.
     pub fn find(folder: &Path, to: &str) -> Result<Remote, RemoteError> {
-        let mut joined = people::joined(folder)?;
-        if joined.is_empty() {
-            return Err(RemoteError::NotJoined);
-        }
-        let tries = if to == THE_ONE {
-            if joined.len() > 1 {
-                let first = |identity: &Identity| identity.consoles.first().cloned().unwrap_or_default();
-                return Err(RemoteError::Several(joined.iter().map(first).collect()));
-            }
-            joined.into_iter().map(|identity| (identity.clone(), identity.consoles)).collect()
-        } else {
-            let address = with_port(to).ok_or_else(|| RemoteError::Address(shown(to)))?;
-            // The farm that was joined there first. Whether it is that farm, only its certificate tells.
-            joined.sort_by_key(|identity| !identity.consoles.contains(&address));
-            joined.into_iter().map(|identity| (identity, vec![address.clone()])).collect()
-        };
-        Ok(Remote { tries, live: Mutex::new(None) })
+        candidates(folder, to)?;
+        Ok(Remote { folder: folder.to_owned(), to: to.to_owned(), live: Mutex::new(None) })
     }
 
     /// A new stream, on the connection that is there or on a new one. Says why the connection ends, if it does.
@@ -109,8 +95,9 @@ impl Remote {
 
     async fn dial(&self) -> Result<(Endpoint, Connection), RemoteError> {
         let mut refused = None;
-        for (identity, addresses) in &self.tries {
-            match dial::member(identity, addresses, &mut 0).await {
+        // Read anew each time: whoever was revoked may join again while a dashboard waits.
+        for (identity, addresses) in candidates(&self.folder, &self.to)? {
+            match dial::member(&identity, &addresses, &mut 0).await {
                 Ok((endpoint, connection, _)) => return Ok((endpoint, connection)),
                 // Another farm's server: perhaps that of the next identity.
                 Err(Ended::Refused(words)) => refused = Some(words),
@@ -126,6 +113,25 @@ impl Remote {
         wire::close(&connection, Close::Done, "");
         let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
     }
+}
+
+/// Who we may be there, and where; the likeliest first.
+fn candidates(folder: &Path, to: &str) -> Result<Vec<(Identity, Vec<String>)>, RemoteError> {
+    let mut joined = people::joined(folder)?;
+    if joined.is_empty() {
+        return Err(RemoteError::NotJoined);
+    }
+    if to != THE_ONE {
+        let address = with_port(to).ok_or_else(|| RemoteError::Address(shown(to)))?;
+        // The farm that was joined there first. Whether it is that farm, only its certificate tells.
+        joined.sort_by_key(|identity| !identity.consoles.contains(&address));
+        return Ok(joined.into_iter().map(|identity| (identity, vec![address.clone()])).collect());
+    }
+    if joined.len() > 1 {
+        let first = |identity: &Identity| identity.consoles.first().cloned().unwrap_or_default();
+        return Err(RemoteError::Several(joined.iter().map(first).collect()));
+    }
+    Ok(joined.into_iter().map(|identity| (identity.clone(), identity.consoles)).collect())
 }
 
 async fn open_on(connection: &Connection) -> Option<Stream> {

@@ -221,7 +221,7 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
         Request::TokenCreate(wish) => service.members.token_create(engine, wish, who).await,
         Request::Tokens => service.members.tokens(),
         Request::TokenRevoke(id) => service.members.token_revoke(engine, &id, who).await,
-        Request::Operators => service.members.operators(),
+        Request::Members => service.members.members(),
         Request::Profiles => match Profiles::load(user_folder().as_deref()) {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),

@@ -97,14 +97,14 @@ pub struct TokenView {
     pub ends_ms: i64,
 }
 
-/// An operator or viewer on another box.
+/// Somebody who joined: a box that works, or a person at another box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OperatorView {
-    /// The number, which is none of an agent.
+pub struct MemberView {
+    /// The number.
     pub id: AgentId,
-    /// The name, which is none of an agent.
+    /// The name, which nobody else has.
     pub name: String,
-    /// What they may do.
+    /// As what they joined.
     pub role: Role,
     /// When they joined, milliseconds since 1970.
     pub joined_ms: i64,

@@ -104,8 +104,8 @@ pub enum Request {
     Profiles,
     /// A [`Response::Stopping`], then the server ends.
     Stop(StopHow),
-    /// A [`Response::Operators`].
-    Operators,
+    /// A [`Response::Members`].
+    Members,
 }
 
 impl Request {
@@ -132,7 +132,7 @@ impl Request {
             | Self::TokenCreate(_)
             | Self::Tokens
             | Self::TokenRevoke(_)
-            | Self::Operators
+            | Self::Members
             | Self::Stop(_) => false,
         }
     }
@@ -252,6 +252,6 @@ pub enum Response {
         /// The sentence, with what to do.
         message: String,
     },
-    /// Operators and viewers who ever joined, by number.
-    Operators(Vec<OperatorView>),
+    /// Everybody who ever joined, by number.
+    Members(Vec<MemberView>),
 }

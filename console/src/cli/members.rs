@@ -6,9 +6,10 @@ use vc_protocol::id::AgentId;
 use vc_protocol::operator::{AgentAction, MemberView, Request, Response, Role};
 
 use super::ask::{answer, snapshot};
-use super::confirm::confirm;
+use super::confirm::{self, Answer};
 use super::exit::{Exit, Failed};
 use super::size::rfc3339;
+use super::table::{self, Audience, Cell, Column, Fit};
 use super::target::Target;
 use super::text;
 use crate::operator::client::{Client, ClientError};
@@ -58,28 +59,25 @@ pub(super) enum OperatorsCommand {
 pub(super) async fn operators(target: &Target, command: OperatorsCommand) -> Result<Exit, Failed> {
     match command {
         OperatorsCommand::Ls { all, json } => list(target, all, json).await,
-        OperatorsCommand::Member(command) => run(target, command).await,
+        OperatorsCommand::Member(command) => run(&mut target.connect().await?, command).await,
     }
 }
 
-pub(super) async fn run(target: &Target, command: MemberCommand) -> Result<Exit, Failed> {
-    let mut client = target.connect().await?;
+pub(super) async fn run(client: &mut Client, command: MemberCommand) -> Result<Exit, Failed> {
     let (id, action, as_json) = match command {
         MemberCommand::Revoke { member, yes, json } => {
-            let member = Member::find(&mut client, &member).await?;
-            confirm(&member.would_lose(), "Throw it out?", yes)?;
+            let member = Member::find(client, &member).await?;
+            if !yes {
+                confirm::ask(&member.would_lose(), &Answer::Word(member.name.clone()))?;
+            }
             (member.id, AgentAction::Revoke, json)
         }
         MemberCommand::Rename { member, name, json } => {
-            (Member::find(&mut client, &member).await?.id, AgentAction::Rename(name), json)
+            (Member::find(client, &member).await?.id, AgentAction::Rename(name), json)
         }
     };
     let done = answer!(client, &Request::OnAgent(id, action), Response::Done(done) => done);
-    if as_json {
-        text::json_out(&json!({ "v": 1, "done": done }));
-    } else {
-        text::out(&done);
-    }
+    text::done(&[done], as_json);
     Ok(Exit::Done)
 }
 
@@ -140,23 +138,30 @@ async fn list(target: &Target, all: bool, as_json: bool) -> Result<Exit, Failed>
         text::json_out(&json!({ "v": 1, "operators": people.iter().map(row).collect::<Vec<_>>() }));
         return Ok(Exit::Done);
     }
-    for person in &people {
-        let mut line = format!(
-            "{:<5} {:<24} {:<9} joined {}",
-            person.id.to_string(),
-            person.name,
-            person.role.word(),
-            rfc3339(person.joined_ms)
-        );
-        if let Some(at_ms) = person.revoked_ms {
-            line += &format!(", revoked {}", rfc3339(at_ms));
-        }
-        text::out(&line);
-    }
+    let rows: Vec<_> = people.iter().map(cells).collect();
+    table::print(&COLUMNS, &rows, Audience::of_stdout());
     if people.is_empty() {
         text::note("nobody: `vc-console token create --role operator` prints the line for one");
     }
     Ok(Exit::Done)
+}
+
+const COLUMNS: [Column; 5] = [
+    ("ID", Fit::Right),
+    ("NAME", Fit::Left),
+    ("ROLE", Fit::Left),
+    ("JOINED", Fit::Left),
+    ("REVOKED", Fit::Left),
+];
+
+fn cells(person: &MemberView) -> Vec<Cell> {
+    vec![
+        person.id.into(),
+        person.name.as_str().into(),
+        person.role.word().into(),
+        rfc3339(person.joined_ms).into(),
+        person.revoked_ms.map_or_else(|| "-".to_owned(), rfc3339).into(),
+    ]
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use vc_protocol::operator::{Request, Response, Role, TokenView, TokenWish};
 
 use super::ask::answer;
 use super::exit::{Exit, Failed};
-use super::size::rfc3339;
+use super::size::{rfc3339, seconds};
+use super::table::{self, Audience, Cell, Column, Fit};
 use super::target::Target;
 use super::text;
 use crate::operator::client::ClientError;
@@ -97,24 +98,25 @@ async fn list(target: &Target, as_json: bool) -> Result<Exit, Failed> {
         return Ok(Exit::Done);
     }
     let now_ms = wall_ms();
-    for token in &tokens {
-        let minutes = (token.ends_ms - now_ms).max(0) / 60_000;
-        let (id, role, uses) = (&token.id, token.role.word(), token.uses_left);
-        text::out(&format!("{id}  {role:<9} {uses} left, ends in {minutes} min"));
-    }
+    let cells = |token: &TokenView| -> Vec<Cell> {
+        let left_s = u64::try_from(token.ends_ms.saturating_sub(now_ms) / 1000).unwrap_or(0);
+        let ends = Cell::new(format!("in {}", seconds(left_s as f64)), rfc3339(token.ends_ms));
+        vec![token.id.as_str().into(), token.role.word().into(), token.uses_left.into(), ends]
+    };
+    let rows: Vec<_> = tokens.iter().map(cells).collect();
+    table::print(&COLUMNS, &rows, Audience::of_stdout());
     if tokens.is_empty() {
         text::note("no token lets anybody in: `vc-console token create` makes one");
     }
     Ok(Exit::Done)
 }
 
+const COLUMNS: [Column; 4] =
+    [("ID", Fit::Left), ("ROLE", Fit::Left), ("USES LEFT", Fit::Right), ("ENDS", Fit::Left)];
+
 async fn revoke(target: &Target, token: String, as_json: bool) -> Result<Exit, Failed> {
     let mut client = target.connect().await?;
     let done = answer!(client, &Request::TokenRevoke(token), Response::Done(done) => done);
-    if as_json {
-        text::json_out(&json!({ "v": 1, "done": done }));
-    } else {
-        text::out(&done);
-    }
+    text::done(&[done], as_json);
     Ok(Exit::Done)
 }

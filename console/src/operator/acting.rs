@@ -59,9 +59,8 @@ pub(super) async fn on_agent(service: &Service, agent: AgentId, action: AgentAct
         AgentAction::Rename(name) => return service.members.rename(engine, agent, &name, who).await,
         AgentAction::Drain { device, kill } => Order::Drain { agent, device, kill },
         AgentAction::Undrain(device) => Order::Undrain(agent, device),
-        AgentAction::Release(_) | AgentAction::SelfTest(_) => {
-            return refused(RefusalCode::Usage, "this server does not do that".to_owned());
-        }
+        AgentAction::Release(device) => Order::Release(agent, device),
+        AgentAction::SelfTest(device) => Order::SelfTest(agent, device),
     };
     order_it(engine, order, who).await
 }

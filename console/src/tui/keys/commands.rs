@@ -144,7 +144,7 @@ commands! {
     Revoke "revoke" Do Typed "<agent>" "agents revoke" "never let this agent in again (type its name)";
     Purge "purge" Do Typed "" "jobs purge" "forget jobs that have ended (type the count)";
     Token "token" Do Undoable "" "token create" "make a line that lets an agent join";
-    LocalAgent "local-agent" Do Undoable "" "agents local" "use this box as an agent too";
+    LocalAgent "local-agent" Do Undoable "" "agents start" "use this box as an agent too";
 
     CopyMenu "copy" Copy Look "" "" "copy menu: id, path, command, log, report";
     CopyId "copy-id" Copy Look "" "" "copy the id";

@@ -10,6 +10,7 @@ mod farm;
 mod faults;
 mod orders;
 mod pty;
+mod remote;
 mod tidy;
 mod verbs;
 

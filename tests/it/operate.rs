@@ -176,8 +176,8 @@ fn an_agent_of_this_box_is_started_once_and_works() {
     let farm = Background::new();
     let mut terminal = Terminal::start(&farm.command(&[]), GLASS);
     terminal.wait_picture("it is drawn", |picture| picture.contains("[1 Overview]"));
-    let started = run(&mut farm.command(&["agents", "start"])).expect_code(0);
-    assert!(started.stdout.contains("runs here: process"), "{}", started.said());
+    terminal.press("a");
+    terminal.wait_picture("the agent is there", |picture| picture.contains("agents 1/1"));
     let again = run(&mut farm.command(&["agents", "start"])).expect_code(0);
     assert!(again.stdout.contains("runs here already"), "{}", again.said());
     let agents = processes(&vc_agent_path(), &farm.state);
@@ -188,7 +188,8 @@ fn an_agent_of_this_box_is_started_once_and_works() {
     // It joined once: ended and started again, it is the same agent.
     kill(agents[0], Signal::SIGTERM).unwrap();
     wait_until("it is gone", LONG, || processes(&vc_agent_path(), &farm.state).is_empty());
-    run(&mut farm.command(&["agents", "start"])).expect_code(0);
+    let started = run(&mut farm.command(&["agents", "start"])).expect_code(0);
+    assert!(started.stdout.contains("runs here: process"), "{}", started.said());
     let listed = run(&mut farm.command(&["agents", "ls", "--json"])).expect_code(0).json();
     assert_eq!(listed["agents"].as_array().map(Vec::len), Some(1), "{listed}");
     terminal.press("q");

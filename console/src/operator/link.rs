@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use vc_protocol::operator::{FarmTotals, Request, Response};
 
 use super::client::{Client, ClientError, Target};
+use crate::launch::start_local_agent;
 use crate::tui::{Link, Reply, RequestTag};
 
 /// Questions that may wait; the dashboard asks one at a time for each part of its screen.
@@ -23,8 +24,31 @@ pub fn open(target: Target, is_over: Option<IsOver>) -> Link {
     let (requests_tx, requests_rx) = mpsc::channel(REQUESTS_MAX);
     let (replies_tx, replies_rx) = mpsc::channel(REPLIES_MAX);
     vc_agent::task::spawn("dashboard snapshots", snapshots(target.clone(), replies_tx.clone(), is_over));
+    let start_agent = agent_starter(&target, is_over, replies_tx.clone());
     vc_agent::task::spawn("dashboard questions", questions(target, requests_rx, replies_tx));
-    Link { requests: requests_tx, replies: replies_rx }
+    Link { requests: requests_tx, replies: replies_rx, start_agent }
+}
+
+/// Starts agents on this box when the dashboard asks, if it is the server's box and a farm that goes on.
+fn agent_starter(
+    target: &Target,
+    is_over: Option<IsOver>,
+    replies: mpsc::Sender<Reply>,
+) -> Option<mpsc::Sender<()>> {
+    let (Target::Local(state_dir), None) = (target, is_over) else { return None };
+    let state_dir = state_dir.clone();
+    // One start at a time: while it is under way another one is refused.
+    let (asked_tx, mut asked_rx) = mpsc::channel::<()>(1);
+    vc_agent::task::spawn("local agent", async move {
+        while asked_rx.recv().await.is_some() {
+            let started = start_local_agent(&state_dir).await;
+            let outcome = started.map_err(|error| format!("{:#}", anyhow::Error::from(error)));
+            if replies.send(Reply::Started(outcome)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Some(asked_tx)
 }
 
 async fn snapshots(target: Target, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {

@@ -2,33 +2,40 @@
 //!
 //! [`update`] is the only door; what it wants done comes back as [`Action`]s.
 
+pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod detail;
 pub(crate) mod events;
 pub(crate) mod failures;
+pub(crate) mod first;
 pub(crate) mod jobs;
+pub(crate) mod log;
 mod marks;
+pub(crate) mod needs;
 mod on_key;
 mod on_reply;
 pub(crate) mod overlay;
 pub(crate) mod overview;
+pub(crate) mod prompt;
 
 use std::collections::BTreeMap;
 
 use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{FailureGroup, JobRow, Request, Snapshot, Sort, Welcome};
+use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, JobRow, Request, Snapshot, Welcome};
 use vc_protocol::path::FilePath;
 
-use self::agents::{Agents, OpenAgent};
+use self::agent::OpenAgent;
+use self::agents::Agents;
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
-use self::jobs::{Asked, Jobs, Marks};
+use self::first::First;
+use self::jobs::{Asked, Jobs, Marks, Wanted};
 use self::overlay::{JobRef, Overlay, Target, Verb};
-use self::overview::{Node, Overview, Row};
+use self::overview::Overview;
+use self::prompt::Prompt;
 use super::keys::{Command, Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
@@ -39,6 +46,8 @@ pub(crate) type Millis = u64;
 
 /// How long a notice stands.
 const NOTICE_MS: Millis = 5000;
+/// How long after the last key rows stay where they are, so that none slips from under the finger.
+const CALM_MS: Millis = 1500;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +67,8 @@ pub(crate) enum Action {
     Leave(Leave),
     /// Clear the terminal and draw everything.
     Repaint,
+    /// Start an agent on this box and let it join.
+    StartAgent,
 }
 
 /// Screens with a tab.
@@ -92,13 +103,6 @@ impl Screen {
     }
 }
 
-/// The filter's text field.
-#[derive(Debug, Clone)]
-pub(crate) struct Prompt {
-    pub(crate) input: tui_input::Input,
-    pub(crate) error: Option<FilterError>,
-}
-
 /// One line for the operator that goes away by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
@@ -130,12 +134,15 @@ pub(crate) struct State {
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// When the snapshot came.
     pub(crate) heard: Millis,
+    /// When the last key was pressed.
+    pressed: Option<Millis>,
     pub(crate) gone: Option<Gone>,
     pub(crate) overview: Overview,
     pub(crate) jobs: Jobs,
     pub(crate) agents: Agents,
     pub(crate) failures: Failures,
     pub(crate) events: Events,
+    pub(crate) first: First,
     /// The opened job, over everything but dialogs.
     pub(crate) detail: Option<Detail>,
     /// The opened agent, over its screen.
@@ -169,12 +176,14 @@ impl State {
             welcome: None,
             snapshot: None,
             heard: 0,
+            pressed: None,
             gone: None,
             overview: Overview::default(),
             jobs: Jobs::default(),
             agents: Agents::default(),
             failures: Failures::default(),
             events: Events::default(),
+            first: First::default(),
             detail: None,
             agent: None,
             overlay: None,
@@ -232,8 +241,13 @@ impl State {
 
     /// Something moves by itself, so the clock is worth drawing.
     pub(crate) fn active(&self) -> bool {
-        let retries = self.snapshot.as_ref().is_some_and(|s| s.totals.to_retry > 0);
-        self.counted(JobState::Running) > 0 || retries
+        let Some(snapshot) = &self.snapshot else { return false };
+        self.counted(JobState::Running) > 0 || snapshot.totals.to_retry > 0 || counts_down(snapshot)
+    }
+
+    /// From when on rows may change their places.
+    fn calm_at(&self) -> Millis {
+        self.pressed.map_or(0, |at| at + CALM_MS)
     }
 
     /// The server's clock, milliseconds since 1970; stands still while nothing runs.
@@ -249,15 +263,18 @@ impl State {
             let into = u64::try_from(self.wall_ms(now).rem_euclid(1000)).unwrap_or(0);
             if self.gone.is_some() { now + 1000 } else { now + 1000 - into }
         });
-        let fetch = (self.below() == Place::Jobs).then(|| self.jobs.due(self.revision())).flatten();
-        let detail = self.detail_due();
+        let jobs = self.below() == Place::Jobs;
+        let fetch = jobs.then(|| self.jobs.due(self.revision())).flatten();
+        let settle = (jobs && self.jobs.waits()).then_some(self.calm_at());
+        let detail = detail::due(self);
         let live = |due: Option<Millis>| due.filter(|_| self.gone.is_none());
         let notice = self.notice.as_ref().map(|n| n.until);
         let screen = match self.below() {
             Place::Agents | Place::AgentDetail => agents::due(self, now),
             Place::Failures => failures::due(self, now),
             Place::Events => events::due(self, now),
-            Place::Overview | Place::Jobs | Place::JobDetail | Place::Log => None,
+            Place::Overview => first::due(self, now),
+            Place::Jobs | Place::JobDetail | Place::Log => None,
             // Dialogs and text fields lie over a screen and are never below.
             Place::Reading
             | Place::Help
@@ -269,17 +286,11 @@ impl State {
             | Place::CopyMenu
             | Place::Prompt => None,
         };
-        [clock, live(fetch), live(detail), live(screen), notice]
+        [clock, live(fetch), settle, live(detail), live(screen), notice]
             .into_iter()
             .flatten()
             .min()
             .map(|due| due.max(now))
-    }
-
-    fn detail_due(&self) -> Option<Millis> {
-        let detail = self.detail.as_ref()?;
-        let running = detail.data.as_ref().is_some_and(|d| d.row.state == JobState::Running);
-        detail.due(self.revision(), running)
     }
 
     /// Rows of the jobs table in sight: all but header, tabs, title, column heads, cause and footer.
@@ -293,10 +304,7 @@ impl State {
             (Some(detail), ..) => detail.job,
             (None, Some(_), _) => agents::selected_job(self)?,
             (None, None, Screen::Jobs) => self.jobs.selected?,
-            (None, None, Screen::Overview) => match self.overview.selected? {
-                Node::Run(job) => job,
-                Node::Agent(_) | Node::Device(..) => return None,
-            },
+            (None, None, Screen::Overview) => self.overview.job(self.snapshot.as_ref()?)?,
             (None, None, Screen::Events) => events::selected_job(self)?,
             (None, None, Screen::Agents | Screen::Failures) => return None,
         };
@@ -308,11 +316,7 @@ impl State {
         match (&self.detail, &self.agent, self.screen) {
             (None, Some(_), _) => Some((agents::selected(self)?, agents::selected_device(self))),
             (None, None, Screen::Agents) => Some((agents::selected(self)?, None)),
-            (None, None, Screen::Overview) => match self.overview.selected? {
-                Node::Agent(agent) => Some((agent, None)),
-                Node::Device(agent, device) => Some((agent, Some(device))),
-                Node::Run(_) => None,
-            },
+            (None, None, Screen::Overview) => self.overview.agent(self.snapshot.as_ref()?),
             (Some(_), ..) | (None, None, Screen::Jobs | Screen::Failures | Screen::Events) => None,
         }
     }
@@ -376,20 +380,22 @@ impl State {
         if own.is_some() {
             return own;
         }
+        // What their rows are, only these screens know.
+        let own_rows =
+            matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events);
         // Commands that are not named here always do something.
         if command == Command::Retry {
             let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
             only(!some_job(retryable), reason)
         } else if command == Command::Cancel {
             only(!some_job(|j| !j.state.is_final()), "nothing to cancel here: it has ended")
+        } else if matches!(command, Command::Log | Command::Open) && own_rows {
+            None
         } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
             only(self.selected().is_none(), "no job is selected")
         } else if command == Command::Open {
-            let screens = matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures);
-            only(
-                !screens && self.selected().is_none() && self.overview_row().is_none(),
-                "nothing is selected",
-            )
+            let opens_jobs = matches!(self.below(), Place::Jobs | Place::Events);
+            only(opens_jobs && self.selected().is_none(), "nothing is selected")
         } else if command == Command::MarkNone {
             only(self.jobs.marks.count() == 0, "nothing is marked")
         } else if command == Command::MarkAll {
@@ -397,11 +403,6 @@ impl State {
         } else {
             None
         }
-    }
-
-    /// The selected row of the tree, when it can be folded.
-    fn overview_row(&self) -> Option<Node> {
-        self.overview.selected.filter(|n| self.screen == Screen::Overview && !matches!(n, Node::Run(_)))
     }
 
     fn say(&mut self, now: Millis, text: impl Into<String>) {
@@ -416,6 +417,19 @@ impl State {
     }
 }
 
+/// A position moved by rows, at most to `max`.
+fn shift(at: usize, by: i64, max: usize) -> usize {
+    let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+    at.min(max).saturating_add_signed(by).min(max)
+}
+
+/// A device waits for its test, or a silent agent for the moment when its jobs go back.
+fn counts_down(snapshot: &Snapshot) -> bool {
+    let tested =
+        |device: &DeviceView| matches!(device.state, DeviceState::Quarantined { until_ms: Some(_), .. });
+    snapshot.agents.iter().any(|a| a.gives_back_s.is_some() || a.devices.iter().any(tested))
+}
+
 /// Whether a retry makes sense.
 fn retryable(job: &JobRef) -> bool {
     match job.state {
@@ -425,18 +439,19 @@ fn retryable(job: &JobRef) -> bool {
 }
 
 fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
-    let everything = Overview::default();
-    everything.rows(snapshot).into_iter().find_map(|row| match row {
-        Row::Run(agent, device, run) if run.attempt.job == id => Some(JobRef {
-            id,
-            name: file_name(&run.source),
-            state: JobState::Running,
-            waits: false,
-            place: format!("{}/{}", agent.name, device.name),
-            permille: Some(run.progress.permille),
-            spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
-        }),
-        Row::Run(..) | Row::Agent(_) | Row::Device(..) => None,
+    let (agent, device, run) = overview::runs(snapshot).find(|(_, _, run)| run.attempt.job == id)?;
+    Some(JobRef {
+        id,
+        name: file_name(&run.source),
+        state: JobState::Running,
+        waits: false,
+        place: format!(
+            "{}/{}",
+            agent.name,
+            if device.short.is_empty() { &device.name } else { &device.short }
+        ),
+        permille: Some(run.progress.permille),
+        spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
     })
 }
 
@@ -465,8 +480,11 @@ fn file_name(path: &FilePath) -> String {
 pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
     let mut out = Vec::new();
     match msg {
-        Msg::Key(key) => on_key::key(state, now, key, &mut out),
-        Msg::Paste(text) => on_key::paste(state, &text),
+        Msg::Key(key) => {
+            state.pressed = Some(now);
+            on_key::key(state, now, key, &mut out);
+        }
+        Msg::Paste(text) => prompt::paste(state, &text),
         Msg::Resize(size) => {
             state.size = size;
             state.dirty = true;
@@ -484,6 +502,8 @@ pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
         state.notice = None;
         state.dirty = true;
     }
+    let calm = now >= state.calm_at();
+    state.dirty |= state.jobs.settle(calm);
     if state.gone.is_none() && state.snapshot.is_some() {
         fetch(state, now, &mut out);
     }
@@ -500,21 +520,16 @@ fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
         failures::fetch(state, now, out);
     } else if place == Place::Events {
         events::fetch(state, now, out);
+    } else if place == Place::Overview {
+        first::fetch(state, now, out);
     }
     if state.below() == Place::Jobs
-        && let Some(offset) = state.jobs.wanted(state.jobs_height(), revision, now)
+        && let Some(Wanted { why, offset, limit, revision }) =
+            state.jobs.wanted(state.jobs_height(), revision, now)
     {
-        let filter = state.jobs.filter.clone();
-        let limit = vc_protocol::operator::PAGE_ROWS_MAX as u32;
-        let tag = state.send(Request::Jobs { filter, sort: Sort::default(), offset, limit }, out);
-        state.jobs.asked = Some(Asked { tag, offset, revision, at: now, open: true });
+        let (filter, sort) = (state.jobs.filter.clone(), state.jobs.sort);
+        let tag = state.send(Request::Jobs { filter, sort, offset, limit }, out);
+        state.jobs.asked = Some(Asked { tag, why, offset, sort, revision, at: now, open: true });
     }
-    if let (Some(due), Some(detail)) = (state.detail_due(), &state.detail)
-        && due <= now
-    {
-        let tag = state.send(Request::Log(detail.job), out);
-        if let Some(detail) = &mut state.detail {
-            (detail.asked, detail.asked_at, detail.revision) = (Some(tag), now, revision);
-        }
-    }
+    detail::fetch(state, now, out);
 }

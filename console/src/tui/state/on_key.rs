@@ -1,14 +1,15 @@
 //! Keys to changes: which command a key means is the table's, what it does is here.
 
-use tui_input::{Input, InputRequest};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{JobAction, Request, filter};
+use vc_protocol::operator::{JobAction, Request};
 
 use super::detail::{Detail, Tab};
 use super::jobs::Marks;
 use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
-use super::overview::Overview;
-use super::{Action, Millis, Prompt, Screen, State, agents, detail, events, failures, jobs, marks, overview};
+use super::{
+    Action, Millis, Screen, State, agents, detail, events, failures, jobs, marks, needs, overview, prompt,
+    shift,
+};
 use crate::tui::keys::{Command, Key, Place};
 use crate::tui::model;
 use crate::tui::{Leave, Mode};
@@ -19,7 +20,7 @@ const RETRY_UNASKED_MAX: u64 = 100;
 pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action>) {
     if state.prompt.is_some() {
         state.dirty = true;
-        return prompt_key(state, key);
+        return prompt::key(state, key);
     }
     if state.unseen {
         return;
@@ -33,64 +34,6 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
     }
     run(state, now, command, out);
     state.unseen = state.overlay.is_some() && !covered;
-}
-
-/// Pasted text goes to a text field or nowhere.
-pub(super) fn paste(state: &mut State, text: &str) {
-    if let Some(prompt) = &mut state.prompt {
-        for c in text.chars().filter(|c| !vc_protocol::path::is_unprintable(*c)) {
-            type_char(&mut prompt.input, c);
-        }
-        prompt.error = filter::parse(prompt.input.value()).err();
-        state.dirty = true;
-    }
-}
-
-fn type_char(input: &mut Input, c: char) {
-    if input.value().len() + c.len_utf8() <= filter::FILTER_BYTES_MAX {
-        input.handle(InputRequest::InsertChar(c));
-    }
-}
-
-fn prompt_key(state: &mut State, key: Key) {
-    let Some(prompt) = &mut state.prompt else { return };
-    let request = match key {
-        Key::Enter => return apply_filter(state),
-        Key::Esc | Key::Ctrl('c') => {
-            state.prompt = None;
-            return;
-        }
-        Key::Char(c) => return type_and_check(prompt, c),
-        Key::Backspace | Key::Ctrl('h') => InputRequest::DeletePrevChar,
-        Key::Delete => InputRequest::DeleteNextChar,
-        Key::Left => InputRequest::GoToPrevChar,
-        Key::Right => InputRequest::GoToNextChar,
-        Key::Home | Key::Ctrl('a') => InputRequest::GoToStart,
-        Key::End | Key::Ctrl('e') => InputRequest::GoToEnd,
-        Key::Ctrl('w') => InputRequest::DeletePrevWord,
-        Key::Ctrl('u') => InputRequest::DeleteLine,
-        Key::Ctrl(_) | Key::F(_) | Key::Up | Key::Down | Key::PageUp | Key::PageDown => return,
-        Key::Tab | Key::BackTab => return,
-    };
-    prompt.input.handle(request);
-    prompt.error = None;
-}
-
-fn type_and_check(prompt: &mut Prompt, c: char) {
-    type_char(&mut prompt.input, c);
-    prompt.error = None;
-}
-
-fn apply_filter(state: &mut State) {
-    let Some(prompt) = &mut state.prompt else { return };
-    let text = prompt.input.value().trim_end().to_owned();
-    match filter::parse(&text) {
-        Ok(parsed) => {
-            state.jobs.set_filter(text, parsed);
-            state.prompt = None;
-        }
-        Err(error) => prompt.error = Some(error),
-    }
 }
 
 /// Each screen takes first what is its own; what all have in common is here.
@@ -140,8 +83,10 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         Command::NextPane => go(state, state.screen.step(1)),
         Command::PrevPane => go(state, state.screen.step(-1)),
         Command::Redraw => out.push(Action::Repaint),
+        Command::NextHit => needs::jump(state, now, 1),
+        Command::PrevHit => needs::jump(state, now, -1),
         Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
-        Command::Filter => open_filter(state),
+        Command::Filter => prompt::open_filter(state),
         Command::Mark => marks::mark(state, now),
         Command::MarkAll => marks::mark_all(state, now),
         Command::MarkNone => state.jobs.marks = Marks::default(),
@@ -169,8 +114,6 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         | Command::SortNext
         | Command::Invert
         | Command::SortBy
-        | Command::NextHit
-        | Command::PrevHit
         | Command::MarkRange
         | Command::RetryGroup
         | Command::CancelGroup
@@ -209,22 +152,13 @@ fn page(state: &State) -> i64 {
 
 /// Moves the cursor, or the text where there is none.
 pub(super) fn scroll(state: &mut State, by: i64) {
-    let shift = |at: usize, by: i64, max: usize| {
-        let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
-        at.min(max).saturating_add_signed(by).min(max)
-    };
     if state.overlay.is_some() {
         let max = model::overlay_scroll_max(state);
         if let Some(Overlay::Help { scroll } | Overlay::Why { scroll, .. }) = &mut state.overlay {
             *scroll = shift(*scroll, by, max);
         }
     } else if state.detail.is_some() {
-        let max = model::detail_scroll_max(state);
-        if let Some(detail) = &mut state.detail {
-            // The log is read from its end: up means further away from it.
-            let by = if detail.tab == Tab::Log { by.saturating_neg() } else { by };
-            detail.scroll = shift(detail.scroll, by, max);
-        }
+        detail::scroll(state, by);
     } else if state.agent.is_some() || state.screen == Screen::Agents {
         agents::scroll(state, by);
     } else if state.screen == Screen::Failures {
@@ -234,8 +168,7 @@ pub(super) fn scroll(state: &mut State, by: i64) {
     } else if state.screen == Screen::Jobs {
         state.jobs.move_by(by);
     } else if let Some(snapshot) = &state.snapshot {
-        let at = shift(state.overview.at, by, usize::MAX);
-        state.overview.move_to(snapshot, at);
+        state.overview.scroll(snapshot, by);
     }
 }
 
@@ -246,12 +179,9 @@ fn go(state: &mut State, screen: Screen) {
 
 fn open(state: &mut State, tab: Tab) {
     if let Some(detail) = &mut state.detail {
-        (detail.tab, detail.scroll) = (tab, 0);
+        detail.turn_to(tab);
     } else if let Some(job) = state.selected() {
         state.detail = Some(Detail::new(job.id, tab));
-    } else if let Some(node) = state.overview_row() {
-        let folded = state.overview.folded.contains(&node);
-        overview::on_tree(state, if folded { Overview::unfold } else { Overview::fold });
     }
 }
 
@@ -261,25 +191,22 @@ fn back(state: &mut State) {
     } else if state.detail.is_some() {
         state.detail = None;
     } else if state.agent.take().is_some() {
-    } else if state.screen == Screen::Jobs && !state.jobs.filter_text.is_empty() {
+    } else if state.screen == Screen::Jobs && !state.jobs.filter.is_all() {
         state.jobs.set_filter(String::new(), Default::default());
     } else {
         state.screen = Screen::Overview;
     }
 }
 
-fn open_filter(state: &mut State) {
-    state.screen = Screen::Jobs;
-    let mut text = state.jobs.filter_text.clone();
-    if !text.is_empty() {
-        text.push(' ');
-    }
-    state.prompt = Some(Prompt { input: Input::new(text), error: None });
-}
-
 /// Opens the question, or does at once what can be undone.
 fn ask(state: &mut State, now: Millis, verb: Verb, out: &mut Vec<Action>) {
-    let Some(target) = state.target() else { return };
+    if let Some(target) = state.target() {
+        ask_about(state, now, verb, target, out);
+    }
+}
+
+/// The same for jobs chosen otherwise.
+pub(super) fn ask_about(state: &mut State, now: Millis, verb: Verb, target: Target, out: &mut Vec<Action>) {
     let target = match (target, verb) {
         (Target::Jobs(jobs), Verb::Retry) => Target::Jobs(keep(jobs, super::retryable)),
         (Target::Jobs(jobs), Verb::Cancel) => Target::Jobs(keep(jobs, |job| !job.state.is_final())),

@@ -8,6 +8,8 @@ mod budgets;
 mod convert;
 mod farm;
 mod faults;
+mod generated;
+mod operate;
 mod orders;
 mod pty;
 mod remote;

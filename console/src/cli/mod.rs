@@ -95,6 +95,7 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Some(Command::Config(command)) => return config::run(command, &given),
         Some(Command::Completion { shell }) => return pages::completion(shell),
         Some(Command::Man { out }) => return pages::man(out),
+        Some(Command::Version { json }) => return Ok(farm::version(json)),
         Some(command) => command,
         None => Command::Attach(look::LookArgs::default()),
     };
@@ -122,8 +123,9 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Profiles(command) => profiles::run(target()?, &command).await,
         Command::Stop(args) => stop::stop(target()?, args).await,
         Command::Doctor(args) => doctor::run(&config, args).await,
-        Command::Version { json } => Ok(farm::version(json)),
-        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } => Ok(Exit::Done),
+        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } | Command::Version { .. } => {
+            Ok(Exit::Done)
+        }
     };
     if let Some(target) = made.get() {
         target.close().await;

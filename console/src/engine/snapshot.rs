@@ -354,7 +354,6 @@ impl Loop {
                 .collect(),
             completed,
             failed,
-            ..AgentView::default()
         })
     }
 

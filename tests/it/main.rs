@@ -11,6 +11,7 @@ mod faults;
 mod orders;
 mod pty;
 mod tidy;
+mod verbs;
 
 use serde_json::Value;
 use std::path::Path;

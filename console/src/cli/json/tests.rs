@@ -100,7 +100,7 @@ fn job_row(id: u64, state: JobState) -> JobRow {
         place: "ada/gpu0".into(),
         retries: 1,
         retries_max: 3,
-        created_ms: 0,
+        created_ms: NOW - 60_000,
         updated_ms: NOW,
         not_before_ms: Some(NOW + 15_000),
         progress: running.then(|| at(Phase::Encoding)),

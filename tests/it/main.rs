@@ -8,8 +8,10 @@ mod budgets;
 mod convert;
 mod farm;
 mod faults;
+mod orders;
 mod pty;
 mod tidy;
+mod verbs;
 
 use serde_json::Value;
 use std::path::Path;

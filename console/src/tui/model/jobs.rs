@@ -8,7 +8,7 @@ use super::super::look::Glyphs;
 use super::super::state::jobs::top;
 use super::super::state::overview::runs;
 use super::super::state::{Millis, State};
-use super::table::{Align, Column, fixed, growing, heads, row, widths, without};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
 use super::{state_role, words};
 
@@ -30,36 +30,17 @@ const COLUMNS: [Column; 14] = [
 ];
 /// Stay when the others are scrolled away.
 const PINNED: [usize; 2] = [0, 3];
-/// The others, in the order in which they go.
-const SCROLLED: [usize; 12] = [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
 
-/// The columns when so many are scrolled away: then those at the left are kept first.
-fn columns_from(scrolled: usize) -> [Column; COLUMNS.len()] {
-    if scrolled == 0 {
-        return COLUMNS;
-    }
-    let gone = &SCROLLED[..scrolled.min(SCROLLED.len())];
-    let mut columns = without(COLUMNS, |at| gone.contains(&at));
-    for (at, column) in columns.iter_mut().enumerate() {
-        column.keep = if PINNED.contains(&at) { 254 } else { 100 - u8::try_from(at).unwrap_or(100).min(100) };
-    }
-    columns
-}
-
-/// Columns that can be scrolled away: then all the others are in sight.
+/// Columns that can be scrolled away.
 pub(super) fn column_max(columns: usize) -> usize {
-    let fits = |scrolled: &usize| {
-        let widths = widths(&columns_from(*scrolled), columns.saturating_sub(2));
-        SCROLLED[*scrolled..].iter().all(|at| widths[*at] > 0)
-    };
-    (0..SCROLLED.len()).find(fits).unwrap_or(SCROLLED.len() - 1)
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
 }
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let jobs = &state.jobs;
     let mut lines = vec![title(state, columns)];
-    let shown = columns_from(jobs.column.min(column_max(columns)));
+    let shown = scrolled(&COLUMNS, &PINNED, jobs.column.min(column_max(columns)));
     let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
     titles.extend(heads(&shown, &widths));
@@ -262,9 +243,9 @@ mod tests {
     fn every_column_can_be_scrolled_into_sight() {
         for columns in [60, 80, 120, 200] {
             let mut seen = [false; COLUMNS.len()];
-            for scrolled in 0..=column_max(columns) {
-                let widths = widths(&columns_from(scrolled), columns - 2);
-                assert!(PINNED.iter().all(|at| widths[*at] > 0), "{columns} {scrolled}");
+            for away in 0..=column_max(columns) {
+                let widths = widths(&scrolled(&COLUMNS, &PINNED, away), columns - 2);
+                assert!(PINNED.iter().all(|at| widths[*at] > 0), "{columns} {away}");
                 for (seen, width) in seen.iter_mut().zip(widths) {
                     *seen |= width > 0;
                 }

@@ -108,9 +108,16 @@ pub(crate) fn agent_scroll_max(state: &State) -> usize {
     state.agent.as_ref().map_or(0, |a| agent::scroll_max(state, a, usize::from(state.size.width), rows))
 }
 
-/// Columns of the jobs table that can be scrolled away at the left.
-pub(crate) fn jobs_column_max(state: &State) -> usize {
-    jobs::column_max(usize::from(state.size.width))
+/// Columns of the table in sight that can be scrolled away at its left.
+pub(crate) fn column_max(state: &State) -> usize {
+    let columns = usize::from(state.size.width);
+    match state.screen {
+        Screen::Overview => 0,
+        Screen::Jobs => jobs::column_max(columns),
+        Screen::Agents => agents::column_max(columns),
+        Screen::Failures => failures::column_max(columns),
+        Screen::Events => events::column_max(columns),
+    }
 }
 
 /// Farm, capacity, clock.

@@ -48,7 +48,23 @@ fn start_agent(state_dir: PathBuf) -> BoxFuture<'static, Result<String, String>>
 
 async fn show(mode: Mode, link: tui::Link, config: &Config) -> Result<Leave, Failed> {
     let options = options(mode, config);
+    #[cfg(debug_assertions)]
+    panic_if_asked();
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
+}
+
+/// Lets a test look at what a panic leaves of the terminal: with `VC_FAILPOINT=dashboard`, SIGUSR1 is one.
+#[cfg(debug_assertions)]
+fn panic_if_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if std::env::var_os("VC_FAILPOINT").is_none_or(|name| name != "dashboard") {
+        return;
+    }
+    let Ok(mut asked) = signal(SignalKind::user_defined1()) else { return };
+    vc_agent::task::spawn("failpoint", async move {
+        asked.recv().await;
+        panic!("failpoint reached");
+    });
 }
 
 /// As the terminal is, and as it was set.

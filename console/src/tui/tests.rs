@@ -1,6 +1,6 @@
 //! Screens as text, keys as journeys.
 
 mod drawing;
-mod fixture;
+pub(super) mod fixture;
 mod journeys;
 mod random;

@@ -276,15 +276,14 @@ fn encode_command(data: &JobDetail, columns: usize, glyphs: Glyphs) -> Vec<Line>
 }
 
 fn shell_lines(argv: &[FilePath], columns: usize, glyphs: Glyphs) -> Vec<Line> {
-    let line = argv.iter().map(quoted).collect::<Vec<_>>().join(" ");
-    wrap(&line, columns.saturating_sub(2), 2, glyphs)
+    wrap(&super::shell_line(argv), columns.saturating_sub(2), 2, glyphs)
         .into_iter()
         .map(|l| Line::new(format!(" {l}")))
         .collect()
 }
 
 /// An argument as a shell takes it.
-fn quoted(argument: &FilePath) -> String {
+pub(super) fn quoted(argument: &FilePath) -> String {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_./:=,+@%^".contains(b);
     if !argument.0.is_empty() && argument.0.iter().all(plain) {
         return argument.shown();

@@ -5,6 +5,7 @@ use vc_protocol::operator::JobRow;
 use vc_protocol::progress::{Phase, Progress};
 
 use super::super::state::jobs::top;
+use super::super::state::mouse::Hit;
 use super::super::state::{Millis, State};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
@@ -46,6 +47,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
             line.extend(row(&COLUMNS, &widths, cells(state, job, &widths, wall)));
         }
         line.selected = selected;
+        line.hit = Some(Hit::Row(at));
         lines.push(line);
     }
     if count == 0 {

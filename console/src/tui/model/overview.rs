@@ -6,6 +6,7 @@ use vc_protocol::path::FilePath;
 use vc_protocol::progress::{Phase, Progress};
 
 use super::super::look::Glyphs;
+use super::super::state::mouse::Hit;
 use super::super::state::overview::{Node, Row};
 use super::super::state::{Millis, State};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
@@ -259,7 +260,7 @@ fn tree(state: &State, snapshot: &Snapshot, columns: usize, room: usize, now: Mi
     });
     let ids = ids.max().unwrap_or(0);
     let top = crate::tui::state::jobs::top(state.overview.at as u64, rows.len() as u64, room as u64) as usize;
-    for tree_row in rows.iter().skip(top).take(room) {
+    for (at, tree_row) in rows.iter().enumerate().skip(top).take(room) {
         let selected = state.overview.selected == Some(tree_row.node());
         let mark = match tree_row {
             Row::Run(_, _, run) if state.jobs.marks.has(run.attempt.job) => "*",
@@ -273,6 +274,7 @@ fn tree(state: &State, snapshot: &Snapshot, columns: usize, room: usize, now: Mi
         let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
         line.extend(row(&COLUMNS, &widths, cells));
         line.selected = selected;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     lines

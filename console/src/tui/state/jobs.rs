@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use vc_protocol::id::JobId;
 use vc_protocol::operator::{JobFilter, JobRow, PAGE_ROWS_MAX, Page};
 
-use super::overlay::JobRef;
+use super::deed::JobRef;
 use super::{Action, Millis, State};
 use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;

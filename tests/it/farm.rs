@@ -75,9 +75,9 @@ fn a_job_can_be_looked_at_from_every_side() {
         "{attempt}"
     );
 
-    let rows = console.json(["jobs", "ls", "--state", "completed"]);
+    let rows = console.json(["jobs", "ls", "--filter", "is:completed"]);
     assert_eq!(job_of(&rows["jobs"], "a.mkv")["id"], id);
-    assert_eq!(console.cli(["jobs", "ls", "--state", "failed"]).code, 4, "nothing matches");
+    assert_eq!(console.cli(["jobs", "ls", "--filter", "is:failed"]).code, 4, "nothing matches");
     let agents = console.json(["agents", "ls"]);
     assert_eq!(number(&agents["agents"][0], "completed"), 1, "{agents}");
     assert!(agents["agents"][0]["ffmpeg"].as_str().unwrap().starts_with("ffmpeg version"), "{agents}");
@@ -266,7 +266,7 @@ fn a_failed_job_is_retried_by_a_person() {
     assert!(output.stdout.contains(failed["cause"].as_str().unwrap()), "{}", output.stdout);
 
     // The same bytes fail alike; mended ones are a new job, and take the output that nobody has.
-    console.json(["jobs", "retry", "--state", "failed"]);
+    console.json(["jobs", "retry", "--filter", "is:failed"]);
     console.wait_job(id, "it has failed again", |job| {
         job["state"] == "failed" && job["attempts"].as_array().is_some_and(|attempts| attempts.len() >= 2)
     });

@@ -11,6 +11,7 @@ use vc_protocol::profile::VideoCodec;
 use crate::event::Millis;
 use crate::ready::LaneKey;
 use crate::record::{AgentRecord, DeviceRecord};
+use crate::ward::{Health, Ward};
 
 /// Jobs on a device beyond its slots, for each slot: the next one's source is read while the present one encodes. One
 /// is enough to hide that, and each more would sit there while another device might be free for it.
@@ -62,11 +63,16 @@ pub(crate) struct Seats {
     pub(crate) listed: Option<(Room, usize)>,
     /// A person wants nothing new there.
     pub(crate) drained: bool,
+    /// How it does.
+    pub(crate) ward: Ward,
 }
 
 impl Seats {
     pub(crate) fn room(&self) -> Room {
         let slots = self.device.as_ref().map_or(0, |d| usize::from(d.slots));
+        if *self.ward.health() == Health::Trial {
+            return if self.held.is_empty() && slots > 0 { Room::Slot } else { Room::Full };
+        }
         match self.held.len() {
             n if n < slots => Room::Slot,
             n if n < slots * (1 + PREFETCH_PER_SLOT) => Room::Spare,
@@ -76,7 +82,7 @@ impl Seats {
 
     /// Whether it may get new work, if its agent may.
     pub(crate) fn is_open(&self) -> bool {
-        !self.drained
+        !self.drained && self.ward.is_open()
     }
 
     /// Whether it could make that, open or not.
@@ -90,8 +96,9 @@ impl Seats {
     }
 
     fn record(&self, id: DeviceId) -> Option<DeviceRecord> {
-        let record = DeviceRecord { id, drained: self.drained };
-        (record != DeviceRecord { id, drained: false }).then_some(record)
+        let mut record = DeviceRecord { id, drained: self.drained, ..DeviceRecord::default() };
+        self.ward.fill(&mut record);
+        (record != DeviceRecord { id, ..DeviceRecord::default() }).then_some(record)
     }
 }
 
@@ -180,7 +187,7 @@ impl Agent {
     pub(crate) fn forget_empty_devices(&mut self) {
         self.devices.retain(|id, seats| {
             let is_used = seats.device.is_some() || !seats.held.is_empty() || seats.listed.is_some();
-            is_used || seats.record(*id).is_some()
+            is_used || seats.ward.alarm.is_some() || seats.record(*id).is_some()
         });
     }
 

@@ -54,6 +54,7 @@ impl Farm {
             held += agent.devices.values().map(|s| s.held.len()).sum::<usize>();
             listed += agent.devices.values().filter(|s| s.listed.is_some()).count();
             timers += usize::from(agent.armed.is_some());
+            timers += agent.devices.values().filter(|s| s.ward.alarm.is_some()).count();
             timers += agent.roots.values().filter(|r| **r != RootState::Proven).count();
         }
         let seated = self.runs.values().filter(|run| run.seat == Seat::Taken).count();
@@ -164,6 +165,12 @@ impl Farm {
             }
         }
         for (device, seats) in &agent.devices {
+            let ward = &seats.ward;
+            let is_armed = ward.alarm.is_some_and(|at| self.timers.contains(at, Due::Ward(id, *device)));
+            ensure!(is_armed == ward.alarm.is_some(), "device {device} has lost its alarm");
+            ensure!(!ward.testing || is_armed, "device {device} is tested for ever");
+            let is_there = agent.session.is_some() && seats.device.is_some();
+            ensure!(!is_there || !ward.awaits_test() || is_armed, "device {device} is never tested");
             let room = if agent.takes_work() && seats.is_open() { seats.room() } else { Room::Full };
             let listed = seats.listed.filter(|(room, held)| self.rooms.contains(*room, (*held, id, *device)));
             let expected = (room != Room::Full).then_some((room, seats.held.len()));

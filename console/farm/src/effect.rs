@@ -65,6 +65,8 @@ pub struct Note {
     pub job: Option<JobId>,
     /// The agent concerned.
     pub agent: Option<AgentId>,
+    /// The device of that agent.
+    pub device: Option<DeviceId>,
 }
 
 /// Effects in the order in which they arose.

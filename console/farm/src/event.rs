@@ -75,6 +75,8 @@ pub enum AgentEvent {
     Report(Box<Report>),
     /// It proved, or failed to prove, that it sees this folder.
     RootProof(RootId, Result<(), String>),
+    /// It tried every encoder of this device.
+    SelfTested(DeviceId, Result<(), String>),
     /// It is going down: no more work.
     Draining,
 }
@@ -109,6 +111,10 @@ pub enum OperatorEvent {
     },
     /// Work again for this agent, or for one device of it.
     Undrain(AgentId, Option<DeviceId>),
+    /// Out of quarantine, without a test.
+    ReleaseQuarantine(AgentId, DeviceId),
+    /// Test this device now; a good end takes it out of quarantine.
+    SelfTest(AgentId, DeviceId),
     /// The agent's key is refused from now on: all that it holds goes to others.
     Revoked(AgentId),
     /// The console is about to end: hand out nothing any more. Unlike a pause this is forgotten with the console.

@@ -16,6 +16,7 @@ use crate::lease::{Seat, Settling};
 use crate::on_operator::HELD_BY;
 use crate::ready::{LaneKey, Ticket};
 use crate::record::Pause;
+use crate::ward::Health;
 
 /// Jobs counted ahead of one; more than this says enough.
 const AHEAD_MAX: usize = 10_000;
@@ -61,6 +62,12 @@ pub enum WhyNot {
     RootAsked(RootId),
     /// The agent cannot prove that it sees that folder.
     RootUnproven(RootId, String),
+    /// The device failed too often; tested in so many seconds, or when a person releases it.
+    Quarantined(Option<u64>),
+    /// The device failed too often, and is being tested.
+    Tested,
+    /// The device gets one job at a time until one succeeds.
+    OnTrial,
     /// It failed there, and other agents are tried first.
     FailedThere,
     /// All places are full; this many others go first.
@@ -106,6 +113,10 @@ impl fmt::Display for WhyNot {
             Self::RootUnproven(root, reason) => {
                 write!(f, "cannot prove that it sees folder {root}: {reason}")
             }
+            Self::Quarantined(Some(seconds)) => write!(f, "device is quarantined, self-test in {seconds} s"),
+            Self::Quarantined(None) => write!(f, "device is quarantined until somebody releases it"),
+            Self::Tested => write!(f, "device is quarantined, and tested now"),
+            Self::OnTrial => write!(f, "device was quarantined, and is tried with one job first"),
             Self::FailedThere => write!(f, "failed there; other agents are tried first"),
             Self::Full(n) => write!(f, "all slots are busy; {} ahead", ahead(*n)),
             Self::Next => write!(f, "next there"),
@@ -206,6 +217,13 @@ impl Farm {
         if seats.drained {
             return WhyNot::DeviceDrained;
         }
+        if let Health::Quarantined { until_ms, .. } = seats.ward.health() {
+            if seats.ward.testing {
+                return WhyNot::Tested;
+            }
+            let left_s = |at: i64| u64::try_from(at.saturating_sub(self.wall_ms)).unwrap_or(0).div_ceil(1000);
+            return WhyNot::Quarantined(until_ms.map(left_s));
+        }
         for root in [source_root, output_root] {
             match agent.roots.get(&root) {
                 Some(RootState::Proven) => {}
@@ -218,6 +236,7 @@ impl Farm {
             return WhyNot::FailedThere;
         }
         match seats.room() {
+            Room::Full if *seats.ward.health() == Health::Trial => WhyNot::OnTrial,
             Room::Full => WhyNot::Full(lane.ahead(ticket, AHEAD_MAX)),
             Room::Slot | Room::Spare => WhyNot::Next,
         }
@@ -317,6 +336,29 @@ mod tests {
         check(&r, 2, "the farm is paused by ana", &["1/0 agent is drained", "2/0 device is drained"]);
         r.ask(OperatorEvent::Hold(JobId(2)));
         check(&r, 2, "held by ana", &[]);
+    }
+
+    #[test]
+    fn a_quarantined_device_says_when_it_is_tested() {
+        let mut r = Recorder::new();
+        r.add((1..=9).map(new_job));
+        r.join(1, 1);
+        for job in 1..=3 {
+            r.reports(1, attempt(job, 1), failure(FailureClass::Encoder));
+        }
+        r.join(2, 1);
+        let held = r.held(1);
+        for (attempt, _) in held.iter().zip(0..2) {
+            r.reports(1, *attempt, failure(FailureClass::Capacity));
+        }
+        let third = r.held(1)[0];
+        r.reports(1, third, failure(FailureClass::Capacity));
+        r.step(30_000);
+        r.say(2, AgentEvent::Heartbeat(Vec::new()));
+        let why = |r: &Recorder| r.farm.explain(JobId(9)).unwrap().devices[0].2.to_string();
+        assert_eq!(why(&r), "device is quarantined, self-test in 570 s");
+        r.ask(OperatorEvent::SelfTest(AgentId(1), DeviceId(0)));
+        assert_eq!(why(&r), "device is quarantined, and tested now");
     }
 
     #[test]

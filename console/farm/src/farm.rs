@@ -45,6 +45,8 @@ pub enum Mutant {
     GrantLapses,
     /// After a restart everything is taken back at once.
     TakeBackAtOnce,
+    /// A quarantined device gets work.
+    QuarantineIgnored,
 }
 
 /// The farm.
@@ -64,6 +66,8 @@ pub struct Farm {
     pub(crate) timers: Timers,
     /// Until somebody resumes.
     pub(crate) paused: Option<Pause>,
+    /// Their keys are refused; what they still say on their way out counts for nothing.
+    pub(crate) revoked: BTreeSet<AgentId>,
     /// The console is about to end.
     pub(crate) closing: Option<Pause>,
     unchecked: usize,
@@ -84,6 +88,7 @@ impl Farm {
             woken: BTreeSet::new(),
             timers: Timers::default(),
             paused: None,
+            revoked: BTreeSet::new(),
             closing: None,
             unchecked: 0,
         }
@@ -149,7 +154,13 @@ impl Farm {
         let Some(agent) = self.agents.get_mut(&id) else { return };
         agent.drained = record.drained;
         for device in record.devices {
-            agent.devices.entry(device.id).or_default().drained = device.drained;
+            let (no, wall_ms) = (device.id, self.wall_ms);
+            let Some(agent) = self.agents.get_mut(&id) else { return };
+            let seats = agent.devices.entry(no).or_default();
+            seats.drained = device.drained;
+            if let Some(left_ms) = seats.ward.restore(device, wall_ms) {
+                self.set_alarm(id, no, left_ms);
+            }
         }
     }
 
@@ -242,5 +253,17 @@ pub(crate) fn note_by(
     job: Option<JobId>,
     agent: Option<AgentId>,
 ) {
-    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job, agent }));
+    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job, agent, device: None }));
+}
+
+/// The same, of a device.
+pub(crate) fn note_at(
+    out: &mut Effects,
+    who: &str,
+    text: impl Into<String>,
+    agent: AgentId,
+    device: DeviceId,
+) {
+    let (agent, device) = (Some(agent), Some(device));
+    out.push(Effect::Note(Note { text: text.into(), who: who.to_owned(), job: None, agent, device }));
 }

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //!  event ─► farm::apply ─► on_intake │ on_agent │ on_report │ on_commit │ on_operator │ on_drain │ on_time
+//!                          on_quarantine watches how attempts end
 //!                              └──► job, attempt, failure, graph (transitions) ──► ready (queue)
 //!           effects ◄── matching (dispatch: which ready task to which device) ◄──────┘
 //! ```
@@ -30,6 +31,7 @@ mod on_connect;
 mod on_drain;
 mod on_intake;
 mod on_operator;
+mod on_quarantine;
 mod on_report;
 mod on_time;
 mod proof;
@@ -38,6 +40,7 @@ pub mod record;
 #[cfg(test)]
 mod recorder;
 pub mod view;
+mod ward;
 
 pub use failure::{LAUNCHES_MAX, RETRIES_MAX};
 #[doc(hidden)]
@@ -45,3 +48,4 @@ pub use farm::Mutant;
 pub use farm::{Farm, FarmConfig};
 pub use lease::{GRACE_MS, LEASE_MS, RECONCILE_MS, SUSPECT_MS, UNSURE_MS};
 pub use on_time::Due;
+pub use ward::{QUARANTINE_MS, SELF_TEST_MS};

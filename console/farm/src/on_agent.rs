@@ -3,6 +3,7 @@
 //! Only the newest session of an agent is heard, and only about attempts that this agent holds.
 
 use vc_protocol::agent::ToAgent;
+use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, AttemptId, SessionNo};
 use vc_protocol::progress::{Phase, Progress};
 
@@ -27,6 +28,12 @@ pub(crate) enum Word {
 
 impl Farm {
     pub(crate) fn on_agent(&mut self, id: AgentId, session: SessionNo, event: AgentEvent, out: &mut Effects) {
+        if self.revoked.contains(&id) {
+            if let AgentEvent::Connected { .. } = event {
+                out.push(Effect::Close(id, session, Close::Revoked));
+            }
+            return;
+        }
         if let AgentEvent::Connected { instance, devices, inventory } = event {
             self.on_connected(id, session, instance, devices, inventory, out);
             return;
@@ -53,6 +60,7 @@ impl Farm {
             AgentEvent::AskCommit(attempt, proven) => self.on_ask_commit(id, session, attempt, &proven, out),
             AgentEvent::Report(report) => self.on_report(id, session, report, out),
             AgentEvent::RootProof(root, proof) => self.on_root_proof(id, root, proof, out),
+            AgentEvent::SelfTested(device, verdict) => self.on_self_tested(id, device, verdict, out),
             AgentEvent::Draining => self.on_draining(id, out),
         }
     }
@@ -89,6 +97,7 @@ impl Farm {
     /// The agent cannot be reached. What it holds stays its own until the leases end.
     pub(crate) fn lose_session(&mut self, id: AgentId) {
         self.forget_proofs(id);
+        self.break_off_tests(id);
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.session = None;
         }

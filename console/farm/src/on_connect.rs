@@ -63,6 +63,7 @@ impl Farm {
         for lane in lanes {
             self.ask_proofs(id, lane, out);
         }
+        self.test_overdue(id, out);
         self.refresh_agent(id);
     }
 

@@ -8,7 +8,7 @@ use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 
 use crate::effect::{Effect, Effects};
 use crate::failure::Mishap;
-use crate::farm::{Farm, note, note_by};
+use crate::farm::{Farm, note, note_at, note_by};
 use crate::job::Ending;
 use crate::lease::{Run, Seat, Settling, Standing};
 use crate::on_time::Due;
@@ -32,12 +32,10 @@ impl Farm {
         kill: bool,
         out: &mut Effects,
     ) {
-        self.set_drained(id, device, true, out);
-        let what = match device {
-            Some(device) => format!("drained device {device}"),
-            None => "drained".to_owned(),
-        };
-        note_by(out, who, what, None, Some(id));
+        if !self.set_drained(who, id, device, true, out) {
+            return;
+        }
+        note_of(out, who, "drained", id, device);
         let what = if kill { What::Running } else { What::Waiting };
         let reason = by(who, "taken back");
         self.take_all_back(what, &reason, out, |run| {
@@ -46,17 +44,26 @@ impl Farm {
     }
 
     pub(crate) fn on_undrain(&mut self, who: &str, id: AgentId, device: Option<DeviceId>, out: &mut Effects) {
-        self.set_drained(id, device, false, out);
-        let what = match device {
-            Some(device) => format!("takes work again on device {device}"),
-            None => "takes work again".to_owned(),
-        };
-        note_by(out, who, what, None, Some(id));
+        if self.set_drained(who, id, device, false, out) {
+            note_of(out, who, "takes work again", id, device);
+        }
     }
 
-    fn set_drained(&mut self, id: AgentId, device: Option<DeviceId>, drained: bool, out: &mut Effects) {
+    /// False if there is no such agent any more.
+    fn set_drained(
+        &mut self,
+        who: &str,
+        id: AgentId,
+        device: Option<DeviceId>,
+        drained: bool,
+        out: &mut Effects,
+    ) -> bool {
+        if self.revoked.contains(&id) {
+            note_by(out, who, "is revoked: there is nothing to drain", None, Some(id));
+            return false;
+        }
         self.meet(id);
-        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let Some(agent) = self.agents.get_mut(&id) else { return false };
         match device {
             Some(device) => agent.devices.entry(device).or_default().drained = drained,
             None => agent.drained = drained,
@@ -64,6 +71,7 @@ impl Farm {
         agent.forget_empty_devices();
         out.push(Effect::PutAgent(id, agent.record()));
         self.refresh_agent(id);
+        true
     }
 
     /// Everything comes back at once: the server ends, and what runs would run for nobody.
@@ -74,6 +82,7 @@ impl Farm {
 
     /// Its key is refused from now on. No attempt of it may ever count again, and none of its jobs pays for that.
     pub(crate) fn on_revoked(&mut self, who: &str, id: AgentId, out: &mut Effects) {
+        self.revoked.insert(id);
         if let Some(session) = self.session(id) {
             out.push(Effect::Close(id, session, Close::Revoked));
         }
@@ -97,7 +106,9 @@ impl Farm {
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.drained = true;
             let armed = agent.armed.take();
+            let devices: Vec<DeviceId> = agent.devices.keys().copied().collect();
             self.refresh_agent(id);
+            devices.into_iter().for_each(|device| self.clear_alarm(id, device));
             armed.into_iter().for_each(|at| self.timers.drop(at, Due::Silence(id)));
             self.agents.remove(&id);
         }
@@ -136,6 +147,13 @@ impl Farm {
             self.put(job, out);
             note(out, "back to pending", Some(job), Some(agent));
         }
+    }
+}
+
+fn note_of(out: &mut Effects, who: &str, text: &str, id: AgentId, device: Option<DeviceId>) {
+    match device {
+        Some(device) => note_at(out, who, text, id, device),
+        None => note_by(out, who, text, None, Some(id)),
     }
 }
 
@@ -272,6 +290,8 @@ mod tests {
             "job 2 running: leased",
             "offer 2.0/2 to 2/0",
         ]);
+        r.connect(1, 1, vec![crate::recorder::cpu(1)], Vec::new());
+        r.expect(&["close 1 session 3"]);
         assert_eq!(r.farm.agents().count(), 1);
         let task = &r.row(1).tasks[0];
         assert_eq!((task.retries, task.lost, task.failed_on.len()), (0, 0, 0));

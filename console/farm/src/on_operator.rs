@@ -24,6 +24,10 @@ impl Farm {
             OperatorEvent::Resume => self.on_resume(who, out),
             OperatorEvent::Drain { agent, device, kill } => self.on_drain(who, agent, device, kill, out),
             OperatorEvent::Undrain(agent, device) => self.on_undrain(who, agent, device, out),
+            OperatorEvent::ReleaseQuarantine(agent, device) => {
+                self.on_release_quarantine(who, agent, device, out);
+            }
+            OperatorEvent::SelfTest(agent, device) => self.on_self_test(who, agent, device, out),
             OperatorEvent::Revoked(agent) => self.on_revoked(who, agent, out),
             OperatorEvent::Close => self.on_close(who, out),
             OperatorEvent::Recall => self.on_recall(who, out),
@@ -159,6 +163,7 @@ impl Farm {
         }
         self.closing = None;
         if self.paused.take().is_some() {
+            self.count_anew();
             self.put_farm(out);
         }
         note_by(out, who, "the farm goes on", None, None);

@@ -127,6 +127,7 @@ impl Farm {
         let job = attempt.job;
         let (Some(run), Some(group)) = (self.drop_run(attempt), self.jobs.group(job)) else { return };
         let changed = if let Ending::SourceChanged(stamp) = &ending { Some(*stamp) } else { None };
+        let sign = ending.sign();
         let lane = self.ready.lanes.get(&LaneKey::of(&group));
         let elsewhere = |avoid: &[AgentId]| lane.is_some_and(|lane| lane.elsewhere(avoid));
         let facts = Facts {
@@ -137,9 +138,10 @@ impl Farm {
         };
         let ended = self.jobs.edit(job, |live| {
             let end = live.record.finish(attempt, ending, &facts);
-            (end, live.record.state)
+            let failed_on = live.record.task(attempt.task).map(|task| task.failed_on.clone());
+            (end, live.record.state, failed_on.unwrap_or_default())
         });
-        let Some((Ok(end), state)) = ended else { return };
+        let Some((Ok(end), state, failed_on)) = ended else { return };
         if let Some(stamp) = changed {
             out.push(Effect::Restamp(job, stamp));
         }
@@ -158,6 +160,9 @@ impl Farm {
             self.enqueue(job);
         }
         self.put(job, out);
+        if let Some(sign) = sign {
+            self.watch(run.lease, job, &sign, &failed_on, out);
+        }
     }
 
     fn note_end(

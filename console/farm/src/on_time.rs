@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use vc_protocol::id::{AgentId, AttemptId, JobId, RootId, TaskNo};
+use vc_protocol::id::{AgentId, AttemptId, DeviceId, JobId, RootId, TaskNo};
 use vc_protocol::job::JobState;
 
 use crate::agent::Quiet;
@@ -31,6 +31,8 @@ pub enum Due {
     Proof(AgentId, RootId),
     /// The output of a vanished holder is looked for again.
     Settle(AttemptId),
+    /// The device is to be tested, or the answer to its test is overdue.
+    Ward(AgentId, DeviceId),
 }
 
 /// All deadlines, on the console's monotonic clock.
@@ -74,6 +76,7 @@ impl Farm {
                 Due::Retry(job, task) => self.on_retry_due(job, task),
                 Due::Proof(agent, root) => self.on_proof_due(agent, root, out),
                 Due::Settle(attempt) => self.on_settle_due(attempt, out),
+                Due::Ward(agent, device) => self.on_ward_due(agent, device, out),
             }
         }
     }

@@ -155,12 +155,27 @@ pub struct AgentRecord {
 }
 
 /// What is remembered of a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DeviceRecord {
     /// Which.
     pub id: DeviceId,
     /// A person wants nothing new there.
     pub drained: bool,
+    /// It failed too often.
+    pub quarantine: Option<Quarantine>,
+    /// It passed a test after a quarantine, and no job yet.
+    pub on_trial: bool,
+    /// When it was quarantined, milliseconds since 1970, oldest first.
+    pub quarantined_ms: Vec<i64>,
+}
+
+/// Why a device gets no work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// What happened.
+    pub why: String,
+    /// When it is tested, milliseconds since 1970; none if only a person lets it work again.
+    pub until_ms: Option<i64>,
 }
 
 /// An attempt that ended, kept for people.

@@ -273,6 +273,13 @@ impl Recorder {
         self.notes.clear();
     }
 
+    /// The last effect is this; forgets the others.
+    #[track_caller]
+    pub(crate) fn expect_last(&mut self, expected: &str) {
+        let last = self.effects.drain(..).next_back();
+        assert_eq!(last.map(|effect| sentence(&effect)).as_deref(), Some(expected));
+    }
+
     /// All that was told since the last look.
     #[track_caller]
     pub(crate) fn expect_notes(&mut self, texts: &[&str]) {
@@ -327,7 +334,8 @@ fn sentence(effect: &Effect) -> String {
             let mut text = format!("agent {agent} remembered:{}", if row.drained { " drained" } else { "" });
             for device in &row.devices {
                 let drained = if device.drained { " drained" } else { "" };
-                write!(text, " device {}{drained}", device.id).unwrap();
+                let quarantined = if device.quarantine.is_some() { " quarantined" } else { "" };
+                write!(text, " device {}{drained}{quarantined}", device.id).unwrap();
             }
             text
         }
@@ -362,10 +370,10 @@ fn words(message: &ToAgent) -> String {
         ToAgent::Granted(attempt) => format!("granted {attempt}"),
         ToAgent::Done(attempt) => format!("done {attempt}"),
         ToAgent::Stale(attempt) => format!("stale {attempt}"),
+        ToAgent::SelfTest(device) => format!("self-test {device}"),
         ToAgent::Offer(_)
         | ToAgent::Prove(_)
         | ToAgent::WantLog(_)
-        | ToAgent::SelfTest(_)
         | ToAgent::WantFacts
         | ToAgent::WantOwnLog => "what the farm never says".to_owned(),
     }

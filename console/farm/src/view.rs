@@ -10,6 +10,7 @@ use crate::agent::{Agent, Quiet, RootState};
 use crate::farm::Farm;
 use crate::lease::{Run, Seat, Settling, Standing};
 use crate::record::{JobRecord, Pause, TaskRecord};
+use crate::ward::Health;
 
 /// Counts over all jobs that are not final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +49,19 @@ pub struct DeviceView<'a> {
     pub held: Vec<HeldView>,
     /// A person wants nothing new there.
     pub drained: bool,
+    /// It failed too often.
+    pub quarantine: Option<QuarantineView<'a>>,
+}
+
+/// Why a device gets no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuarantineView<'a> {
+    /// What happened.
+    pub why: &'a str,
+    /// When it is tested, milliseconds since 1970; none if only a person lets it work again.
+    pub until_ms: Option<i64>,
+    /// A test runs now.
+    pub testing: bool,
 }
 
 /// An agent.
@@ -135,6 +149,12 @@ impl Farm {
                     device: seats.device.as_ref(),
                     held: seats.held.iter().filter_map(|attempt| self.held_view(*attempt)).collect(),
                     drained: seats.drained,
+                    quarantine: match seats.ward.health() {
+                        Health::Quarantined { why, until_ms } => {
+                            Some(QuarantineView { why, until_ms: *until_ms, testing: seats.ward.testing })
+                        }
+                        Health::Free | Health::Trial => None,
+                    },
                 })
                 .collect(),
             unproven: agent

@@ -1,15 +1,18 @@
-//! `add`: has the server scan, and shows the count while it runs.
+//! `add`: has the server scan, shows the count while it runs, and waits for the jobs if asked to.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-use vc_protocol::job::Priority;
+use vc_protocol::id::JobId;
+use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{AddRequest, Request, Response, ScanCounts};
 
 use super::exit::{Exit, Failed};
 use super::target::Target;
-use super::{absolute, json, text};
+use super::watch::{Say, Waiting};
+use super::{absolute, ask, json, text, when};
 use crate::config::keys::Name;
 use crate::config::{Config, Given};
 use crate::operator::client::{Client, ClientError};
@@ -28,9 +31,21 @@ pub(super) struct AddArgs {
     /// 0 to 9, higher first
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=9))]
     priority: u8,
+    /// Look into so many levels of folders below each PATH, 0 for none [default: all]
+    #[arg(long, value_name = "LEVELS")]
+    depth: Option<u16>,
+    /// Look into all folders below each PATH, which is the default
+    #[arg(long, conflicts_with = "depth")]
+    recursive: bool,
     /// Only say what would be added
     #[arg(long)]
     dry_run: bool,
+    /// Wait until the new jobs have ended, and exit as `jobs wait` does
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
+    /// With --wait: give up after this long, such as 90s, 15m or 2h
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = when::length)]
+    timeout: Option<Duration>,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -52,18 +67,41 @@ pub(super) async fn add(target: &Target, args: AddArgs, config: &Config) -> Resu
         out: absolute(out)?,
         profile: config.text(Name::Profile).to_owned(),
         priority: Priority(args.priority),
+        depth: args.depth,
         dry_run: args.dry_run,
     };
     let mut client = target.connect().await?;
-    let (counts, problems) = scan(&mut client, request, |counts| progress(&counts)).await?;
-    if args.json {
-        text::json_out(&json::added(counts, &problems));
-    } else {
+    let since_ms = ask::snapshot(&mut client).await?.now_ms;
+    let Scanned { counts, problems, jobs } = scan(&mut client, request, |counts| progress(&counts)).await?;
+    drop(client);
+    if !args.json {
         text::out(&summary(counts, args.dry_run));
         problems.iter().for_each(|p| text::note(&format!("! {p}")));
     }
+    let mut waiting = Waiting::default();
+    if args.wait {
+        let new = jobs.iter().flat_map(|(first, last)| (first.0..=last.0).map(JobId));
+        new.for_each(|job| waiting.know(job, JobState::Pending));
+        let say = if args.json { Say::Notes } else { Say::Lines };
+        waiting.to_the_end(target.server(), since_ms, say, args.timeout).await?;
+    }
+    if args.json {
+        let ended = args.wait.then_some(&waiting);
+        text::json_out(&json::added(counts, &problems, &jobs, ended));
+    } else if args.wait {
+        text::note(&waiting.summary());
+    }
     let found = counts.added + counts.unchanged + counts.clashed;
-    Ok(if found == 0 { Exit::NothingMatched } else { Exit::Done })
+    Ok(if found == 0 { Exit::NothingMatched } else { waiting.exit() })
+}
+
+/// What a scan did.
+pub(super) struct Scanned {
+    pub(super) counts: ScanCounts,
+    /// The first problems, one line each.
+    pub(super) problems: Vec<String>,
+    /// Ranges of new jobs.
+    pub(super) jobs: Vec<(JobId, JobId)>,
 }
 
 /// Runs an add request to its end.
@@ -71,14 +109,14 @@ pub(super) async fn scan(
     client: &mut Client,
     request: AddRequest,
     mut progress: impl FnMut(ScanCounts),
-) -> Result<(ScanCounts, Vec<String>), Failed> {
+) -> Result<Scanned, Failed> {
     client.ask(&Request::Add(request)).await?;
     loop {
         let response = client.next().await?;
         if let Response::Adding(counts) = response {
             progress(counts);
-        } else if let Response::Added { counts, problems } = response {
-            return Ok((counts, problems));
+        } else if let Response::Added { counts, problems, jobs } = response {
+            return Ok(Scanned { counts, problems, jobs });
         } else {
             return Err(ClientError::Unexpected.into());
         }

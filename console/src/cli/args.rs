@@ -12,11 +12,15 @@ use super::agents::AgentsCommand;
 use super::config::ConfigCommand;
 use super::convert::ConvertArgs;
 use super::doctor::DoctorArgs;
+use super::events::EventsArgs;
+use super::failures::FailuresArgs;
 use super::jobs::JobsCommand;
 use super::look::LookArgs;
 use super::pages::Shell;
 use super::profiles::ProfilesCommand;
 use super::serve::ServeArgs;
+use super::stats::StatsArgs;
+use super::status::StatusArgs;
 use super::stop::StopArgs;
 use super::token::TokenCommand;
 use crate::config::Given;
@@ -65,11 +69,7 @@ pub(super) enum Command {
     /// Add videos to the queue of the running server
     Add(AddArgs),
     /// Show the farm in one screen of text
-    Status {
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    Status(StatusArgs),
     /// List jobs and act on them
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -80,6 +80,24 @@ pub(super) enum Command {
     Why {
         /// The job
         job: JobId,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what went wrong, grouped by cause
+    Failures(FailuresArgs),
+    /// Show what happened, and who did it
+    Events(EventsArgs),
+    /// Show what the farm did, by day, profile and agent
+    Stats(StatsArgs),
+    /// Hand out no more work; what runs goes on
+    Pause {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand out work again
+    Resume {
         /// One JSON document
         #[arg(long)]
         json: bool,
@@ -109,6 +127,12 @@ pub(super) enum Command {
         /// Folder to write them into
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Print the version
+    Version {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -17,11 +17,7 @@ pub(super) async fn attach(target: &Target, config: &Config, given: &Given) -> R
         Err(ClientError::NotRunning(_)) if somebody_looks => start(target, given).await?,
         Err(error) => return Err(error.into()),
     }
-    if somebody_looks {
-        screen::attach(target.server(), config).await
-    } else {
-        status::status(target, false).await
-    }
+    if somebody_looks { screen::attach(target.server(), config).await } else { status::plain(target).await }
 }
 
 async fn start(target: &Target, given: &Given) -> Result<(), Failed> {

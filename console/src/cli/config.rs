@@ -38,14 +38,6 @@ pub(super) enum ConfigCommand {
     },
 }
 
-impl ConfigCommand {
-    pub(super) fn wants_json(&self) -> bool {
-        match self {
-            Self::Show { json, .. } | Self::Path { json } | Self::Check { json, .. } => *json,
-        }
-    }
-}
-
 /// Every setting that counts for this call.
 pub(super) fn load(given: &Given) -> Result<Config, Failed> {
     config::load(given, &|name| std::env::var_os(name)).map_err(|error| bad(&error))

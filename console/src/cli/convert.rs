@@ -15,11 +15,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use vc_agent::ffmpeg::Tools;
 use vc_protocol::job::{JobState, Priority, TEMP_FOLDER};
-use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, PAGE_ROWS_MAX};
+use vc_protocol::operator::{AddRequest, FarmTotals, JobFilter, JobRow, Sort};
 
 use super::exit::{Exit, Failed};
 use super::signals::Signals;
-use super::watch::watch;
+use super::watch::{Say, watch};
 use super::{absolute, add, ask, json, screen, serve, text};
 use crate::app::{Server, ServerConfig};
 use crate::config::Config;
@@ -187,9 +187,10 @@ impl Run<'_> {
             out: absolute(&self.args.out)?,
             profile: self.args.profile.clone(),
             priority: Priority::DEFAULT,
+            depth: None,
             dry_run: false,
         };
-        let (counts, problems) = add::scan(&mut client, request, |_| {}).await?;
+        let add::Scanned { counts, problems, .. } = add::scan(&mut client, request, |_| {}).await?;
         problems.iter().for_each(|p| text::note(&format!("! {p}")));
         if counts.added + counts.unchanged + counts.clashed + counts.unreadable == 0 {
             return Err(Failed::new(
@@ -201,7 +202,8 @@ impl Run<'_> {
             if !self.args.json && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
                 screen::convert(&self.server, self.config).await?
             } else {
-                watch(&self.server, before.now_ms, !self.args.json, agent).await?;
+                let say = if self.args.json { Say::Notes } else { Say::Lines };
+                watch(&self.server, before.now_ms, say, None, || agent.is_finished()).await?;
                 None
             };
         if let Some(exit) = interrupted {
@@ -228,15 +230,12 @@ impl Run<'_> {
 /// Every row of the table, by number.
 async fn finished(client: &mut Client) -> Result<Vec<JobRow>, Failed> {
     let mut rows: Vec<JobRow> = Vec::new();
-    loop {
-        let page = ask::page(client, &JobFilter::default(), rows.len() as u64, PAGE_ROWS_MAX as u32).await?;
-        let is_last = !page.more || page.rows.is_empty();
+    let mut pages = ask::Pages::new(JobFilter::default(), Sort::default());
+    while let Some(page) = pages.next(client, u64::MAX).await? {
         rows.extend(page.rows);
-        if is_last {
-            rows.sort_by_key(|row| row.id);
-            return Ok(rows);
-        }
     }
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
 }
 
 /// A line for each state and cause that kept a source from being converted, with the sources it is about.
@@ -306,7 +305,7 @@ impl Totals {
     }
 
     fn print(&self, rows: &[JobRow], not_taken: u64) {
-        by_cause(rows).iter().for_each(|line| text::out(line));
+        text::parts(by_cause(rows));
         let mut counts = format!(
             "{} completed, {} skipped, {} failed",
             self.count(JobState::Completed),
@@ -350,6 +349,7 @@ mod tests {
             place: String::new(),
             retries: 0,
             retries_max: 3,
+            created_ms: 0,
             updated_ms: 0,
             not_before_ms: None,
             progress: None,

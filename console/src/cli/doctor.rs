@@ -19,7 +19,7 @@ pub(super) struct DoctorArgs {
     out: Vec<PathBuf>,
     /// One JSON document
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 pub(super) async fn run(config: &Config, args: DoctorArgs) -> Result<Exit, Failed> {

@@ -24,9 +24,9 @@ pub enum Exit {
     NotAllowed = 6,
     /// It took too long.
     TimedOut = 7,
-    /// `convert`: some jobs failed.
+    /// `convert`, `jobs wait`, `add --wait`: some jobs failed.
     SomeFailed = 10,
-    /// `convert`: none failed, some were cancelled or are held.
+    /// The same: none failed, some were cancelled or are held.
     SomeLeft = 11,
     /// `status --check`, `doctor`: something is wrong, or not as well as it could be.
     Degraded = 12,
@@ -43,12 +43,14 @@ pub struct Failed {
     pub exit: Exit,
     /// What went wrong, and what to do.
     pub message: String,
+    /// Lines that show people where; nothing that the message does not say.
+    pub below: Vec<String>,
 }
 
 impl Failed {
     /// Of that status.
     pub fn new(exit: Exit, message: impl Into<String>) -> Failed {
-        Failed { exit, message: message.into() }
+        Failed { exit, message: message.into(), below: Vec::new() }
     }
 
     /// Wrong usage.

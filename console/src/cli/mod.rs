@@ -12,22 +12,30 @@ mod confirm;
 mod convert;
 mod crash;
 mod doctor;
+mod events;
 pub mod exit;
+mod failures;
+mod farm;
+mod follow;
 mod jobs;
 mod json;
 mod look;
+mod loss;
 mod pages;
 mod profiles;
 mod screen;
 mod serve;
 mod signals;
 mod size;
+mod stats;
 mod status;
 mod stop;
+mod table;
 mod target;
 mod text;
 mod token;
 mod watch;
+mod when;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -58,7 +66,8 @@ pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    match run(cli).await {
+    let done = run(cli).await;
+    match text::lost().map_or(done, Err) {
         Ok(exit) => exit,
         Err(failed) => {
             text::report(&failed, wants_json(&args));
@@ -90,14 +99,20 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Serve(_) => serve::serve(target()?.state_dir().to_owned(), &config).await,
         Command::Convert(args) => convert::convert(args, &config).await,
         Command::Add(args) => add::add(&target()?, args, &config).await,
-        Command::Status { json } => status::status(&target()?, json).await,
+        Command::Status(args) => status::status(&target()?, &args).await,
         Command::Jobs(command) => jobs::run(&target()?, command).await,
         Command::Agents(command) => agents::run(&target()?, command).await,
         Command::Why { job, json } => status::why(&target()?, job, json).await,
+        Command::Failures(args) => failures::failures(&target()?, &args).await,
+        Command::Events(args) => events::events(&target()?, &args).await,
+        Command::Stats(args) => stats::stats(&target()?, &args).await,
+        Command::Pause { json } => farm::pause(&target()?, json).await,
+        Command::Resume { json } => farm::resume(&target()?, json).await,
         Command::Token(command) => token::run(&target()?, command).await,
         Command::Profiles(command) => profiles::run(&command),
         Command::Stop(args) => stop::stop(&target()?, args).await,
         Command::Doctor(args) => doctor::run(&config, args).await,
+        Command::Version { json } => Ok(farm::version(json)),
         Command::Config(_) | Command::Completion { .. } | Command::Man { .. } => Ok(Exit::Done),
     }
 }

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::keys::Name;
 use crate::operator::client::{Client, Target};
 use crate::operator::link;
-use crate::tui::{self, Color, Glyphs, Leave, Look, Mode, Options};
+use crate::tui::{self, Leave, Look, Mode, Options, When};
 use vc_protocol::operator::{Request, StopHow};
 
 /// The dashboard of a conversion: closes by itself at the end, and leaving it ends everything.
@@ -41,22 +41,26 @@ pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Fai
 }
 
 async fn show(mode: Mode, link: tui::Link, config: &Config) -> Result<Leave, Failed> {
-    let options = Options::new(mode, look(config));
+    let options = options(mode, config);
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
 }
 
 /// As the terminal is, and as it was set.
-fn look(config: &Config) -> Look {
-    let mut look = Look::detect();
-    match config.text(Name::Color) {
-        "always" => look.color = Color::On,
-        "never" => look.color = Color::Off,
-        _ => {}
+fn options(mode: Mode, config: &Config) -> Options {
+    let when = |name| match config.text(name) {
+        "always" | "on" => When::Always,
+        "never" | "off" => When::Never,
+        _ => When::Auto,
+    };
+    let look = Look::detect().wished(when(Name::Color), config.is_on(Name::Ascii));
+    let look = Look { theme: config.theme().clone(), ..look };
+    Options {
+        mouse: look.takes_mouse(when(Name::Mouse)),
+        keys: config.keys().clone(),
+        read_only: config.is_on(Name::ReadOnly),
+        accessible: config.is_on(Name::Accessible),
+        ..Options::new(mode, look)
     }
-    if config.is_on(Name::Ascii) {
-        look.glyphs = Glyphs::Ascii;
-    }
-    look
 }
 
 fn of_signal(signal: i32) -> Exit {

@@ -7,18 +7,16 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
-use vc_protocol::job::JobState;
-use vc_protocol::operator::{Request, Response, Snapshot, StopHow, filter};
+use vc_protocol::operator::{Request, Response, StopHow};
 
-use super::confirm::confirm;
+use super::confirm::{self, Answer};
 use super::exit::{Exit, Failed};
+use super::loss::{self, Running};
 use super::target::Target;
-use super::{ask, text};
+use super::{ask, text, when};
 use crate::operator::client::{Client, ClientError};
 use crate::store;
 
-/// Jobs named in the question.
-const JOBS_NAMED: usize = 3;
 /// A server that does not wait for jobs is gone within its own ten seconds, and some for a slow disk.
 const LEAVE_MAX: Duration = Duration::from_secs(30);
 /// Between two looks whether a process is gone.
@@ -33,19 +31,14 @@ pub(super) struct StopArgs {
     #[arg(long)]
     now: bool,
     /// Give up waiting after this, such as 90s, 15m or 2h; the server goes on ending [default: none with --drain, else 30s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = when::length)]
     timeout: Option<Duration>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
     /// One JSON document
     #[arg(long)]
-    pub(super) json: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let seconds = filter::seconds(text).ok_or("say it like 90s, 15m, 2h or 1d")?;
-    Ok(Duration::from_secs(seconds))
+    json: bool,
 }
 
 pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed> {
@@ -60,8 +53,10 @@ pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed
     };
     if how == StopHow::Now {
         let snapshot = ask::snapshot(&mut client).await?;
-        if let Some(lost) = lost(&snapshot) {
-            confirm(&lost, "Stop them?", args.yes)?;
+        let devices = snapshot.agents.iter().flat_map(|agent| &agent.devices);
+        let running: Vec<_> = devices.flat_map(|device| &device.runs).map(Running::of_run).collect();
+        if !running.is_empty() && !args.yes {
+            confirm::ask(&loss::would(&running, "be stopped and go back to pending"), &Answer::Yes)?;
         }
     }
     let Response::Stopping = client.request(&Request::Stop(how)).await? else {
@@ -86,20 +81,6 @@ pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed
         text::json_out(&json!({ "v": 1, "how": word, "stopped": true }));
     }
     Ok(Exit::Done)
-}
-
-/// What would be lost, in words; none if nothing runs.
-fn lost(snapshot: &Snapshot) -> Option<String> {
-    let running = snapshot.totals.by_state[JobState::Running as usize];
-    let devices = snapshot.agents.iter().flat_map(|agent| &agent.devices);
-    let runs = devices.flat_map(|device| &device.runs);
-    let named: Vec<_> = runs.take(JOBS_NAMED).map(|run| format!("#{}", run.attempt.job)).collect();
-    let more = if running > named.len() as u64 { ", ..." } else { "" };
-    let named = if named.is_empty() { String::new() } else { format!(" ({}{more})", named.join(", ")) };
-    let jobs = if running == 1 { "1 running job".to_owned() } else { format!("{running} running jobs") };
-    (running > 0).then(|| {
-        format!("{jobs} would be stopped and go back to pending{named}, what is encoded of them is lost")
-    })
 }
 
 /// Returns when the server has let go of the connection and its process is gone.

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::discover::Candidate;
 use super::error::Problem;
 use super::keys::{KEYS, Key, Kind, Name, Value};
-use super::tables::{self, Binding, Unfit};
+use super::tables::Binding;
 use super::{Origin, Setting};
 
 /// Largest file that is read, in bytes: the documented one with every key is under 10 KiB.
@@ -156,14 +156,6 @@ impl Reader<'_> {
             let found = found(value.get_ref());
             return self.problem(at, &full, format!("wants {wanted} in quotes, not {found}"), None);
         };
-        match tables::check(section, name, &texts) {
-            Ok(()) => {}
-            Err(Unfit::Name(known)) => {
-                let known: Vec<_> = known.iter().map(|name| format!("{section}.{name}")).collect();
-                return self.unknown(at, &full, &known);
-            }
-            Err(Unfit::Value(message)) => return self.problem(at, &full, message, None),
-        }
         let binding = Binding { name: name.to_owned(), texts, origin: self.origin(at) };
         if section == "keys" { self.assigned.keys.push(binding) } else { self.assigned.theme.push(binding) }
     }
@@ -211,7 +203,7 @@ fn sections() -> Vec<String> {
 }
 
 /// The known name that is most like it by its last part: the table may be missing or wrong.
-fn nearest(name: &str, known: &[String]) -> Option<String> {
+pub(super) fn nearest(name: &str, known: &[String]) -> Option<String> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let scored = known.iter().map(|known| (strsim::jaro_winkler(&last(name), &last(known)), known));
     let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));

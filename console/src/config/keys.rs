@@ -79,7 +79,7 @@ pub const SECTIONS: [(&str, &str); 3] = [
 ];
 
 /// Themes of the dashboard.
-pub const THEMES: [&str; 5] = ["terminal", "dark", "light", "contrast", "mono"];
+pub const THEMES: [&str; 6] = ["terminal", "dark", "light", "contrast", "mono", "auto"];
 
 /// Every setting.
 pub const KEYS: [Key; 11] = [
@@ -161,7 +161,7 @@ pub const KEYS: [Key; 11] = [
         default: Fallback::Is("terminal"),
         flag: "--theme",
         variables: &["VC_THEME"],
-        doc: "Colours by name: terminal uses what the terminal has. Single roles are set in [theme].",
+        doc: "Colours by name: terminal uses what the terminal has, auto is dark or light as its background is. Single roles are set in [theme].",
     },
     Key {
         name: Name::ReadOnly,

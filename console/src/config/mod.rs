@@ -23,6 +23,7 @@ pub use error::{ConfigError, Problem};
 pub use file::Assigned;
 pub use tables::{Binding, Tables};
 
+use crate::tui::{Keys, Theme};
 use keys::{KEYS, Key, Name, Value};
 
 /// Where a value was said.
@@ -95,6 +96,8 @@ impl Given {
 pub struct Config {
     settings: BTreeMap<Name, Setting>,
     tables: Tables,
+    keys: Keys,
+    theme: Theme,
 }
 
 /// Reads everything that is said anywhere. `var` is the environment.
@@ -118,17 +121,23 @@ pub fn load(given: &Given, var: &dyn Fn(&str) -> Option<OsString>) -> Result<Con
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() {
-        Ok(Config { settings, tables: Tables::merge(layers) })
-    } else {
-        Err(ConfigError { problems })
+    let tables = Tables::merge(layers);
+    let theme = settings.get(&Name::Theme).and_then(|setting| setting.value.as_ref()?.as_text());
+    match tables.read(theme.unwrap_or_default()) {
+        Ok((keys, theme)) if problems.is_empty() => Ok(Config { settings, tables, keys, theme }),
+        Ok(_) => Err(ConfigError { problems }),
+        Err(more) => Err(ConfigError { problems: problems.into_iter().chain(more).collect() }),
     }
 }
 
 /// What is wrong with one file, whatever else is said.
 pub fn check(path: &Path) -> Vec<Problem> {
     match file::read(&Candidate { path: path.to_owned(), must_exist: true }) {
-        Ok(read) => read.map(|read| read.problems).unwrap_or_default(),
+        Ok(Some(read)) => {
+            let tables = Tables::merge(vec![read.assigned]).read(keys::THEMES[0]);
+            read.problems.into_iter().chain(tables.err().into_iter().flatten()).collect()
+        }
+        Ok(None) => Vec::new(),
         Err(problem) => vec![problem],
     }
 }
@@ -186,9 +195,19 @@ impl Config {
         self.value(name).and_then(Value::as_address)
     }
 
-    /// Keys and styles of the dashboard.
+    /// Keys and styles of the dashboard, as they were said.
     pub fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// What the keys of the dashboard mean.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The theme of the dashboard.
+    pub fn theme(&self) -> &Theme {
+        &self.theme
     }
 }
 

@@ -31,6 +31,26 @@ fn every_default_is_of_its_kind_and_every_key_is_in_a_documented_section() {
 }
 
 #[test]
+fn the_themes_are_those_of_the_dashboard() {
+    let Err(crate::tui::settings::Unfit::Name { known, .. }) =
+        crate::tui::settings::check_theme("none", &BTreeMap::new())
+    else {
+        panic!("there is no such theme")
+    };
+    assert_eq!(known, keys::THEMES);
+}
+
+#[test]
+fn keys_may_be_swapped_and_the_best_file_decides() {
+    let config =
+        load_text("[keys]\ncancel = \"r\"\nretry = [\"x\", \"F9\"]\n[theme]\ngood = \"bold green\"\n")
+            .unwrap();
+    assert_ne!(*config.keys(), Keys::default());
+    assert_ne!(*config.theme(), Theme::default());
+    assert_eq!(config.tables().keys.len(), 2);
+}
+
+#[test]
 fn the_documented_file_is_valid_with_and_without_its_comment_marks() {
     load_text(&documented()).unwrap();
     let marked = |line: &str| line.starts_with('#') && !line.starts_with("# ");
@@ -122,6 +142,16 @@ fn wrong_settings_are_named_with_their_line_and_the_nearest_known_one() {
         &[
             "2: server.listen wants an address and port such as 0.0.0.0:4433 or [::]:4433, not \"4433\"",
             "3: server.state_dir wants a path that begins with / or ~/, not \"here\"",
+        ],
+    );
+    check(
+        "[keys]\ncancle = \"x\"\ncancel = [\"r\"]\n[theme]\ngod = \"red\"\ngood = \"reddish\"\n",
+        &[
+            "2: keys.cancle is not known: did you mean keys.cancel?",
+            "3: keys.cancel cannot be so: r is a key of \"retry\" in the same place",
+            "5: theme.god is not known: did you mean theme.good?",
+            "6: theme.good cannot be so: \"reddish\" is not a style: bold dim underline reverse plain, red … bright-white, 0 \
+             to 255, #rrggbb, on COLOUR",
         ],
     );
     check("[keys]\nretry = 1\n", &["2: keys.retry wants a key or a list of keys in quotes, not an integer"]);

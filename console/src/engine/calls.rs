@@ -122,13 +122,12 @@ impl Loop {
         turn: &mut Turn<'_>,
         after: &mut After,
     ) -> Result<AddReport, StoreError> {
-        let mut added = turn.add(self.clock.now().wall_ms, session, candidates)?;
-        let new = std::mem::take(&mut added.new);
+        let (report, new) = AddReport::of(turn.add(self.clock.now().wall_ms, session, candidates)?);
         if !new.is_empty() {
             self.painter.fills(session.output_root);
             self.apply(Event::Added(new), turn, after);
         }
-        Ok(added.into())
+        Ok(report)
     }
 
     fn act(

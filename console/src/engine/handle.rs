@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use vc_farm::event::NewJob;
 use vc_protocol::agent::LiveLog;
 use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::Priority;
@@ -46,6 +47,8 @@ pub struct AddReport {
     pub counts: ScanCounts,
     /// One line for each candidate that was refused.
     pub problems: Vec<String>,
+    /// Numbers of the first and the last new job; all between them are new as well.
+    pub jobs: Option<(JobId, JobId)>,
 }
 
 /// Where a running job stands, as only the engine knows.
@@ -146,7 +149,7 @@ impl Handle {
         if session.is_dry() {
             let session = session.clone();
             let added = self.read(move |store| store.dry_add(&session, &candidates)).await?;
-            return Ok(added.into());
+            return Ok(AddReport::of(added).0);
         }
         self.call(|answer| Call::Add(session.clone(), candidates, answer)).await
     }
@@ -319,8 +322,10 @@ impl Live {
     }
 }
 
-impl From<Added> for AddReport {
-    fn from(added: Added) -> Self {
-        AddReport { counts: added.counts, problems: added.problems }
+impl AddReport {
+    /// What whoever asked is told, and the jobs that the farm is told of.
+    pub(super) fn of(added: Added) -> (AddReport, Vec<NewJob>) {
+        let jobs = added.new.first().zip(added.new.last()).map(|(first, last)| (first.id, last.id));
+        (AddReport { counts: added.counts, problems: added.problems, jobs }, added.new)
     }
 }

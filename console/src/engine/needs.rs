@@ -4,7 +4,7 @@ use vc_farm::explain::WhyNot;
 use vc_farm::record::Pause;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{AgentState, AgentView, Need};
+use vc_protocol::operator::{AgentState, AgentView, DeviceState, Need};
 
 use crate::store::CauseGroup;
 
@@ -80,6 +80,17 @@ fn of_agent(agent: &AgentView) -> Vec<Need> {
         let text = format!("{count} back to pending unless it returns");
         needs.push(about("offline", text, jobs.into_iter().take(JOBS_NAMED).collect()));
     }
+    for device in &agent.devices {
+        if let DeviceState::Quarantined { why, until_ms, .. } = &device.state {
+            let next = match until_ms {
+                Some(_) => "a self-test follows",
+                None => "for the third time in a day; it stays so until you release it",
+            };
+            let what = format!("{}/{}", agent.name, device.short);
+            let jobs = device.runs.iter().map(|run| run.attempt.job).take(JOBS_NAMED).collect();
+            needs.push(Need { what, ..about("device", format!("quarantined: {why}; {next}"), jobs) });
+        }
+    }
     for folder in &agent.unproven {
         needs.push(about("folder", folder.clone(), Vec::new()));
     }
@@ -92,6 +103,8 @@ fn need(kind: &str, what: &str, text: String, jobs: Vec<JobId>) -> Need {
 
 #[cfg(test)]
 mod tests {
+    use vc_protocol::operator::DeviceView;
+
     use super::*;
 
     fn agent(state: AgentState, unproven: &[&str]) -> AgentView {
@@ -143,6 +156,15 @@ mod tests {
             paused: None,
         };
         assert_eq!(kinds(&facts), [""; 0]);
+        let state = DeviceState::Quarantined { why: "out of memory".into(), until_ms: None, testing: false };
+        let device = DeviceView { short: "gpu1".into(), state, ..DeviceView::default() };
+        let ill = [AgentView { devices: vec![device], ..agent(AgentState::Ok, &[]) }];
+        let need = list(&Facts { agents: &ill, ..facts }).remove(0);
+        assert_eq!(
+            (need.kind.as_str(), need.what.as_str(), need.agent),
+            ("device", "ada/gpu1", Some(ill[0].id))
+        );
+        assert!(need.text.ends_with("it stays so until you release it"));
         let agents = [agent(AgentState::Ok, &["/media: no such folder"])];
         assert_eq!(kinds(&Facts { agents: &agents, ..facts }), ["folder"]);
     }

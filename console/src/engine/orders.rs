@@ -29,6 +29,10 @@ pub enum Order {
     },
     /// Work again.
     Undrain(AgentId, Option<DeviceId>),
+    /// Out of quarantine, without a test.
+    Release(AgentId, DeviceId),
+    /// Test the device now; a good end takes it out of quarantine.
+    SelfTest(AgentId, DeviceId),
     /// The registry refuses the agent's key from now on: forget it, and give what it has to others.
     Revoked(AgentId),
 }
@@ -71,6 +75,21 @@ impl Loop {
             Order::Undrain(agent, device) => {
                 let place = self.named_place(agent, device)?;
                 (vec![OperatorEvent::Undrain(agent, device)], format!("{place} takes work again"))
+            }
+            Order::Release(agent, device) => {
+                let place = self.named_place(agent, Some(device))?;
+                (vec![OperatorEvent::ReleaseQuarantine(agent, device)], format!("{place} takes work again"))
+            }
+            Order::SelfTest(agent, device) => {
+                let place = self.named_place(agent, Some(device))?;
+                if !self.sessions.contains_key(&agent) {
+                    let message = format!("{} is not connected", self.agent_name(agent));
+                    return Err(Refusal { code: RefusalCode::Unavailable, message });
+                }
+                (
+                    vec![OperatorEvent::SelfTest(agent, device)],
+                    format!("{place} is tested; the events tell how it ends"),
+                )
             }
             Order::Revoked(agent) => {
                 let name = self.agent_name(agent);

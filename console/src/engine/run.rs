@@ -308,7 +308,7 @@ impl Loop {
                 return;
             }
             FromAgent::OwnLog(log) => return self.boxes.log(agent, &log),
-            FromAgent::SelfTested(..) => return,
+            FromAgent::SelfTested(device, verdict) => AgentEvent::SelfTested(device, verdict),
             FromAgent::Draining => AgentEvent::Draining,
         };
         self.apply(Event::Agent(agent, session, event), turn, after);
@@ -399,7 +399,10 @@ impl Loop {
                         "{}",
                         note.text
                     );
-                    let name = note.agent.map(|id| self.agent_name(id));
+                    let name = note.agent.map(|id| match note.device {
+                        Some(device) => self.place(id, device),
+                        None => self.agent_name(id),
+                    });
                     let text = match (name, note.job) {
                         (Some(name), None) => format!("{name} {}", note.text),
                         // The place goes before the reason, which may end in anything.

@@ -136,7 +136,14 @@ fn empty_s(devices: &[DeviceView]) -> Option<u64> {
 }
 
 fn device_state(device: &view::DeviceView<'_>) -> DeviceState {
-    if device.drained { DeviceState::Draining } else { DeviceState::Ok }
+    // A quarantine needs a look; that somebody drained it they know themselves.
+    match device.quarantine {
+        Some(view::QuarantineView { why, until_ms, testing }) => {
+            DeviceState::Quarantined { why: why.to_owned(), until_ms, testing }
+        }
+        None if device.drained => DeviceState::Draining,
+        None => DeviceState::Ok,
+    }
 }
 
 impl Loop {

@@ -48,6 +48,9 @@ impl Loop {
             | WhyNot::Paused(_)
             | WhyNot::Drained
             | WhyNot::DeviceDrained
+            | WhyNot::Quarantined(_)
+            | WhyNot::Tested
+            | WhyNot::OnTrial
             | WhyNot::WaitsSeconds(_)
             | WhyNot::NeedsTask(_)
             | WhyNot::NoAgents

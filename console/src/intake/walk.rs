@@ -52,10 +52,12 @@ pub enum WalkError {
 /// Walks one named path. `take` gets each chunk and says whether to go on.
 ///
 /// A file named by itself is taken whatever its extension. The folder `out` and the farm's own temporary folders are
-/// passed over, so that outputs below a source folder do not become sources.
+/// passed over, so that outputs below a source folder do not become sources. `depth` is how many folders below the one
+/// named are looked into, none for all.
 pub fn walk(
     named: &Path,
     out: &Path,
+    depth: Option<u16>,
     container: Container,
     take: &mut dyn FnMut(Chunk) -> bool,
 ) -> Result<(), WalkError> {
@@ -74,18 +76,26 @@ pub fn walk(
         return Err(WalkError::NotAFile(path));
     }
     std::fs::read_dir(&path).map_err(unreadable)?;
-    walk_folder(&path, out, container, take);
+    walk_folder(&path, out, depth, container, take);
     Ok(())
 }
 
-fn walk_folder(root: &Path, out: &Path, container: Container, take: &mut dyn FnMut(Chunk) -> bool) {
+fn walk_folder(
+    root: &Path,
+    out: &Path,
+    depth: Option<u16>,
+    container: Container,
+    take: &mut dyn FnMut(Chunk) -> bool,
+) {
+    // The walker counts the files of the folder itself as one deep.
+    let depth = depth.map_or(DEPTH_MAX, |depth| DEPTH_MAX.min(usize::from(depth) + 1));
     let out = out.to_owned();
     let own = root.to_owned();
     let walker = WalkBuilder::new(root)
         .standard_filters(false)
         .hidden(false)
         .follow_links(true)
-        .max_depth(Some(DEPTH_MAX))
+        .max_depth(Some(depth))
         .sort_by_file_name(Ord::cmp)
         .filter_entry(move |entry| {
             let is_hidden_folder = entry.depth() > 0
@@ -155,7 +165,7 @@ mod tests {
 
     fn found(named: &Path, out: &Path) -> (Vec<String>, u64, u64) {
         let (mut outputs, mut ignored, mut unreadable) = (Vec::new(), 0, 0);
-        walk(named, out, Container::Mp4, &mut |chunk| {
+        walk(named, out, None, Container::Mp4, &mut |chunk| {
             outputs.extend(chunk.candidates.iter().map(|c| format!("{} > {}", c.path, c.output)));
             ignored += chunk.ignored;
             unreadable += chunk.unreadable.len() as u64;
@@ -181,6 +191,28 @@ mod tests {
     }
 
     #[test]
+    fn a_depth_ends_the_walk() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        for file in ["0.mkv", "a/1.mkv", "a/b/2.mkv"] {
+            std::fs::write(dir.path().join(file), "x").unwrap();
+        }
+        let check = |depth, expected| {
+            let mut found = 0;
+            walk(dir.path(), Path::new("/out"), depth, Container::Mp4, &mut |chunk| {
+                found += chunk.candidates.len();
+                true
+            })
+            .unwrap();
+            assert_eq!(found, expected, "{depth:?}");
+        };
+        check(Some(0), 1);
+        check(Some(1), 2);
+        check(None, 3);
+        check(Some(u16::MAX), 3);
+    }
+
+    #[test]
     fn a_named_file_is_taken_whatever_it_is_called() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("noext");
@@ -191,7 +223,7 @@ mod tests {
     #[test]
     fn a_missing_folder_is_an_error_that_names_it() {
         let error =
-            walk(Path::new("/no/such"), Path::new("/out"), Container::Mp4, &mut |_| true).unwrap_err();
+            walk(Path::new("/no/such"), Path::new("/out"), None, Container::Mp4, &mut |_| true).unwrap_err();
         assert!(error.to_string().contains("/no/such"), "{error}");
     }
 }

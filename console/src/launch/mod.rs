@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 pub use agent::{LocalAgentError, start_local_agent};
-pub use server::{LaunchError, Started, is_up, start_server};
+pub use server::{LaunchError, Started, start_server};
 
 /// A log that has grown past this is put aside at the next start, in place of the one that was put aside before: what a
 /// person wants of it is the last days.

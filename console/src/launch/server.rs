@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Detached, private_folder};
-use crate::operator::SOCKET;
+use crate::operator::client::{Client, ClientError, Target};
 
 /// Name of its log in the state folder.
 const LOG: &str = "server.log";
@@ -78,9 +77,10 @@ pub enum Started {
     Another,
 }
 
-/// Whether a server listens for operators there.
-pub fn is_up(state_dir: &Path) -> bool {
-    UnixStream::connect(state_dir.join(SOCKET)).is_ok()
+/// Whether a server listens for operators there; one that does not want us runs too.
+async fn is_up(state_dir: &Path) -> bool {
+    let connected = Client::connect(&Target::Local(state_dir.to_owned())).await;
+    !matches!(connected, Err(ClientError::NotRunning(_)))
 }
 
 /// Starts a server for that folder and returns once it answers. `settings` is the file that was named for this program.
@@ -91,7 +91,7 @@ pub async fn start_server(state_dir: &Path, settings: Option<&Path>) -> Result<S
     private_folder(&state_dir).map_err(at)?;
     // Held until it answers: whoever waits here finds it running then.
     let _lock = take_turn(&state_dir.join(LOCK)).await.map_err(at)?.ok_or(LaunchError::Busy)?;
-    if is_up(&state_dir) {
+    if is_up(&state_dir).await {
         return Ok(Started::Another);
     }
     let program = std::env::current_exe().map_err(LaunchError::Program)?;
@@ -125,7 +125,7 @@ async fn wait(state_dir: &Path, mut server: Detached) -> Result<Started, LaunchE
     let started = Instant::now();
     let mut ended_at = None;
     loop {
-        if is_up(state_dir) {
+        if is_up(state_dir).await {
             let ours = Started::Ours { pid: server.pid(), log: server.log.clone() };
             return Ok(if ended_at.is_some() { Started::Another } else { ours });
         }

@@ -55,7 +55,9 @@ pub(super) async fn on_agent(engine: &Handle, agent: AgentId, action: AgentActio
     let order = match action {
         AgentAction::Drain { device, kill } => Order::Drain { agent, device, kill },
         AgentAction::Undrain(device) => Order::Undrain(agent, device),
-        AgentAction::Release(_) | AgentAction::SelfTest(_) | AgentAction::Revoke | AgentAction::Rename(_) => {
+        AgentAction::Release(device) => Order::Release(agent, device),
+        AgentAction::SelfTest(device) => Order::SelfTest(agent, device),
+        AgentAction::Revoke | AgentAction::Rename(_) => {
             return refused(RefusalCode::Usage, "this server does not do that".to_owned());
         }
     };

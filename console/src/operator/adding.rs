@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use vc_protocol::id::JobId;
 use vc_protocol::operator::{AddRequest, RefusalCode, Response, ScanCounts};
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
@@ -40,7 +41,7 @@ impl From<CallError> for Stopped {
 /// Carries out the request, with the count on the stream while it runs.
 pub(super) async fn add(stream: &mut impl Duplex, engine: &Handle, request: AddRequest) -> io::Result<()> {
     let last = match run(stream, engine, request).await {
-        Ok((counts, problems)) => Response::Added { counts, problems },
+        Ok((counts, problems, jobs)) => Response::Added { counts, problems, jobs },
         Err(Stopped::Refused(code, message)) => refused(code, message),
         Err(Stopped::Engine(error)) => unavailable(error),
         Err(Stopped::Client(error)) => return Err(error),
@@ -52,7 +53,7 @@ async fn run(
     stream: &mut impl Duplex,
     engine: &Handle,
     request: AddRequest,
-) -> Result<(ScanCounts, Vec<String>), Stopped> {
+) -> Result<(ScanCounts, Vec<String>, Vec<(JobId, JobId)>), Stopped> {
     let usage = |text: String| Stopped::Refused(RefusalCode::Usage, text);
     let profile = Profiles::load(user_folder().as_deref())
         .and_then(|p| p.get(&request.profile))
@@ -66,10 +67,12 @@ async fn run(
         session: None,
         counts: ScanCounts::default(),
         problems: Vec::new(),
+        jobs: Vec::new(),
     };
     let mut shown = Instant::now();
     for named in scan.request.paths.clone() {
-        let (mut chunks, walking) = start_walk(to_path(&named), out.clone(), &scan.profile);
+        let (mut chunks, walking) =
+            start_walk(to_path(&named), out.clone(), scan.request.depth, &scan.profile);
         while let Some(chunk) = chunks.recv().await {
             scan.take(chunk).await?;
             if shown.elapsed() >= SHOW_EVERY {
@@ -83,18 +86,19 @@ async fn run(
             Err(_) => return Err(usage("the scan broke off".to_owned())),
         }
     }
-    Ok((scan.counts, scan.problems))
+    Ok((scan.counts, scan.problems, scan.jobs))
 }
 
 fn start_walk(
     named: PathBuf,
     out: PathBuf,
+    depth: Option<u16>,
     profile: &NamedProfile,
 ) -> (mpsc::Receiver<Chunk>, tokio::task::JoinHandle<Result<(), WalkError>>) {
     let (tx, rx) = mpsc::channel(CHUNKS_AHEAD);
     let container = profile.profile.container;
     let walking = tokio::task::spawn_blocking(move || {
-        walk(&named, &out, container, &mut |chunk| tx.blocking_send(chunk).is_ok())
+        walk(&named, &out, depth, container, &mut |chunk| tx.blocking_send(chunk).is_ok())
     });
     (rx, walking)
 }
@@ -127,6 +131,8 @@ struct Scan<'a> {
     session: Option<(FilePath, Arc<AddSession>)>,
     counts: ScanCounts,
     problems: Vec<String>,
+    /// New jobs; each chunk's numbers follow one another, since nothing else happens in its turn.
+    jobs: Vec<(JobId, JobId)>,
 }
 
 impl Scan<'_> {
@@ -164,6 +170,12 @@ impl Scan<'_> {
         self.counts.added += report.counts.added;
         self.counts.unchanged += report.counts.unchanged;
         self.counts.clashed += report.counts.clashed;
+        if let Some((first, last)) = report.jobs {
+            match self.jobs.last_mut() {
+                Some((_, end)) if end.0 + 1 == first.0 => *end = last,
+                _ => self.jobs.push((first, last)),
+            }
+        }
         for problem in report.problems {
             self.problem(problem);
         }

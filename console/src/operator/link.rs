@@ -24,7 +24,7 @@ pub fn open(target: Target, is_over: Option<IsOver>) -> Link {
     let (replies_tx, replies_rx) = mpsc::channel(REPLIES_MAX);
     vc_agent::task::spawn("dashboard snapshots", snapshots(target.clone(), replies_tx.clone(), is_over));
     vc_agent::task::spawn("dashboard questions", questions(target, requests_rx, replies_tx));
-    Link { requests: requests_tx, replies: replies_rx }
+    Link { requests: requests_tx, replies: replies_rx, start_agent: None }
 }
 
 async fn snapshots(target: Target, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {

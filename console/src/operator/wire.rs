@@ -186,6 +186,7 @@ mod tests {
             out: path,
             profile: "h264-mp4".into(),
             priority: vc_protocol::job::Priority::DEFAULT,
+            depth: None,
             dry_run: false,
         }))
         .await;
@@ -216,6 +217,7 @@ mod tests {
             place: String::new(),
             retries: 3,
             retries_max: 3,
+            created_ms: 0,
             updated_ms: 0,
             not_before_ms: None,
             progress: None,

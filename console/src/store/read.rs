@@ -187,6 +187,7 @@ impl<'s> Reader<'s> {
                 .unwrap_or_default(),
             retries: record.tasks.iter().map(|task| task.retries).max().unwrap_or(0),
             retries_max: RETRIES_MAX,
+            created_ms: spec.created_ms,
             updated_ms: record.updated_ms,
             not_before_ms: record.tasks.iter().filter_map(|task| task.not_before_ms).max(),
             progress: None,

@@ -50,9 +50,11 @@ pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
     let backend = CrosstermBackend::new(Screenful::new(answers.synchronized));
     let mut screen = ratatui::Terminal::new(backend).context("open the terminal")?;
     let size = screen.size().context("ask the terminal for its size")?;
+    let mut state = State::new(options, size);
+    state.first.can_start = link.start_agent.is_some();
     let mut app = App {
-        frame_ms: options.look.frame_ms,
-        state: State::new(options, size),
+        frame_ms: state.look.frame_ms,
+        state,
         link,
         linked: true,
         started: Instant::now(),
@@ -245,6 +247,13 @@ impl App {
         match action {
             Action::Leave(leave) => return Ok(Some(leave)),
             Action::Repaint => screen.clear()?,
+            Action::StartAgent => {
+                let sent = self.link.start_agent.as_ref().is_some_and(|start| start.try_send(()).is_ok());
+                if !sent {
+                    let (now, why) = (self.now(), "it cannot be started from here".to_owned());
+                    update(&mut self.state, now, Msg::Reply(Reply::Started(Err(why))));
+                }
+            }
             Action::Send(tag, request) => {
                 // The other side always reads; if it does not, the screen must not wait for it.
                 if self.link.requests.try_send((tag, request)).is_err() {

@@ -23,6 +23,8 @@ pub enum Reply {
     Gone(String),
     /// All is done: the dashboard closes by itself.
     End,
+    /// What became of [`Link::start_agent`]: what was done, or why it was not.
+    Started(Result<String, String>),
 }
 
 /// The way to the server.
@@ -32,4 +34,6 @@ pub struct Link {
     pub requests: mpsc::Sender<(RequestTag, Request)>,
     /// Answers and snapshots. Its end is treated like [`Reply::Gone`].
     pub replies: mpsc::Receiver<Reply>,
+    /// Starts an agent on this box, if that is the server's; answered by [`Reply::Started`].
+    pub start_agent: Option<mpsc::Sender<()>>,
 }

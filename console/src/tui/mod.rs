@@ -26,6 +26,7 @@ pub use app::run;
 pub use keys::Keys;
 pub use link::{Link, Reply, RequestTag};
 pub use look::{Color, Glyphs, Look, Theme, When};
+pub(crate) use model::{text, words};
 
 /// What the dashboard is in front of: decides what leaving means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

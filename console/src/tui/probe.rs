@@ -4,13 +4,12 @@
 //! Every terminal answers the last question (what are you?), so its answer ends the waiting. Inside tmux and screen
 //! nothing is asked: they answer for themselves, not for the terminal.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write, stdout};
+use std::fs::OpenOptions;
+use std::io::{self, Write, stdout};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -48,11 +47,12 @@ pub(crate) async fn ask(background: bool) -> Answers {
     let listen = async {
         // A file of our own: what the standard library's stdin read ahead would be lost to the loop.
         let tty = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open("/dev/tty")?;
-        let mut tty = AsyncFd::with_interest(tty, Interest::READABLE)?;
+        // Nothing about it is a pipe's own; it is the one safe way to wait for any file here.
+        let tty = Receiver::from_file_unchecked(tty)?;
         stdout().write_all(questions.as_bytes())?;
         stdout().flush()?;
         while !is_complete(&heard) && heard.len() < ANSWER_BYTES_MAX {
-            read_some(&mut tty, &mut heard).await?;
+            read_some(&tty, &mut heard).await?;
         }
         io::Result::Ok(())
     };
@@ -70,18 +70,18 @@ impl Answers {
     }
 }
 
-async fn read_some(tty: &mut AsyncFd<File>, heard: &mut Vec<u8>) -> io::Result<()> {
-    let mut ready = tty.readable_mut().await?;
+async fn read_some(tty: &Receiver, heard: &mut Vec<u8>) -> io::Result<()> {
+    tty.readable().await?;
     let mut bytes = [0; 256];
-    match ready.try_io(|tty| tty.get_mut().read(&mut bytes)) {
-        Ok(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(Ok(count)) => {
+    match tty.try_read(&mut bytes) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(count) => {
             heard.extend_from_slice(&bytes[..count]);
             Ok(())
         }
-        Ok(Err(error)) => Err(error),
         // Not ready after all.
-        Err(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct JobRow {
     pub retries: u8,
     /// Retries allowed.
     pub retries_max: u8,
+    /// When it was added, milliseconds since 1970.
+    pub created_ms: i64,
     /// Last change, milliseconds since 1970.
     pub updated_ms: i64,
     /// When a waiting retry may run, milliseconds since 1970.

@@ -158,6 +158,8 @@ pub struct AddRequest {
     pub profile: String,
     /// Priority of all of them.
     pub priority: Priority,
+    /// Folders below the named ones that are looked into: none for all, 0 for none.
+    pub depth: Option<u16>,
     /// Only say what would be added.
     pub dry_run: bool,
 }
@@ -230,6 +232,8 @@ pub enum Response {
         counts: ScanCounts,
         /// The first problems, one line each.
         problems: Vec<String>,
+        /// The new jobs, as ranges of numbers: the first and the last of each.
+        jobs: Vec<(JobId, JobId)>,
     },
     /// The line to paste on the newcomer.
     Token {

@@ -45,6 +45,10 @@ pub(crate) struct Agent {
     /// When it dialled, until the welcome came.
     pub(crate) unwelcome_since: Option<u64>,
     pub(crate) draining: bool,
+    /// Its key is refused for ever.
+    pub(crate) revoked: bool,
+    /// How often its encodes fail for want of something, in tenths; some devices are just broken for a while.
+    pub(crate) ill: u64,
     pub(crate) work: BTreeMap<AttemptId, Work>,
     /// Offers that this process has seen: a repeated one is not run again.
     pub(crate) seen: BTreeSet<AttemptId>,
@@ -61,6 +65,8 @@ impl Agent {
             link: None,
             unwelcome_since: None,
             draining: false,
+            revoked: false,
+            ill: 0,
             work: BTreeMap::new(),
             seen: BTreeSet::new(),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use vc_farm::effect::{Effect, Effects};
 use vc_farm::event::{AgentEvent, Event, Millis, NewJob, Now, OperatorEvent};
-use vc_farm::record::JobRecord;
+use vc_farm::record::{AgentRecord, FarmRecord, JobRecord};
 use vc_farm::{Farm, FarmConfig};
 use vc_protocol::id::{AgentId, JobId, SessionNo};
 use vc_protocol::job::FileStamp;
@@ -26,6 +26,8 @@ pub(crate) struct Console {
     pub(crate) life: u64,
     /// Rows on disk.
     pub(crate) store: BTreeMap<JobId, JobRecord>,
+    /// What is remembered besides jobs, on disk.
+    pub(crate) remembered: Remembered,
     /// Stamps of the sources on disk.
     pub(crate) stamps: BTreeMap<JobId, FileStamp>,
     pub(crate) inbox: Vec<Input>,
@@ -38,10 +40,19 @@ pub(crate) struct Console {
     last: u64,
 }
 
+/// What the farm remembers besides jobs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remembered {
+    pub(crate) farm: FarmRecord,
+    pub(crate) agents: BTreeMap<AgentId, AgentRecord>,
+}
+
 /// What a turn leaves to be done, rows first.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     pub(crate) rows: BTreeMap<JobId, JobRecord>,
+    pub(crate) farm: Option<FarmRecord>,
+    pub(crate) agents: BTreeMap<AgentId, AgentRecord>,
     pub(crate) stamps: BTreeMap<JobId, FileStamp>,
     pub(crate) rest: Effects,
 }
@@ -55,6 +66,7 @@ impl Console {
             farm: Farm::new(config, Now { mono: Millis(0), wall_ms: 0 }),
             life: 0,
             store: BTreeMap::new(),
+            remembered: Remembered::default(),
             stamps: BTreeMap::new(),
             inbox: Vec::new(),
             up: false,
@@ -82,10 +94,14 @@ impl Console {
         self.heard.clear();
         self.inbox.clear();
         self.farm = Farm::new(self.config, self.clock(now));
+        self.farm.restore_farm(self.remembered.farm.clone());
+        for (agent, record) in &self.remembered.agents {
+            self.farm.restore_agent(*agent, record.clone());
+        }
         for row in self.store.values().filter(|row| !row.state.is_final()) {
             self.farm.restore(row.clone());
         }
-        judge.on_start(&self.store);
+        judge.on_start(&self.store, &self.remembered);
         self.farm.check().map_err(|e| format!("after a restart: {e}"))
     }
 
@@ -118,6 +134,10 @@ impl Console {
                     }
                     Effect::Restamp(job, stamp) => {
                         turn.stamps.insert(job, stamp);
+                    }
+                    Effect::PutFarm(record) => turn.farm = Some(record),
+                    Effect::PutAgent(agent, record) => {
+                        turn.agents.insert(agent, record);
                     }
                     Effect::PutAttempt(_) | Effect::Note(_) => {}
                     effect => turn.rest.push(effect),
@@ -172,6 +192,10 @@ impl Console {
 
     pub(crate) fn commit(&mut self, turn: &mut Turn) {
         self.store.append(&mut turn.rows);
+        self.remembered.agents.append(&mut turn.agents);
+        if let Some(farm) = turn.farm.take() {
+            self.remembered.farm = farm;
+        }
         self.stamps.append(&mut turn.stamps);
     }
 }

@@ -51,7 +51,7 @@ impl World {
         }
         let agent = self.some_agent();
         let job = self.some_job();
-        match self.rng.range(0, 19) {
+        match self.rng.range(0, 25) {
             0 if self.agents[&agent].up => self.kill(agent),
             2..=4 => self.cut(agent),
             5 | 6 => self.freeze(agent),
@@ -76,6 +76,13 @@ impl World {
             }
             17 if self.rng.one_in(3) => self.drain(agent),
             18 if self.sources.len() < JOBS_MAX => self.add_jobs(),
+            19..=22 => self.operate(agent, job),
+            23 => {
+                let ill = if self.rng.one_in(2) { 9 } else { 0 };
+                self.agents.get_mut(&agent).into_iter().for_each(|agent| agent.ill = ill);
+            }
+            // What all share is gone: a folder, a licence server.
+            24 if self.rng.one_in(3) => self.agents.values_mut().for_each(|agent| agent.ill = 10),
             _ => {}
         }
     }
@@ -85,7 +92,9 @@ impl World {
         self.late_ms = 0;
         for agent in self.agents.values_mut() {
             agent.frozen_until = 0;
+            agent.ill = 0;
         }
+        self.let_everything_work();
     }
 
     pub(crate) fn freeze(&mut self, id: AgentId) {

@@ -28,7 +28,7 @@ impl World {
     }
 
     pub(crate) fn agent_up(&mut self, id: AgentId) {
-        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let Some(agent) = self.agents.get_mut(&id).filter(|agent| !agent.revoked) else { return };
         agent.up = true;
         let instance = agent.instance;
         self.at(500, Act::Dial(id, instance));
@@ -148,10 +148,10 @@ impl World {
             ToAgent::Granted(attempt) => self.granted(id, instance, attempt),
             ToAgent::Done(attempt) => self.forget(id, attempt, false),
             ToAgent::Stale(attempt) => self.forget(id, attempt, true),
+            ToAgent::SelfTest(device) => self.self_test(id, instance, device),
             ToAgent::Offer(_)
             | ToAgent::Prove(_)
             | ToAgent::WantLog(_)
-            | ToAgent::SelfTest(_)
             | ToAgent::WantFacts
             | ToAgent::WantOwnLog => {}
         }
@@ -180,6 +180,7 @@ impl World {
 
     pub(crate) fn encoded(&mut self, id: AgentId, instance: u64, attempt: AttemptId) {
         let wrong = !self.calm && self.rng.one_in(self.weather.wrong_in);
+        let ill = self.agents[&id].ill > self.rng.range(0, 9);
         let source = self.sources[&attempt.job];
         let taken = self.disk.finals.contains_key(&attempt.job);
         let now = self.now;
@@ -191,6 +192,8 @@ impl World {
             Outcome::SourceChanged(source)
         } else if taken {
             Outcome::Skipped("output was there already".to_owned())
+        } else if ill {
+            Outcome::Failed(Failure::new(FailureClass::Capacity, "no session left"))
         } else if wrong {
             misfortune(&mut self.rng)
         } else {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vc_farm::effect::Effect;
-use vc_farm::event::{AgentEvent, Event};
+use vc_farm::event::{AgentEvent, Event, OperatorEvent};
 use vc_farm::record::{AttemptEnd, JobRecord, TaskState};
 use vc_farm::{Farm, GRACE_MS, LAUNCHES_MAX, LEASE_MS, RECONCILE_MS, RETRIES_MAX};
 use vc_protocol::agent::{Disposition, Held, Outcome, ToAgent};
@@ -13,7 +13,9 @@ use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, JobId, TaskNo};
 use vc_protocol::job::JobState;
 
+use crate::console::Remembered;
 use crate::disk::{Disk, File};
+use crate::judge_orders::Orders;
 
 pub(crate) type Verdict = Result<(), String>;
 
@@ -57,6 +59,7 @@ pub(crate) struct Judge {
     granted: BTreeSet<AttemptId>,
     /// Outputs that were created, ever.
     created: BTreeSet<JobId>,
+    orders: Orders,
     pub(crate) sometimes: Sometimes,
 }
 
@@ -66,7 +69,8 @@ impl Judge {
     }
 
     /// The console starts with these rows.
-    pub(crate) fn on_start(&mut self, store: &BTreeMap<JobId, JobRecord>) {
+    pub(crate) fn on_start(&mut self, store: &BTreeMap<JobId, JobRecord>, remembered: &Remembered) {
+        self.orders = Orders::on_start(remembered);
         self.rows = store.clone();
         self.by_state = [0; 7];
         for row in self.rows.values() {
@@ -102,7 +106,9 @@ impl Judge {
     ) -> Verdict {
         self.note_names(event, heard);
         let stale = self.stale_of(event, heard);
+        self.orders.on_event(event);
         for effect in effects {
+            self.orders.on_effect(effect, farm, &mut self.sometimes)?;
             match effect {
                 Effect::PutJob(row) => {
                     let old = self
@@ -117,7 +123,8 @@ impl Judge {
                 }
                 Effect::PutAttempt(ended) => {
                     let taken_back = ended.report.is_none() && matches!(ended.end, AttemptEnd::Failed(_));
-                    let settled = matches!(event, Event::Settled(..));
+                    let settled =
+                        matches!(event, Event::Settled(..) | Event::Operator(_, OperatorEvent::Revoked(_)));
                     if taken_back && !settled {
                         self.check_taken_back(ended.attempt)?;
                     }
@@ -198,13 +205,31 @@ impl Judge {
             rule!(launches <= u32::from(LAUNCHES_MAX), "I5: job {id} was launched {launches} times");
             let attempt = AttemptId { job: id, task: TaskNo(0), no: is.attempt };
             self.named.insert(attempt, self.listened);
+            self.check_turn(old, new)?;
         }
         rule!(is.retries <= RETRIES_MAX, "I5: job {id} was retried {} times", is.retries);
-        let operator = matches!(event, Event::Operator(..));
-        if operator && new.state == JobState::Pending {
+        let starts_over = matches!(
+            event,
+            Event::Operator(_, OperatorEvent::Retry(job, _) | OperatorEvent::Release(job)) if *job == id
+        );
+        if starts_over && new.state == JobState::Pending {
             self.tries.insert(id, Tries { from: is.attempt.0, wait_ms: 0 });
         } else {
             rule!(!old.state.is_final(), "I1: final job {id} changed by {event:?}");
+            // What is taken back for the sake of its device or of a person was no try of the job.
+            let refunded = was.launches.saturating_sub(is.launches);
+            if refunded > 0 {
+                rule!(refunded == 1 && was.lease().is_some(), "I5: job {id} was given {refunded} launches");
+                rule!(new.tasks[0].retries == was.retries, "I5: being taken back cost job {id} a retry");
+                self.tries.entry(id).or_default().from += 1;
+                self.saw("operator: took attempts back");
+            }
+        }
+        match event {
+            Event::Operator(_, OperatorEvent::Hold(_)) => self.saw("operator: held"),
+            Event::Operator(_, OperatorEvent::Release(_)) => self.saw("operator: released"),
+            Event::Operator(_, OperatorEvent::Prioritise(..)) => self.saw("operator: priority raised"),
+            _ => {}
         }
         if !launched && stale.iter().any(|a| a.job == id) {
             return Err(format!("I6: a message about a stale attempt changed job {id}: {event:?}"));
@@ -223,7 +248,27 @@ impl Judge {
             };
             rule!(rightly, "I2: the grant of {id}/{} was dropped by {event:?}", was.attempt);
         }
-        self.check_wait(new)
+        if was.lease().is_some() { self.check_wait(new) } else { Ok(()) }
+    }
+
+    /// A job that is handed out was waiting, and none of a higher priority that could have gone in its place was.
+    fn check_turn(&self, old: &JobRecord, new: &JobRecord) -> Verdict {
+        rule!(old.state == JobState::Pending, "job {} was handed out while {}", new.id, old.state.word());
+        let lane = |row: &JobRecord| (row.group.source_root, row.group.output_root, row.group.codec);
+        let better = self.rows.values().find(|row| {
+            row.state == JobState::Pending
+                && row.priority > new.priority
+                && lane(row) == lane(new)
+                && row.tasks[0].not_before_ms.is_none()
+                && row.tasks[0].failed_on.is_empty()
+        });
+        rule!(
+            better.is_none(),
+            "job {} went before {:?}, of higher priority",
+            new.id,
+            better.map(|row| row.id)
+        );
+        Ok(())
     }
 
     /// Waits of one job's unexplained failures never get shorter.

@@ -14,7 +14,9 @@ mod engine;
 mod faults;
 mod fleet;
 mod judge;
+mod judge_orders;
 mod network;
+mod operator;
 mod rng;
 mod world;
 
@@ -36,7 +38,7 @@ const THREADS: u64 = 2;
 const MUTANT_SEEDS: u64 = 400;
 
 /// What must happen at least once in a run, or the run proves nothing.
-const MUST_HAPPEN: [&str; 30] = [
+const MUST_HAPPEN: [&str; 42] = [
     "stale: question",
     "stale: report",
     "done: report came again",
@@ -64,6 +66,18 @@ const MUST_HAPPEN: [&str; 30] = [
     "network: reordered",
     "network: duplicated",
     "network: lost",
+    "operator: held",
+    "operator: released",
+    "operator: priority raised",
+    "operator: paused",
+    "operator: drained",
+    "operator: took attempts back",
+    "operator: stopped the server",
+    "operator: revoked an agent",
+    "device quarantined",
+    "self-test passed",
+    "self-test failed",
+    "farm paused by itself",
     "end: completed",
     "end: failed",
     "end: held",
@@ -144,6 +158,7 @@ fn every_rule_that_is_left_out_is_noticed() {
         ("no attempt check", (with(Mutant::NoAttemptCheck), Order::CommitThenSend)),
         ("grant lapses with the lease", (with(Mutant::GrantLapses), Order::CommitThenSend)),
         ("taken back at once after a restart", (with(Mutant::TakeBackAtOnce), Order::CommitThenSend)),
+        ("quarantine ignored", (with(Mutant::QuarantineIgnored), Order::CommitThenSend)),
         ("message sent before the commit", (FarmConfig::default(), Order::SendThenCommit)),
     ]);
     for (name, (config, order)) in mutants {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vc_farm::FarmConfig;
 use vc_farm::event::{AgentEvent, Event, Settlement};
 use vc_protocol::agent::ToAgent;
-use vc_protocol::id::{AgentId, AttemptId, JobId, RootId};
+use vc_protocol::id::{AgentId, AttemptId, DeviceId, JobId, RootId};
 use vc_protocol::job::FileStamp;
 use vc_protocol::profile::VideoCodec;
 
@@ -50,6 +50,8 @@ pub(crate) enum Act {
     Encoded(AgentId, u64, AttemptId),
     Rename(AgentId, u64, AttemptId),
     Stopped(AgentId, u64, AttemptId),
+    SelfTested(AgentId, u64, DeviceId, bool),
+    StopServer(u64),
     Fault,
 }
 
@@ -191,6 +193,14 @@ impl World {
             Act::Encoded(id, instance, attempt) => self.encoded(id, instance, attempt),
             Act::Rename(id, instance, attempt) => return self.rename(id, instance, attempt),
             Act::Stopped(id, instance, attempt) => self.stopped(id, instance, attempt),
+            Act::SelfTested(id, instance, device, passed) => {
+                self.self_tested(id, instance, device, passed);
+            }
+            Act::StopServer(life) => {
+                if self.console.up && self.console.life == life {
+                    self.crash();
+                }
+            }
             Act::Fault => self.fault(),
         }
         Ok(())
@@ -203,6 +213,7 @@ impl World {
             | Act::Beat(id, _)
             | Act::Encoded(id, ..)
             | Act::Rename(id, ..)
+            | Act::SelfTested(id, ..)
             | Act::Stopped(id, ..) => id,
             _ => return None,
         };

@@ -1,38 +1,23 @@
 //! `jobs`: what is in the table, and what is done to it.
 
 mod act;
+mod list;
 mod select;
+mod show;
+mod wait;
 
-use clap::Subcommand;
-use serde_json::json;
+use clap::{Args, Subcommand};
 use vc_protocol::id::JobId;
-use vc_protocol::operator::{JobAction, JobFilter, PAGE_ROWS_MAX, Request, Response};
+use vc_protocol::job::Priority;
+use vc_protocol::operator::JobAction;
 
-use super::ask::{answer, detail, page};
 use super::exit::{Exit, Failed};
 use super::target::Target;
-use super::{json, text};
-use crate::operator::client::{Client, ClientError};
-use act::{act, confirm_cancel};
-use select::{Which, filter, selection};
 
 #[derive(Subcommand)]
 pub(super) enum JobsCommand {
-    /// List jobs
-    Ls {
-        /// Only these states, comma separated
-        #[arg(long, value_name = "STATES")]
-        state: Option<String>,
-        /// Only jobs whose source, profile, agent or cause contains this
-        #[arg(long)]
-        text: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 1000)]
-        limit: u64,
-        /// One JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    /// List jobs: aligned on a terminal, else a line of tab-parted fields for each
+    Ls(list::ListArgs),
     /// Show all that is known of a job
     Show {
         /// The job
@@ -45,93 +30,72 @@ pub(super) enum JobsCommand {
     Logs {
         /// The job
         job: JobId,
+        /// Go on until the job ends
+        #[arg(long, short, conflicts_with = "json")]
+        follow: bool,
         /// One JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Put jobs back to pending, with full budgets
-    Retry(Which),
-    /// End jobs; what is encoded of them is thrown away
-    Cancel {
+    /// Put jobs back to pending, with full budgets; asks about more than 100
+    Retry(ActArgs),
+    /// End jobs; asks when running ones lose what is encoded of them
+    Cancel(ActArgs),
+    /// Hand out no more of these jobs until they are released
+    Hold(ActArgs),
+    /// Hand out held jobs again
+    Release(ActArgs),
+    /// Set the priority: 0 to 9, higher first
+    Prio {
+        /// 0 to 9, or up or down by one
+        #[arg(value_name = "PRIORITY", value_parser = priority)]
+        to: JobAction,
         #[command(flatten)]
-        which: Which,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
+        args: ActArgs,
     },
+    /// Forget finished jobs, so that their sources may be added again; asks for their count. Files are never touched
+    Purge(ActArgs),
+    /// Wait until jobs have ended: 0 all well, 10 some failed, 11 some were cancelled or are held, 7 timed out
+    Wait(wait::WaitArgs),
 }
 
-pub(in crate::cli) async fn run(target: &Target, command: JobsCommand) -> Result<Exit, Failed> {
-    let mut client = target.connect().await?;
-    match command {
-        JobsCommand::Ls { state, text, limit, json } => {
-            let filter = filter(state.as_deref(), text.as_deref())?;
-            list(&mut client, &filter, limit, json).await
-        }
-        JobsCommand::Show { job, json: as_json } => {
-            let detail = detail(&mut client, job).await?;
-            if as_json {
-                let mut value = json::detail(&detail);
-                value["v"] = 1.into();
-                text::json_out(&value);
-            } else {
-                text::out(&text::detail(&detail));
-            }
-            Ok(Exit::Done)
-        }
-        JobsCommand::Logs { job, json: as_json } => logs(&mut client, job, as_json).await,
-        JobsCommand::Retry(which) => {
-            let as_json = which.json;
-            let selection = selection(which)?;
-            act(&mut client, JobAction::Retry, selection, "back to pending", as_json).await
-        }
-        JobsCommand::Cancel { which, yes } => {
-            let as_json = which.json;
-            let selection = selection(which)?;
-            confirm_cancel(&mut client, &selection, yes).await?;
-            act(&mut client, JobAction::Cancel, selection, "cancelled", as_json).await
-        }
+/// Which jobs something is done to, and how it is asked and told.
+#[derive(Args)]
+pub(super) struct ActArgs {
+    #[command(flatten)]
+    which: select::Which,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn priority(text: &str) -> Result<JobAction, String> {
+    match text {
+        "up" => Ok(JobAction::Raise),
+        "down" => Ok(JobAction::Lower),
+        number => match number.parse().map(Priority) {
+            Ok(priority) if priority <= Priority::MAX => Ok(JobAction::Prioritise(priority)),
+            _ => Err("a priority is 0 to 9, up or down".to_owned()),
+        },
     }
 }
 
-async fn list(client: &mut Client, filter: &JobFilter, limit: u64, as_json: bool) -> Result<Exit, Failed> {
-    let mut rows = Vec::new();
-    let mut more;
-    loop {
-        let at = rows.len() as u64;
-        let want = (limit - at).min(PAGE_ROWS_MAX as u64) as u32;
-        let page = page(client, filter, at, want).await?;
-        more = page.more;
-        let is_last = !more || page.rows.is_empty();
-        rows.extend(page.rows);
-        if is_last || rows.len() as u64 >= limit {
-            break;
-        }
-    }
-    if as_json {
-        let jobs: Vec<_> = rows.iter().map(json::row).collect();
-        text::json_out(&json!({ "v": 1, "jobs": jobs, "more": more }));
-    } else {
-        rows.iter().for_each(|row| text::out(&text::row(row)));
-        if more {
-            text::note(&format!("there are more than these {}: say --limit", rows.len()));
-        } else if rows.is_empty() {
-            let none = *filter == JobFilter::default();
-            text::note(if none { "no job was added yet" } else { "no job fits" });
-        }
-    }
-    Ok(if rows.is_empty() && *filter != JobFilter::default() { Exit::NothingMatched } else { Exit::Done })
-}
-
-async fn logs(client: &mut Client, job: JobId, as_json: bool) -> Result<Exit, Failed> {
-    let detail = answer!(client, &Request::Log(job), Response::Detail(detail) => detail);
-    let log = detail.attempts.first().map_or("", |a| a.log.as_str());
-    if as_json {
-        text::json_out(&json!({ "v": 1, "id": job, "log": log }));
-    } else if log.is_empty() {
-        text::note(&format!("job {job} has no log"));
-    } else {
-        text::out(log.trim_end());
-    }
-    Ok(Exit::Done)
+pub(super) async fn run(target: &Target, command: JobsCommand) -> Result<Exit, Failed> {
+    let (action, args) = match command {
+        JobsCommand::Ls(args) => return list::list(target, args).await,
+        JobsCommand::Show { job, json } => return show::show(target, job, json).await,
+        JobsCommand::Logs { job, follow: true, .. } => return show::follow(target, job).await,
+        JobsCommand::Logs { job, follow: false, json } => return show::logs(target, job, json).await,
+        JobsCommand::Wait(args) => return wait::wait(target, args).await,
+        JobsCommand::Retry(args) => (JobAction::Retry, args),
+        JobsCommand::Cancel(args) => (JobAction::Cancel, args),
+        JobsCommand::Hold(args) => (JobAction::Hold, args),
+        JobsCommand::Release(args) => (JobAction::Release, args),
+        JobsCommand::Prio { to, args } => (to, args),
+        JobsCommand::Purge(args) => (JobAction::Purge, args),
+    };
+    act::act(target, action, args.which, args.yes.into(), args.json).await
 }

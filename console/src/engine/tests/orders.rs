@@ -93,6 +93,25 @@ async fn a_drained_agent_gets_nothing_and_one_that_nobody_knows_is_not_found() {
 }
 
 #[tokio::test]
+async fn an_operator_has_a_device_tested_and_only_an_agent_that_is_there_can_do_it() {
+    let bench = Bench::new(&[]);
+    let (_store, engine) = bench.start();
+    let mut ada = Player::connect(&engine, 1, Vec::new()).await;
+    assert!(matches!(ada.hear().await, Some(ToAgent::Welcome { .. })));
+    order(&engine, Order::SelfTest(AgentId(1), DeviceId(0))).await;
+    assert_eq!(ada.hear().await, Some(ToAgent::SelfTest(DeviceId(0))));
+    ada.say(FromAgent::SelfTested(DeviceId(0), Ok(()))).await;
+    let snapshot = engine.handle.snapshot().await.unwrap();
+    let told: Vec<&str> = snapshot.recent.iter().map(|event| event.text.as_str()).collect();
+    assert!(told[0].starts_with("ada/cpu passed its self-test"), "{told:?}");
+    engine.sender.send(Input::Closed(ada.id, ada.session)).await.unwrap();
+    let refusal = engine.handle.order(Order::SelfTest(AgentId(1), DeviceId(0)), "ana").await.unwrap();
+    assert_eq!(refusal.unwrap_err().message, "ada is not connected");
+    order(&engine, Order::Release(AgentId(1), DeviceId(0))).await;
+    stop(engine).await;
+}
+
+#[tokio::test]
 async fn a_recalled_farm_tells_agents_to_end_what_they_run_and_knows_when_they_have() {
     let bench = Bench::new(&["a.mov"]);
     let (store, engine) = bench.start();

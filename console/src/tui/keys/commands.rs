@@ -144,7 +144,7 @@ commands! {
     Revoke "revoke" Do Typed "<agent>" "agents revoke" "never let it in again";
     Purge "purge" Do Typed "" "jobs purge" "forget ended jobs";
     Token "token" Do Undoable "" "token create" "let an agent join";
-    LocalAgent "local-agent" Do Undoable "" "agents local" "use this box too";
+    LocalAgent "local-agent" Do Undoable "" "agents start" "use this box too";
 
     CopyMenu "copy" Copy Look "" "" "copy menu";
     CopyId "copy-id" Copy Look "" "" "copy the id";

@@ -9,13 +9,14 @@ use super::Background;
 use crate::tui::model::text::Role;
 
 /// The one list of roles, with their names in `[theme]`.
-pub(crate) const ROLES: [(Role, &str); 9] = [
+pub(crate) const ROLES: [(Role, &str); 10] = [
     (Role::Plain, "text"),
     (Role::Strong, "strong"),
     (Role::Good, "good"),
     (Role::Bad, "bad"),
     (Role::Busy, "busy"),
     (Role::Odd, "odd"),
+    (Role::Found, "found"),
     (Role::Frame, "frame"),
     (Role::Selected, "selected"),
     (Role::Stale, "stale"),
@@ -138,6 +139,7 @@ fn terminal(role: Role) -> Style {
         Role::Bad => bold(Ink::Red),
         Role::Busy => fg(Ink::Cyan),
         Role::Odd => fg(Ink::Magenta),
+        Role::Found => Style::new().add_modifier(Modifier::REVERSED),
         Role::Selected => Style::new().add_modifier(Modifier::REVERSED),
         Role::Stale => Style::new().add_modifier(Modifier::DIM),
     }
@@ -152,6 +154,7 @@ fn dark(role: Role) -> Style {
         Role::Bad => bold(Ink::Indexed(210)),
         Role::Busy => fg(Ink::Indexed(117)),
         Role::Odd => fg(Ink::Indexed(183)),
+        Role::Found => Style::new().add_modifier(Modifier::REVERSED),
         Role::Frame => fg(Ink::Indexed(245)),
         Role::Selected => Style::new().bg(Ink::Indexed(238)).add_modifier(Modifier::BOLD),
         Role::Stale => fg(Ink::Indexed(245)),
@@ -167,6 +170,7 @@ fn light(role: Role) -> Style {
         Role::Bad => bold(Ink::Indexed(124)),
         Role::Busy => fg(Ink::Indexed(24)),
         Role::Odd => fg(Ink::Indexed(90)),
+        Role::Found => Style::new().add_modifier(Modifier::REVERSED),
         Role::Frame => fg(Ink::Indexed(240)),
         Role::Selected => Style::new().bg(Ink::Indexed(253)).add_modifier(Modifier::BOLD),
         Role::Stale => fg(Ink::Indexed(240)),
@@ -183,7 +187,7 @@ fn contrast(role: Role) -> Style {
         Role::Bad => on_black(bold(Ink::Indexed(217)).add_modifier(Modifier::UNDERLINED)),
         Role::Busy => on_black(bold(Ink::Indexed(159))),
         Role::Odd => on_black(bold(Ink::Indexed(225))),
-        Role::Selected => {
+        Role::Found | Role::Selected => {
             Style::new().fg(Ink::Indexed(16)).bg(Ink::Indexed(226)).add_modifier(Modifier::BOLD)
         }
         Role::Stale => on_black(fg(Ink::Indexed(255))),
@@ -197,7 +201,7 @@ fn mono(role: Role) -> Style {
         Role::Strong => Style::new().add_modifier(Modifier::BOLD),
         Role::Bad => Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
         Role::Odd => Style::new().add_modifier(Modifier::UNDERLINED),
-        Role::Selected => Style::new().add_modifier(Modifier::REVERSED),
+        Role::Found | Role::Selected => Style::new().add_modifier(Modifier::REVERSED),
         Role::Stale => Style::new().add_modifier(Modifier::DIM),
     }
 }

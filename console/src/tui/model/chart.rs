@@ -28,6 +28,24 @@ pub(crate) fn bar(permille: u16, columns: usize, glyphs: Glyphs) -> String {
     }
 }
 
+/// How full something was, in thousandths of all that it can: one line whose height is absolute, newest at the right.
+/// What was not measured is blank.
+pub(crate) fn gauge(values: &[u16], columns: usize, glyphs: Glyphs) -> String {
+    // Nothing in use is a mark as well, to tell it from nothing known.
+    let ramp: &[char] = match glyphs {
+        Glyphs::Ascii => &ASCII_UP[1..],
+        Glyphs::Unicode => &EIGHTHS_UP[1..],
+    };
+    let values: Vec<u32> = values.iter().map(|value| u32::from((*value).min(1000))).collect();
+    let filled = (columns * values.len()).div_ceil(GAUGE_VALUES).min(columns);
+    let marks = resample(&values, filled);
+    let mark = |value: &u64| ramp[(*value as usize * ramp.len() / 1001).min(ramp.len() - 1)];
+    " ".repeat(columns - filled) + &marks.iter().map(mark).collect::<String>()
+}
+
+/// Five minutes, a figure each five seconds.
+const GAUGE_VALUES: usize = 60;
+
 /// Exactly `columns` values: averages of neighbours, or each value repeated. Newest stays right.
 fn resample(values: &[u32], columns: usize) -> Vec<u64> {
     if values.is_empty() {
@@ -110,6 +128,19 @@ mod tests {
         assert_eq!(spark(&[], 5, Glyphs::Ascii), "     ");
         assert_eq!(spark(&[1; 60], 5, Glyphs::Unicode), "█████");
         assert_eq!(spark(&[1; 60], 0, Glyphs::Unicode), "");
+    }
+
+    #[test]
+    fn a_gauge_is_absolute_and_blank_where_nothing_is_known() {
+        let check = |values: &[u16], columns, expected: &str| {
+            assert_eq!(gauge(values, columns, Glyphs::Ascii), expected);
+        };
+        check(&[0; 60], 4, "____");
+        check(&[1000; 30], 4, "  ##");
+        check(&[], 4, "    ");
+        check(&[300, 600], 0, "");
+        check(&[&[0; 15][..], &[300; 15], &[600; 15], &[5000; 15]].concat(), 4, "_-=#");
+        assert_eq!(gauge(&[500; 60], 2, Glyphs::Unicode), "▄▄");
     }
 
     #[test]

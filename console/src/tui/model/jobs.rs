@@ -1,17 +1,19 @@
 //! The jobs table in words: only the rows in sight.
 
 use vc_protocol::job::JobState;
-use vc_protocol::operator::JobRow;
+use vc_protocol::operator::{JobRow, SortBy};
 use vc_protocol::progress::{Phase, Progress};
 
+use super::super::look::Glyphs;
 use super::super::state::jobs::top;
 use super::super::state::mouse::Hit;
+use super::super::state::overview::runs;
 use super::super::state::{Millis, State};
-use super::table::{Align, Column, fixed, growing, heads, row, widths};
+use super::table::{Align, Column, fixed, growing, heads, row, widths, without};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
 use super::{state_role, words};
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     fixed("ID", Align::Left, 7, 20),
     fixed("STATE", Align::Left, 9, 19),
     fixed("PRI", Align::Right, 3, 10),
@@ -23,17 +25,43 @@ const COLUMNS: [Column; 13] = [
     fixed("OUT", Align::Right, 5, 5),
     fixed("SPEED", Align::Right, 6, 8),
     fixed("ETA", Align::Right, 8, 7),
+    fixed("AGE", Align::Right, 6, 3),
     fixed("UPDATED", Align::Right, 7, 11),
     growing("CAUSE", (10, 40), 1, 4),
 ];
+/// Stay when the others are scrolled away.
+const PINNED: [usize; 2] = [0, 3];
+/// The others, in the order in which they go.
+const SCROLLED: [usize; 12] = [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+
+/// The columns when so many are scrolled away: then those at the left are kept first.
+fn columns_from(scrolled: usize) -> [Column; COLUMNS.len()] {
+    if scrolled == 0 {
+        return COLUMNS;
+    }
+    let gone = &SCROLLED[..scrolled.min(SCROLLED.len())];
+    let mut columns = without(COLUMNS, |at| gone.contains(&at));
+    for (at, column) in columns.iter_mut().enumerate().filter(|(at, _)| !PINNED.contains(at)) {
+        column.keep = 100 - u8::try_from(at).unwrap_or(u8::MAX).min(100);
+    }
+    columns
+}
+
+/// Columns that can be scrolled away: then the last one is in sight.
+pub(super) fn column_max(columns: usize) -> usize {
+    let fits =
+        |scrolled: &usize| widths(&columns_from(*scrolled), columns.saturating_sub(2))[COLUMNS.len() - 1] > 0;
+    (0..SCROLLED.len()).find(fits).unwrap_or(SCROLLED.len() - 1)
+}
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let jobs = &state.jobs;
     let mut lines = vec![title(state, columns)];
-    let widths = widths(&COLUMNS, columns.saturating_sub(2));
+    let shown = columns_from(jobs.column.min(column_max(columns)));
+    let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
-    titles.extend(heads(&COLUMNS, &widths));
+    titles.extend(heads(&shown, &widths));
     lines.push(titles);
     let room = rows.saturating_sub(3);
     let (count, wall) = (jobs.count(), state.wall_ms(now));
@@ -44,7 +72,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         let mark = if found.is_some_and(|r| jobs.marks.has(r.id)) { "*" } else { " " };
         let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
         if let Some(job) = found {
-            line.extend(row(&COLUMNS, &widths, cells(state, job, &widths, wall)));
+            line.extend(row(&shown, &widths, cells(state, job, &widths, wall)));
         }
         line.selected = selected;
         line.hit = Some(Hit::Row(at));
@@ -55,44 +83,71 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         lines.push(Line::new(format!("  {}", cut(&nothing(state), columns.saturating_sub(2), glyphs))));
     }
     lines.resize(rows.saturating_sub(1), Line::default());
-    lines.push(cause_line(state, columns));
+    lines.push(cause_line(state, columns, wall));
     lines
 }
 
 /// Why no row is there.
 fn nothing(state: &State) -> String {
-    if let Some(refused) = &state.jobs.refused {
+    let jobs = &state.jobs;
+    if let Some(refused) = &jobs.refused {
         return refused.clone();
     }
-    match &state.jobs.window {
+    match &jobs.window {
         None => "asking the server".into(),
-        Some(_) if state.jobs.filter_text.is_empty() => {
+        Some(_) if jobs.searching() => "none so far; esc ends the search".into(),
+        Some(_) if jobs.stopped => "none up to where the search was ended".into(),
+        Some(_) if jobs.filter.is_all() => {
             "No jobs yet: `vc-console add FOLDER --out FOLDER` adds some.".into()
         }
         Some(_) => "No job fits the filter; esc clears it.".into(),
     }
 }
 
+/// `-- 2 Jobs  is:failed "ep_"  4 of 60,114 ------ by updated v --`
 fn title(state: &State, columns: usize) -> Line {
     let glyphs = state.look.glyphs;
-    let all: u64 = state.snapshot.as_ref().map_or(0, |s| s.totals.by_state.iter().sum());
-    let shown = match &state.jobs.window {
-        None => "-".into(),
-        Some(w) if w.page.total.is_none() && w.page.more => format!("{} or more", words::count(w.count())),
-        Some(w) => words::count(w.count()),
-    };
-    let count = if state.jobs.filter_text.is_empty() {
-        shown
-    } else {
-        format!("{shown} of {}", words::count(all.max(state.jobs.count())))
-    };
-    let filter = clean(&state.jobs.filter_text, glyphs);
-    let filter = head(&filter, columns / 2);
+    let jobs = &state.jobs;
+    let filter = head(&clean(&jobs.filter_text, glyphs), columns / 2);
     let left = if filter.is_empty() { "2 Jobs".into() } else { format!("2 Jobs  {filter}") };
-    section(&format!("{left}  {count}"), "", columns, glyphs)
+    let range = if jobs.ranging() { "  range: v ends it" } else { "" };
+    section(&format!("{left}  {}{range}", hits(state)), &order(state), columns, glyphs)
 }
 
-fn cells(state: &State, job: &JobRow, widths: &[usize; 13], wall: i64) -> [Line; 13] {
+/// `4 of 60,114`; while a search goes on also how far it is.
+fn hits(state: &State) -> String {
+    let jobs = &state.jobs;
+    let all: u64 = state.snapshot.as_ref().map_or(0, |s| s.totals.by_state.iter().sum());
+    let Some(window) = &jobs.window else { return "-".into() };
+    let count = words::count(window.count());
+    if let Some(scanned) = window.page.scanned {
+        let far = format!("{} of {}", words::count_tight(scanned.seen), words::count_tight(scanned.of));
+        let end = if jobs.searching() { "esc stops" } else { "stopped" };
+        let more = if window.page.more && !jobs.searching() && !jobs.stopped { " or more" } else { "" };
+        return format!("{count}{more}, scanned {far}, {end}");
+    }
+    match window.page.total {
+        None if window.page.more => format!("{count} or more"),
+        Some(_) | None if jobs.filter.is_all() => count,
+        Some(_) | None => format!("{count} of {}", words::count(all.max(jobs.count()))),
+    }
+}
+
+/// `by updated v`: the arrow points to where the values go down.
+fn order(state: &State) -> String {
+    let sort = state.jobs.sort;
+    let falls = matches!(sort.by, SortBy::Priority | SortBy::Retries | SortBy::Updated | SortBy::Size);
+    let arrow = match (falls != sort.reversed, state.look.glyphs) {
+        _ if sort == Default::default() => "",
+        (true, Glyphs::Ascii) => " v",
+        (true, Glyphs::Unicode) => " ↓",
+        (false, Glyphs::Ascii) => " ^",
+        (false, Glyphs::Unicode) => " ↑",
+    };
+    format!("by {}{arrow}", sort.by.word())
+}
+
+fn cells(state: &State, job: &JobRow, widths: &[usize; 14], wall: i64) -> [Line; 14] {
     let glyphs = state.look.glyphs;
     // The snapshot is newer than the page.
     let live = live(state, job);
@@ -108,6 +163,7 @@ fn cells(state: &State, job: &JobRow, widths: &[usize; 13], wall: i64) -> [Line;
     let bytes = |n: u64| Line::new(if n == 0 { "-".into() } else { words::bytes_tight(n) });
     let out = if job.bytes_out > 0 { job.bytes_out } else { live.map_or(0, |p| p.out_bytes) };
     let place = if job.place.is_empty() { "-".into() } else { cut(&job.place, widths[5], glyphs) };
+    let eta = state.overview.etas.job(job.id).filter(|_| live.is_some() && !job.unsure);
     [
         Line::new(job.id.to_string()),
         Line::role(role, word),
@@ -119,41 +175,63 @@ fn cells(state: &State, job: &JobRow, widths: &[usize; 13], wall: i64) -> [Line;
         bytes(job.bytes_in),
         bytes(out),
         running(|p| words::speed(p.speed)),
-        running(|p| p.eta_s.map_or("-".into(), |s| words::clock_left(u64::from(s)))),
+        Line::new(eta.map_or("-".into(), words::clock_left)),
+        Line::new(age(job, wall)),
         Line::new(updated(state, job, wall)),
-        Line::new(cut(&job.cause, widths[12], glyphs)),
+        Line::new(cut(&job.cause, widths[13], glyphs)),
     ]
 }
 
 /// Where a running job stands, from the snapshot if it is there.
 pub(super) fn live(state: &State, job: &JobRow) -> Option<Progress> {
-    let agents = state.snapshot.iter().flat_map(|s| &s.agents);
-    let mut runs = agents.flat_map(|a| &a.devices).flat_map(|d| &d.runs);
-    let found = runs.find(|r| r.attempt.job == job.id).map(|r| r.progress);
-    found.or(job.progress).filter(|_| job.state == JobState::Running)
+    if job.state != JobState::Running {
+        return None;
+    }
+    let mut found = state.snapshot.iter().flat_map(|s| runs(s)).map(|(_, _, run)| run);
+    found.find(|run| run.attempt.job == job.id).map(|run| run.progress).or(job.progress)
+}
+
+/// Since when it is known.
+fn age(job: &JobRow, wall: i64) -> String {
+    match u64::try_from(wall.saturating_sub(job.created_ms)) {
+        Ok(ms) if job.created_ms > 0 => words::length(ms / 1000),
+        Ok(_) | Err(_) => "-".into(),
+    }
 }
 
 /// The last change, or how long until a retry or since the last word.
 fn updated(state: &State, job: &JobRow, wall: i64) -> String {
     let left = |at: i64| u64::try_from(at.saturating_sub(wall)).unwrap_or(0).div_ceil(1000);
+    let silent = || {
+        let mut found = state.snapshot.iter().flat_map(|s| runs(s));
+        let (agent, ..) = found.find(|(_, _, run)| run.attempt.job == job.id)?;
+        let told = state.snapshot.as_ref().map_or(wall, |s| s.now_ms);
+        let since = u64::try_from(wall.saturating_sub(told)).unwrap_or(0);
+        Some(agent.silent_ms?.saturating_add(since) / 1000)
+    };
     match job.not_before_ms {
         Some(at) if job.state == JobState::Pending && at > wall => format!("in {}", words::minutes(left(at))),
+        Some(_) | None if job.unsure => silent().map_or("-".into(), words::length),
         Some(_) | None => words::time_or_day(job.updated_ms, wall, &state.look.zone),
     }
 }
 
-/// The whole cause of the job under the cursor, which its column cannot show.
-fn cause_line(state: &State, columns: usize) -> Line {
+/// What the columns cannot show of the job under the cursor: its whole cause, or how far it is.
+fn cause_line(state: &State, columns: usize, wall: i64) -> Line {
     let glyphs = state.look.glyphs;
     let Some(job) = state.jobs.row() else { return Line::default() };
-    let percent = live(state, job).map(|p| format!("{} {}%", p.phase.word(), p.permille.min(1000) / 10));
-    if live(state, job).is_some_and(|p| p.phase == Phase::Waiting) && !job.unsure {
+    let live = live(state, job);
+    let percent = live.map(|p| format!("{} {}%", p.phase.word(), p.permille.min(1000) / 10));
+    if live.is_some_and(|p| p.phase == Phase::Waiting) && !job.unsure {
         let text = format!(" #{} waits for a slot of {}", job.id, job.place);
         return Line::new(cut(&text, columns, glyphs));
     }
     // A cancelled job has no other cause than that it was.
     let text = match (job.cause.is_empty() || job.cause == job.state.word(), percent) {
         (false, _) => job.cause.clone(),
+        (true, Some(percent)) if job.unsure => {
+            format!("last heard {} ago: {percent}", updated(state, job, wall))
+        }
         (true, Some(percent)) => percent,
         (true, None) => return Line::default(),
     };
@@ -164,4 +242,24 @@ fn cause_line(state: &State, columns: usize) -> Line {
     let room = columns.saturating_sub(line.width());
     line.push(Role::Plain, cut(&text, room, glyphs));
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_can_be_scrolled_into_sight() {
+        for columns in [60, 80, 120, 200] {
+            let mut seen = [false; COLUMNS.len()];
+            for scrolled in 0..=column_max(columns) {
+                let widths = widths(&columns_from(scrolled), columns - 2);
+                assert!(PINNED.iter().all(|at| widths[*at] > 0), "{columns} {scrolled}");
+                for (seen, width) in seen.iter_mut().zip(widths) {
+                    *seen |= width > 0;
+                }
+            }
+            assert!(seen.iter().all(|seen| *seen), "{columns}: {seen:?}");
+        }
+    }
 }

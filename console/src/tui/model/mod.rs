@@ -2,28 +2,33 @@
 //!
 //! Everything is cut, padded and placed here; the view only paints.
 
+mod agent;
 mod agents;
 mod chart;
 mod detail;
 mod events;
-mod failures;
+pub(crate) mod failures;
+mod first;
 mod jobs;
+mod log;
 mod overlay;
 mod overview;
 mod table;
 pub(crate) mod text;
-mod words;
+pub(crate) mod words;
 
 use ratatui::layout::{Rect, Size};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{AgentState, Snapshot};
-use vc_protocol::path::FilePath;
 use vc_protocol::progress::Phase;
 
+pub(crate) use self::detail::command::shell_line;
+pub(crate) use self::failures::report as failure_report;
 use self::text::{Line, Role, clean, cut, head, width};
 use super::keys;
 use super::look::Glyphs;
 use super::state::mouse::Hit;
+use super::state::prompt::Asks;
 use super::state::{Millis, Screen, State};
 
 /// Least size of the full screens; below it four lines say the most important.
@@ -68,7 +73,7 @@ pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
         let body_rows = rows - 3;
         let mut body = match (&state.detail, &state.agent, state.screen) {
             (Some(open), ..) => detail::body(state, open, columns, body_rows),
-            (None, Some(open), _) => agents::open_body(state, open, columns, body_rows, now),
+            (None, Some(open), _) => agent::body(state, open, columns, body_rows, now),
             (None, None, Screen::Overview) => overview::body(state, columns, body_rows, now),
             (None, None, Screen::Jobs) => jobs::body(state, columns, body_rows, now),
             (None, None, Screen::Agents) => agents::body(state, columns, body_rows, now),
@@ -106,11 +111,6 @@ impl FrameModel {
     }
 }
 
-/// A command as a shell takes it.
-pub(crate) fn shell_line(argv: &[FilePath]) -> String {
-    argv.iter().map(detail::quoted).collect::<Vec<_>>().join(" ")
-}
-
 /// `1m12s`, for what is said outside of a frame.
 pub(crate) fn length(seconds: u64) -> String {
     words::length(seconds)
@@ -125,6 +125,17 @@ pub(crate) fn overlay_scroll_max(state: &State) -> usize {
 pub(crate) fn detail_scroll_max(state: &State) -> usize {
     let rows = usize::from(state.size.height).saturating_sub(3);
     state.detail.as_ref().map_or(0, |d| detail::scroll_max(state, d, usize::from(state.size.width), rows))
+}
+
+/// Lines by which the log of the opened agent can be scrolled.
+pub(crate) fn agent_scroll_max(state: &State) -> usize {
+    let rows = usize::from(state.size.height).saturating_sub(3);
+    state.agent.as_ref().map_or(0, |a| agent::scroll_max(state, a, usize::from(state.size.width), rows))
+}
+
+/// Columns of the jobs table that can be scrolled away at the left.
+pub(crate) fn jobs_column_max(state: &State) -> usize {
+    jobs::column_max(usize::from(state.size.width))
 }
 
 /// Farm, capacity, clock.
@@ -265,8 +276,13 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         let cursor = column(prompt.input.visual_cursor());
         frame.cursor = Some((u16::try_from(cursor).unwrap_or(0), u16::try_from(last - 2).unwrap_or(0)));
         let mut caret = Line::default();
-        let mut message =
-            Line::new("   enter apply  esc leave  ctrl-u clear   words  \"text\"  state:failed,held");
+        let mut message = Line::new(match prompt.asks {
+            Asks::Filter => {
+                "   enter apply  esc leave  up older  ctrl-u clear   is:failed,held  \"text\"  !term"
+            }
+            Asks::Events => "   enter show those that contain it  esc leave  ctrl-u clear",
+            Asks::Find => "   enter find  esc leave  ctrl-u clear",
+        });
         if let Some(error) = &prompt.error {
             caret.pad_to(column(width(&value[..value.floor_char_boundary(error.at)]))).push(Role::Bad, "^");
             message = Line::role(Role::Bad, cut(&format!("   {}", error.message), columns, glyphs));

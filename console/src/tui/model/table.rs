@@ -59,6 +59,14 @@ pub(crate) fn widths<const N: usize>(columns: &[Column; N], total: usize) -> [us
             None => break,
         }
     }
+    // A broad column that dropped may leave room for a narrow one that dropped before it.
+    let mut dropped: Vec<usize> = (0..N).filter(|i| widths[*i] == 0 && columns[*i].min > 0).collect();
+    dropped.sort_by_key(|i| std::cmp::Reverse(columns[*i].keep));
+    for i in dropped {
+        if used(&widths) + 1 + columns[i].min <= total {
+            widths[i] = columns[i].min;
+        }
+    }
     let mut left = total.saturating_sub(used(&widths));
     while left > 0 {
         let growing: Vec<usize> = (0..N)
@@ -81,21 +89,36 @@ pub(crate) fn widths<const N: usize>(columns: &[Column; N], total: usize) -> [us
 
 /// The line of titles.
 pub(crate) fn heads<const N: usize>(columns: &[Column; N], widths: &[usize; N]) -> Line {
-    let mut at = 0;
     let cells = columns.map(|column| {
         let mut cell = Line::default();
-        cell.push_hit(Role::Strong, column.title, Hit::Head(at));
-        at += 1;
+        cell.push_hit(Role::Strong, column.title, Hit::Head(column.title));
         cell
     });
     row(columns, widths, cells)
 }
 
-/// A line of cells.
-pub(crate) fn row<const N: usize>(columns: &[Column; N], widths: &[usize; N], cells: [Line; N]) -> Line {
+/// The columns without some: they are as if they had dropped.
+pub(crate) fn without<const N: usize>(
+    mut columns: [Column; N],
+    hidden: impl Fn(usize) -> bool,
+) -> [Column; N] {
+    for (at, column) in columns.iter_mut().enumerate() {
+        if hidden(at) {
+            (column.min, column.max, column.grow) = (0, 0, 0);
+        }
+    }
+    columns
+}
+
+/// A line of cells. A left-aligned cell that is too wide takes the empty ones after it.
+pub(crate) fn row<const N: usize>(columns: &[Column; N], widths: &[usize; N], mut cells: [Line; N]) -> Line {
     let mut line = Line::default();
-    for ((column, width), mut cell) in columns.iter().zip(widths).zip(cells) {
-        if *width == 0 {
+    let mut at = 0;
+    while at < N {
+        let (column, mut width) = (columns[at], widths[at]);
+        let mut cell = std::mem::take(&mut cells[at]);
+        at += 1;
+        if width == 0 {
             continue;
         }
         if !line.spans.is_empty() {
@@ -106,7 +129,11 @@ pub(crate) fn row<const N: usize>(columns: &[Column; N], widths: &[usize; N], ce
             line.push(Role::Plain, " ".repeat(blanks));
             cell.fit(width - blanks);
         } else {
-            cell.fit(*width);
+            while cell.width() > width && at < N && cells[at].spans.is_empty() {
+                width += if widths[at] > 0 { widths[at] + 1 } else { 0 };
+                at += 1;
+            }
+            cell.fit(width);
         }
         line.extend(cell);
     }
@@ -128,5 +155,25 @@ mod tests {
         assert_eq!(widths(&COLUMNS, 5), [5, 0, 0]);
         assert_eq!(widths(&COLUMNS, 2), [2, 0, 0]);
         assert_eq!(widths(&COLUMNS, 0), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_narrow_column_comes_back_where_a_broad_one_dropped() {
+        let broad = [COLUMNS[0], fixed("x", Align::Right, 3, 1), fixed("y", Align::Left, 9, 2)];
+        assert_eq!(widths(&broad, 12), [8, 3, 0]);
+        assert_eq!(widths(&without(broad, |at| at == 1), 12), [12, 0, 0]);
+    }
+
+    #[test]
+    fn a_cell_too_wide_uses_the_empty_ones_after_it() {
+        let line = |cells: [&str; 3]| {
+            let cells = cells.map(|c| if c.is_empty() { Line::default() } else { Line::new(c) });
+            let drawn = row(&COLUMNS, &[4, 3, 3], cells);
+            drawn.spans.iter().map(|(_, text)| text.as_str()).collect::<String>()
+        };
+        assert_eq!(line(["abc", "1", "2"]), "abc    1 2  ");
+        assert_eq!(line(["abcdefgh", "", "2"]), "abcdefgh 2  ");
+        assert_eq!(line(["abcdefghij", "", ""]), "abcdefghij  ");
+        assert_eq!(line(["abcdefgh", "1", ""]), "abcd   1    ");
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Busy,
     /// Neither good nor bad: held, unsure, draining.
     Odd,
+    /// What was searched for.
+    Found,
     /// Rules and borders.
     Frame,
     /// The row of the cursor.
@@ -226,16 +228,34 @@ pub(crate) fn wrap(text: &str, columns: usize, indent: usize, glyphs: Glyphs) ->
     }
 }
 
+/// ` one  two  three`: as many of the parts as fit, in their order.
+pub(crate) fn joined(parts: &[String], columns: usize) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let gap = if text.is_empty() { " " } else { "  " };
+        if width(&text) + gap.len() + width(part) <= columns {
+            text = text + gap + part;
+        }
+    }
+    text
+}
+
 /// The title line of a section: `-- left ------ right --`.
 pub(crate) fn section(left: &str, right: &str, columns: usize, glyphs: Glyphs) -> Line {
+    section_with(left, (Role::Plain, right), columns, glyphs)
+}
+
+/// The same with a meaning on its right.
+pub(crate) fn section_with(left: &str, (role, right): (Role, &str), columns: usize, glyphs: Glyphs) -> Line {
     let dash = rule(glyphs);
     let mut line = Line::role(Role::Frame, dash.repeat(2));
     line.push(Role::Strong, format!(" {left} "));
-    let end = if right.is_empty() { 2 } else { width(right) + 4 };
-    let fill = columns.saturating_sub(line.width() + end);
-    line.push(Role::Frame, dash.repeat(fill));
+    // A title that does not fit beside its left half is cut, not written over it.
+    let right = cut(right, columns.saturating_sub(line.width() + 5), glyphs);
+    let end = if right.is_empty() { 2 } else { width(&right) + 4 };
+    line.push(Role::Frame, dash.repeat(columns.saturating_sub(line.width() + end)));
     if !right.is_empty() {
-        line.push(Role::Plain, format!(" {right} "));
+        line.push(role, format!(" {right} "));
     }
     line.push(Role::Frame, dash.repeat(2));
     line.fit(columns);

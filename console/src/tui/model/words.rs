@@ -56,6 +56,36 @@ pub(crate) fn length(seconds: u64) -> String {
     }
 }
 
+/// `4 d`, `30 h`, `12 min`: as much as a guess is worth.
+pub(crate) fn roughly(seconds: u64) -> String {
+    match seconds {
+        s if s >= 2 * 86_400 => format!("{} d", s / 86_400),
+        s if s >= 2 * 3600 => format!("{} h", s / 3600),
+        s => format!("{} min", s / 60),
+    }
+}
+
+/// `8-12h`, `45-70m`, `20-50s`: least rounded down, most rounded up.
+pub(crate) fn range((least, most): (u64, u64)) -> String {
+    let (unit, word) = match most {
+        s if s >= 2 * 86_400 => (86_400, "d"),
+        s if s >= 2 * 3600 => (3600, "h"),
+        s if s >= 120 => (60, "m"),
+        _ => (1, "s"),
+    };
+    let (low, high) = (least / unit, most.div_ceil(unit));
+    if low == high { format!("{high}{word}") } else { format!("{low}-{high}{word}") }
+}
+
+/// `412`, `412k`, `1.0M`
+pub(crate) fn count_tight(n: u64) -> String {
+    match n {
+        n if n < 10_000 => count(n),
+        n if n < 1_000_000 => format!("{}k", n / 1000),
+        n => format!("{}.{}M", count(n / 1_000_000), n / 100_000 % 10),
+    }
+}
+
 const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /// Three digits and the unit's place.
@@ -95,6 +125,25 @@ pub(crate) fn time(ms: i64, zone: &TimeZone) -> String {
 pub(crate) fn time_or_day(ms: i64, now_ms: i64, zone: &TimeZone) -> String {
     let day = |ms| moment(ms, zone, "%Y-%m-%d");
     moment(ms, zone, if day(ms) == day(now_ms) { "%H:%M" } else { "%m-%d" })
+}
+
+/// `12:04:31` today, else `11-22 12:04`.
+pub(crate) fn time_with_day(ms: i64, now_ms: i64, zone: &TimeZone) -> String {
+    let day = |ms| moment(ms, zone, "%Y-%m-%d");
+    moment(ms, zone, if day(ms) == day(now_ms) { "%H:%M:%S" } else { "%m-%d %H:%M" })
+}
+
+/// `2026-11-22 12:04:31`
+pub(crate) fn stamp(ms: i64, zone: &TimeZone) -> String {
+    moment(ms, zone, "%Y-%m-%d %H:%M:%S")
+}
+
+/// `0.4 ms`
+pub(crate) fn round_trip(us: u64) -> String {
+    match us {
+        us if us < 100_000 => format!("{:.1} ms", us as f64 / 1000.0),
+        us => format!("{} ms", count(us / 1000)),
+    }
 }
 
 fn moment(ms: i64, zone: &TimeZone, format: &str) -> String {
@@ -145,6 +194,22 @@ mod tests {
         check(time(i64::MAX, &TimeZone::UTC), "-");
         check(time_or_day(1_700_000_000_000, 1_700_000_500_000, &TimeZone::UTC), "22:13");
         check(time_or_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14");
+        check(time_with_day(1_700_000_000_000, 1_700_000_500_000, &TimeZone::UTC), "22:13:20");
+        check(time_with_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14 22:13");
+        check(stamp(1_700_000_000_000, &TimeZone::UTC), "2023-11-14 22:13:20");
+        check(round_trip(430), "0.4 ms");
+        check(round_trip(99_949), "99.9 ms");
+        check(round_trip(1_400_000), "1,400 ms");
+        check(roughly(4 * 86_400 + 5), "4 d");
+        check(roughly(90_000), "25 h");
+        check(roughly(3700), "61 min");
+        check(range((29_400, 43_500)), "8-13h");
+        check(range((2700, 4200)), "45-70m");
+        check(range((30, 30)), "30s");
+        check(range((0, 400_000)), "0-5d");
+        check(count_tight(412_345), "412k");
+        check(count_tight(1_040_000), "1.0M");
+        check(count_tight(9999), "9,999");
         check(some(1, "file"), "1 file");
         check(some(1200, "job"), "1,200 jobs");
     }

@@ -63,6 +63,11 @@ pub(super) async fn run(options: Options, mut link: Link) -> anyhow::Result<Leav
                         talk.hear(now, Msg::Reply(Reply::Gone("requests are not taken".into())));
                     }
                 }
+                Action::StartAgent => {
+                    if !link.start_agent.as_ref().is_some_and(|start| start.try_send(()).is_ok()) {
+                        talk.say("an agent cannot be started from here");
+                    }
+                }
                 Action::Copy(item) => talk.say(item.text),
                 Action::Print(text) => talk.say(text),
                 Action::Repaint | Action::Mouse(_) | Action::Suspend => {}

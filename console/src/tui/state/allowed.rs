@@ -45,6 +45,10 @@ impl State {
         }
     }
 
+    fn has_own_rows(&self) -> bool {
+        matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events)
+    }
+
     fn common_refusal(&self, command: Command) -> Option<&'static str> {
         let any = |verb| self.target().is_some_and(|target| target.any(verb));
         let agent = || self.selected_agent().is_some();
@@ -61,6 +65,8 @@ impl State {
                 (any(Verb::Raise), "no job here whose turn could change: it has ended")
             }
             Command::Purge => (any(Verb::Purge), "nothing to forget here: only jobs that have ended"),
+            // What their rows are, only these screens know.
+            Command::Log | Command::Open if self.has_own_rows() => (true, ""),
             Command::Why | Command::Log | Command::Mark => (self.selected().is_some(), "no job is selected"),
             Command::Drain | Command::DrainKill | Command::Rename => (agent(), "no agent is selected"),
             Command::ReleaseDevice => (asks::can_release(self), "no device here is in quarantine"),
@@ -72,9 +78,8 @@ impl State {
                 (self.selected_group().is_some(), "no failure is selected")
             }
             Command::Open => {
-                let screens = matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures);
-                let row = self.selected().is_some() || self.overview_row().is_some();
-                (screens || row, "nothing is selected")
+                let opens_jobs = self.below() == Place::Jobs;
+                (!opens_jobs || self.selected().is_some(), "nothing is selected")
             }
             Command::MarkNone => (self.jobs.marks.count() > 0, "nothing is marked"),
             Command::MarkAll => (self.jobs.count() > 0, "there is no job to mark"),

@@ -7,7 +7,7 @@ use vc_protocol::operator::{AgentView, FailureGroup, JobDetail, JobRow};
 
 use super::jobs::Marks;
 use super::overlay::Overlay;
-use super::{Action, State};
+use super::{Action, State, first};
 use crate::tui::keys::Place;
 use crate::tui::model;
 
@@ -58,12 +58,16 @@ pub(super) fn id(state: &State) -> Option<CopyItem> {
 
 /// What the first item about a thing is called.
 const ID: &str = "id";
+const ID_OF_TOKEN: &str = "join command for another box";
 
 /// Everything that can be copied here.
 pub(super) fn items(state: &State) -> Vec<CopyItem> {
     let mut items = Vec::new();
+    if let (Some(line), Place::Overview) = (first::line(state), state.below()) {
+        push(&mut items, ID_OF_TOKEN, format!("vc-agent join {line}"));
+    }
     if let Some(group) = state.selected_group() {
-        of_group(&group, &mut items);
+        of_group(state, &group, &mut items);
     } else if let Some(job) = state.selected() {
         of_job(state, job.id, &mut items);
     } else if let Some((agent, _)) = state.selected_agent()
@@ -168,15 +172,8 @@ fn of_agent(view: &AgentView, items: &mut Vec<CopyItem>) {
     push(items, "report", plain(&report));
 }
 
-fn of_group(group: &FailureGroup, items: &mut Vec<CopyItem>) {
-    let mut report = format!(
-        "{}\nopen {}, to retry {}, recovered {}\n",
-        group.cause, group.open, group.retry, group.recovered
-    );
-    let job = group.job.map(|id| format!("job {id}")).unwrap_or_default();
-    let _ =
-        write!(report, "on {}; last: {} {job}\n{} {}", group.place, group.example, group.hint, group.advice);
-    push(items, "report", plain(&report));
+fn of_group(state: &State, group: &FailureGroup, items: &mut Vec<CopyItem>) {
+    push(items, "report", plain(&model::failure_report(group, &state.look.zone)));
     push(items, "id of the last job", group.job.map(|id| id.to_string()).unwrap_or_default());
     push(items, "cause", plain(&group.cause));
     push(items, "last cause, word for word", plain(&group.example));

@@ -2,6 +2,7 @@
 //!
 //! [`update`] is the only door; what it wants done comes back as [`Action`]s.
 
+pub(crate) mod agent;
 pub(crate) mod agents;
 mod allowed;
 pub(crate) mod answers;
@@ -12,34 +13,41 @@ pub(crate) mod detail;
 pub(crate) mod events;
 pub(crate) mod failures;
 pub(crate) mod field;
+pub(crate) mod first;
 pub(crate) mod jobs;
+pub(crate) mod log;
 mod marks;
 pub(crate) mod mouse;
+pub(crate) mod needs;
 mod on_key;
 mod on_reply;
 pub(crate) mod overlay;
 pub(crate) mod overview;
 pub(crate) mod palette;
+pub(crate) mod prompt;
+mod sorting;
 
 use std::collections::BTreeMap;
 
 use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::filter::FilterError;
-use vc_protocol::operator::{FailureGroup, JobRow, Request, Snapshot, Sort, Welcome};
+use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, JobRow, Request, Snapshot, Welcome};
 use vc_protocol::path::FilePath;
 
-use self::agents::{Agents, OpenAgent};
+use self::agent::OpenAgent;
+use self::agents::Agents;
 use self::copy::CopyItem;
 use self::deed::{Deed, JobRef, Target};
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
-use self::jobs::{Asked, Jobs, Marks};
+use self::first::First;
+use self::jobs::{Asked, Jobs, Marks, Wanted};
 use self::mouse::Hit;
 use self::overlay::Overlay;
-use self::overview::{Node, Overview, Row};
+use self::overview::Overview;
+use self::prompt::Prompt;
 use super::keys::{Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
@@ -50,6 +58,8 @@ pub(crate) type Millis = u64;
 
 /// How long a notice stands.
 const NOTICE_MS: Millis = 5000;
+/// How long after the last key rows stay where they are, so that none slips from under the finger.
+const CALM_MS: Millis = 1500;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +96,8 @@ pub(crate) enum Action {
     Mouse(bool),
     /// Stop until the shell lets us go on.
     Suspend,
+    /// Start an agent on this box and let it join.
+    StartAgent,
 }
 
 /// Screens with a tab.
@@ -118,13 +130,6 @@ impl Screen {
         let at = Screen::ALL.iter().position(|s| *s == self).unwrap_or(0).cast_signed();
         Screen::ALL[(at + by).rem_euclid(all).cast_unsigned()]
     }
-}
-
-/// The filter's text field.
-#[derive(Debug, Clone)]
-pub(crate) struct Prompt {
-    pub(crate) input: tui_input::Input,
-    pub(crate) error: Option<FilterError>,
 }
 
 /// One line for the operator that goes away by itself.
@@ -166,12 +171,15 @@ pub(crate) struct State {
     pub(crate) snapshot: Option<Box<Snapshot>>,
     /// When the snapshot came.
     pub(crate) heard: Millis,
+    /// When the last key was pressed.
+    pressed: Option<Millis>,
     pub(crate) gone: Option<Gone>,
     pub(crate) overview: Overview,
     pub(crate) jobs: Jobs,
     pub(crate) agents: Agents,
     pub(crate) failures: Failures,
     pub(crate) events: Events,
+    pub(crate) first: First,
     /// The opened job, over everything but dialogs.
     pub(crate) detail: Option<Detail>,
     /// The opened agent, over its screen.
@@ -209,12 +217,14 @@ impl State {
             welcome: None,
             snapshot: None,
             heard: 0,
+            pressed: None,
             gone: None,
             overview: Overview::default(),
             jobs: Jobs::default(),
             agents: Agents::default(),
             failures: Failures::default(),
             events: Events::default(),
+            first: First::default(),
             detail: None,
             agent: None,
             overlay: None,
@@ -277,8 +287,13 @@ impl State {
 
     /// Something moves by itself, so the clock is worth drawing.
     pub(crate) fn active(&self) -> bool {
-        let retries = self.snapshot.as_ref().is_some_and(|s| s.totals.to_retry > 0);
-        self.counted(JobState::Running) > 0 || retries
+        let Some(snapshot) = &self.snapshot else { return false };
+        self.counted(JobState::Running) > 0 || snapshot.totals.to_retry > 0 || counts_down(snapshot)
+    }
+
+    /// From when on rows may change their places.
+    fn calm_at(&self) -> Millis {
+        self.pressed.map_or(0, |at| at + CALM_MS)
     }
 
     /// The server's clock, milliseconds since 1970; stands still while nothing runs.
@@ -296,15 +311,18 @@ impl State {
             let into = u64::try_from(self.wall_ms(now).rem_euclid(1000)).unwrap_or(0);
             if self.gone.is_some() { now + 1000 } else { now + 1000 - into }
         });
-        let fetch = (self.below() == Place::Jobs).then(|| self.jobs.due(self.revision())).flatten();
-        let detail = self.detail_due();
+        let jobs = self.below() == Place::Jobs;
+        let fetch = jobs.then(|| self.jobs.due(self.revision())).flatten();
+        let settle = (jobs && self.jobs.waits()).then_some(self.calm_at());
+        let detail = detail::due(self);
         let live = |due: Option<Millis>| due.filter(|_| self.gone.is_none());
         let notice = self.notice.as_ref().map(|n| n.until);
         let screen = match self.below() {
             Place::Agents | Place::AgentDetail => agents::due(self, now),
             Place::Failures => failures::due(self, now),
             Place::Events => events::due(self, now),
-            Place::Overview | Place::Jobs | Place::JobDetail | Place::Log => None,
+            Place::Overview => first::due(self, now),
+            Place::Jobs | Place::JobDetail | Place::Log => None,
             // Dialogs and text fields lie over a screen and are never below.
             Place::Reading
             | Place::Help
@@ -316,17 +334,11 @@ impl State {
             | Place::CopyMenu
             | Place::Prompt => None,
         };
-        [clock, live(fetch), live(detail), live(screen), notice]
+        [clock, live(fetch), settle, live(detail), live(screen), notice]
             .into_iter()
             .flatten()
             .min()
             .map(|due| due.max(now))
-    }
-
-    fn detail_due(&self) -> Option<Millis> {
-        let detail = self.detail.as_ref()?;
-        let running = detail.data.as_ref().is_some_and(|d| d.row.state == JobState::Running);
-        detail.due(self.revision(), running)
     }
 
     /// Rows of the jobs table in sight: all but header, tabs, title, column heads, cause and footer.
@@ -340,10 +352,7 @@ impl State {
             (Some(detail), ..) => detail.job,
             (None, Some(_), _) => agents::selected_job(self)?,
             (None, None, Screen::Jobs) => self.jobs.selected?,
-            (None, None, Screen::Overview) => match self.overview.selected? {
-                Node::Run(job) => job,
-                Node::Agent(_) | Node::Device(..) => return None,
-            },
+            (None, None, Screen::Overview) => self.overview.job(self.snapshot.as_ref()?)?,
             (None, None, Screen::Events) => events::selected_job(self)?,
             (None, None, Screen::Agents | Screen::Failures) => return None,
         };
@@ -355,11 +364,7 @@ impl State {
         match (&self.detail, &self.agent, self.screen) {
             (None, Some(_), _) => Some((agents::selected(self)?, agents::selected_device(self))),
             (None, None, Screen::Agents) => Some((agents::selected(self)?, None)),
-            (None, None, Screen::Overview) => match self.overview.selected? {
-                Node::Agent(agent) => Some((agent, None)),
-                Node::Device(agent, device) => Some((agent, Some(device))),
-                Node::Run(_) => None,
-            },
+            (None, None, Screen::Overview) => self.overview.agent(self.snapshot.as_ref()?),
             (Some(_), ..) | (None, None, Screen::Jobs | Screen::Failures | Screen::Events) => None,
         }
     }
@@ -391,11 +396,6 @@ impl State {
         }
     }
 
-    /// The selected row of the tree, when it can be folded.
-    fn overview_row(&self) -> Option<Node> {
-        self.overview.selected.filter(|n| self.screen == Screen::Overview && !matches!(n, Node::Run(_)))
-    }
-
     /// Opens a dialog; keys that were pressed before it is drawn were meant for what lies under it.
     fn open(&mut self, overlay: Overlay) {
         self.overlay = Some(overlay);
@@ -414,19 +414,33 @@ impl State {
     }
 }
 
+/// A position moved by rows, at most to `max`.
+fn shift(at: usize, by: i64, max: usize) -> usize {
+    let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
+    at.min(max).saturating_add_signed(by).min(max)
+}
+
+/// A device waits for its test, or a silent agent for the moment when its jobs go back.
+fn counts_down(snapshot: &Snapshot) -> bool {
+    let tested =
+        |device: &DeviceView| matches!(device.state, DeviceState::Quarantined { until_ms: Some(_), .. });
+    snapshot.agents.iter().any(|a| a.gives_back_s.is_some() || a.devices.iter().any(tested))
+}
+
 fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
-    let everything = Overview::default();
-    everything.rows(snapshot).into_iter().find_map(|row| match row {
-        Row::Run(agent, device, run) if run.attempt.job == id => Some(JobRef {
-            id,
-            name: file_name(&run.source),
-            state: JobState::Running,
-            waits: false,
-            place: format!("{}/{}", agent.name, device.name),
-            permille: Some(run.progress.permille),
-            spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
-        }),
-        Row::Run(..) | Row::Agent(_) | Row::Device(..) => None,
+    let (agent, device, run) = overview::runs(snapshot).find(|(_, _, run)| run.attempt.job == id)?;
+    Some(JobRef {
+        id,
+        name: file_name(&run.source),
+        state: JobState::Running,
+        waits: false,
+        place: format!(
+            "{}/{}",
+            agent.name,
+            if device.short.is_empty() { &device.name } else { &device.short }
+        ),
+        permille: Some(run.progress.permille),
+        spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
     })
 }
 
@@ -455,7 +469,10 @@ fn file_name(path: &FilePath) -> String {
 pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
     let mut out = Vec::new();
     match msg {
-        Msg::Key(key) => on_key::key(state, now, key, &mut out),
+        Msg::Key(key) => {
+            state.pressed = Some(now);
+            on_key::key(state, now, key, &mut out);
+        }
         Msg::Paste(text) => on_key::paste(state, &text),
         Msg::Resize(size) => {
             state.size = size;
@@ -480,6 +497,8 @@ pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
         state.notice = None;
         state.dirty = true;
     }
+    let calm = now >= state.calm_at();
+    state.dirty |= state.jobs.settle(calm);
     if state.gone.is_none() && state.snapshot.is_some() {
         fetch(state, now, &mut out);
     }
@@ -496,21 +515,16 @@ fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
         failures::fetch(state, now, out);
     } else if place == Place::Events {
         events::fetch(state, now, out);
+    } else if place == Place::Overview {
+        first::fetch(state, now, out);
     }
     if state.below() == Place::Jobs
-        && let Some(offset) = state.jobs.wanted(state.jobs_height(), revision, now)
+        && let Some(Wanted { why, offset, limit, revision }) =
+            state.jobs.wanted(state.jobs_height(), revision, now)
     {
-        let filter = state.jobs.filter.clone();
-        let limit = vc_protocol::operator::PAGE_ROWS_MAX as u32;
-        let tag = state.send(Request::Jobs { filter, sort: Sort::default(), offset, limit }, out);
-        state.jobs.asked = Some(Asked { tag, offset, revision, at: now, open: true });
+        let (filter, sort) = (state.jobs.filter.clone(), state.jobs.sort);
+        let tag = state.send(Request::Jobs { filter, sort, offset, limit }, out);
+        state.jobs.asked = Some(Asked { tag, why, offset, sort, revision, at: now, open: true });
     }
-    if let (Some(due), Some(detail)) = (state.detail_due(), &state.detail)
-        && due <= now
-    {
-        let tag = state.send(Request::Log(detail.job), out);
-        if let Some(detail) = &mut state.detail {
-            (detail.asked, detail.asked_at, detail.revision) = (Some(tag), now, revision);
-        }
-    }
+    detail::fetch(state, now, out);
 }

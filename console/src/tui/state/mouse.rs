@@ -1,7 +1,9 @@
 //! What a click or the wheel does. Where things are, the model says: a click comes here as what lies under it.
 
+use super::detail::Tab;
 use super::overlay::Overlay;
-use super::{Action, Millis, Screen, State, answers, on_key};
+use super::overview::Pane;
+use super::{Action, Millis, Screen, State, answers, on_key, sorting};
 use crate::tui::keys::{Command, Place};
 
 /// Rows that one notch of the wheel moves by.
@@ -15,7 +17,12 @@ pub(crate) enum Hit {
     /// A row of the list or tree, counted from its start.
     Row(u64),
     /// The title of a column.
-    Head(usize),
+    Head(&'static str),
+    /// A line of what needs a person, or of what just happened.
+    Need(usize),
+    Recent(usize),
+    /// A tab of an opened job.
+    Tab(Tab),
     /// A key of the footer.
     Foot(Command),
     /// An answer of a dialog, or a row of what it offers.
@@ -37,7 +44,26 @@ pub(super) fn click(state: &mut State, now: Millis, hit: Hit, twice: bool, out: 
                 on_key::obey(state, now, Command::Open, out);
             }
         }
-        Hit::Head(column) => on_key::sort_by_head(state, column),
+        Hit::Head(title) => {
+            sorting::by(state, title);
+        }
+        Hit::Need(at) => {
+            (state.overview.pane, state.overview.need) = (Pane::Needs, at);
+            if twice {
+                on_key::obey(state, now, Command::Open, out);
+            }
+        }
+        Hit::Recent(at) => {
+            (state.overview.pane, state.overview.event) = (Pane::Recent, at);
+            if twice {
+                on_key::obey(state, now, Command::Open, out);
+            }
+        }
+        Hit::Tab(tab) => {
+            if let Some(detail) = &mut state.detail {
+                detail.turn_to(tab);
+            }
+        }
         Hit::Foot(command) => on_key::obey(state, now, command, out),
         Hit::Answer(at) => answer(state, now, at, twice, out),
     }

@@ -1,17 +1,16 @@
 //! Keys to changes: which command a key means is the table's, what it does is here.
 
-use tui_input::{Input, InputRequest};
-use vc_protocol::operator::{Request, filter};
+use vc_protocol::operator::Request;
 
 use super::detail::{Detail, Tab};
 use super::field::Field;
 use super::jobs::Marks;
 use super::overlay::Overlay;
-use super::overview::Overview;
+use super::overview::Pane;
 use super::palette::Palette;
 use super::{
-    Action, Frozen, Millis, Prompt, Screen, State, agents, answers, asks, copy, detail, events, failures,
-    jobs, marks, on_reply, overview, palette,
+    Action, Frozen, Millis, Screen, State, agents, answers, asks, copy, detail, events, failures, jobs,
+    marks, needs, on_reply, overview, palette, prompt, shift,
 };
 use crate::tui::Leave;
 use crate::tui::keys::{Command, Key, Place};
@@ -20,7 +19,7 @@ use crate::tui::model;
 pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action>) {
     if state.prompt.is_some() {
         state.dirty = true;
-        return prompt_key(state, key);
+        return prompt::key(state, key);
     }
     if state.unseen {
         return;
@@ -90,60 +89,7 @@ pub(super) fn paste(state: &mut State, text: &str) {
         | None => {}
     }
     state.dirty |= state.overlay.is_some();
-    if let Some(prompt) = &mut state.prompt {
-        for c in text.chars().filter(|c| !vc_protocol::path::is_unprintable(*c)) {
-            type_char(&mut prompt.input, c);
-        }
-        prompt.error = filter::parse(prompt.input.value()).err();
-        state.dirty = true;
-    }
-}
-
-fn type_char(input: &mut Input, c: char) {
-    if input.value().len() + c.len_utf8() <= filter::FILTER_BYTES_MAX {
-        input.handle(InputRequest::InsertChar(c));
-    }
-}
-
-fn prompt_key(state: &mut State, key: Key) {
-    let Some(prompt) = &mut state.prompt else { return };
-    let request = match key {
-        Key::Enter => return apply_filter(state),
-        Key::Esc | Key::Ctrl('c') => {
-            state.prompt = None;
-            return;
-        }
-        Key::Char(c) => return type_and_check(prompt, c),
-        Key::Backspace | Key::Ctrl('h') => InputRequest::DeletePrevChar,
-        Key::Delete => InputRequest::DeleteNextChar,
-        Key::Left => InputRequest::GoToPrevChar,
-        Key::Right => InputRequest::GoToNextChar,
-        Key::Home | Key::Ctrl('a') => InputRequest::GoToStart,
-        Key::End | Key::Ctrl('e') => InputRequest::GoToEnd,
-        Key::Ctrl('w') => InputRequest::DeletePrevWord,
-        Key::Ctrl('u') => InputRequest::DeleteLine,
-        Key::Ctrl(_) | Key::F(_) | Key::Up | Key::Down | Key::PageUp | Key::PageDown => return,
-        Key::Tab | Key::BackTab => return,
-    };
-    prompt.input.handle(request);
-    prompt.error = None;
-}
-
-fn type_and_check(prompt: &mut Prompt, c: char) {
-    type_char(&mut prompt.input, c);
-    prompt.error = None;
-}
-
-fn apply_filter(state: &mut State) {
-    let Some(prompt) = &mut state.prompt else { return };
-    let text = prompt.input.value().trim_end().to_owned();
-    match filter::parse(&text) {
-        Ok(parsed) => {
-            state.jobs.set_filter(text, parsed);
-            state.prompt = None;
-        }
-        Err(error) => prompt.error = Some(error),
-    }
+    prompt::paste(state, text);
 }
 
 /// Each screen takes first what is its own; what all have in common is here.
@@ -195,7 +141,9 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         Command::Redraw => out.push(Action::Repaint),
         Command::Help => state.overlay = Some(Overlay::Help { field: Field::default(), scroll: 0 }),
         Command::Palette => state.overlay = Some(Overlay::Palette(Palette::default())),
-        Command::Filter => open_filter(state),
+        Command::NextHit => needs::jump(state, now, 1),
+        Command::PrevHit => needs::jump(state, now, -1),
+        Command::Filter => prompt::open_filter(state),
         Command::Mark => marks::mark(state, now),
         Command::MarkAll => marks::mark_all(state, now),
         Command::MarkNone => state.jobs.marks = Marks::default(),
@@ -255,8 +203,6 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         | Command::SortBefore
         | Command::SortNext
         | Command::Invert
-        | Command::NextHit
-        | Command::PrevHit
         | Command::MarkRange
         | Command::RetryGroup
         | Command::CancelGroup
@@ -271,10 +217,6 @@ fn page(state: &State) -> i64 {
 
 /// Moves the cursor, or the text where there is none.
 pub(super) fn scroll(state: &mut State, by: i64) {
-    let shift = |at: usize, by: i64, max: usize| {
-        let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
-        at.min(max).saturating_add_signed(by).min(max)
-    };
     if let Some(Overlay::Palette(_)) = state.overlay {
         palette::step(state, by);
     } else if state.overlay.is_some() {
@@ -286,12 +228,7 @@ pub(super) fn scroll(state: &mut State, by: i64) {
             *scroll = shift(*scroll, by, max);
         }
     } else if state.detail.is_some() {
-        let max = model::detail_scroll_max(state);
-        if let Some(detail) = &mut state.detail {
-            // The log is read from its end: up means further away from it.
-            let by = if detail.tab == Tab::Log { by.saturating_neg() } else { by };
-            detail.scroll = shift(detail.scroll, by, max);
-        }
+        detail::scroll(state, by);
     } else if state.agent.is_some() || state.screen == Screen::Agents {
         agents::scroll(state, by);
     } else if state.screen == Screen::Failures {
@@ -301,8 +238,7 @@ pub(super) fn scroll(state: &mut State, by: i64) {
     } else if state.screen == Screen::Jobs {
         state.jobs.move_by(by);
     } else if let Some(snapshot) = &state.snapshot {
-        let at = shift(state.overview.at, by, usize::MAX);
-        state.overview.move_to(snapshot, at);
+        state.overview.scroll(snapshot, by);
     }
 }
 
@@ -314,12 +250,9 @@ pub(super) fn go(state: &mut State, screen: Screen) {
 
 fn open(state: &mut State, tab: Tab) {
     if let Some(detail) = &mut state.detail {
-        (detail.tab, detail.scroll) = (tab, 0);
+        detail.turn_to(tab);
     } else if let Some(job) = state.selected() {
         state.detail = Some(Detail::new(job.id, tab));
-    } else if let Some(node) = state.overview_row() {
-        let folded = state.overview.folded.contains(&node);
-        overview::on_tree(state, if folded { Overview::unfold } else { Overview::fold });
     }
 }
 
@@ -329,20 +262,11 @@ fn back(state: &mut State) {
     } else if state.detail.is_some() {
         state.detail = None;
     } else if state.agent.take().is_some() {
-    } else if state.screen == Screen::Jobs && !state.jobs.filter_text.is_empty() {
+    } else if state.screen == Screen::Jobs && !state.jobs.filter.is_all() {
         state.jobs.set_filter(String::new(), Default::default());
     } else {
         state.screen = Screen::Overview;
     }
-}
-
-fn open_filter(state: &mut State) {
-    state.screen = Screen::Jobs;
-    let mut text = state.jobs.filter_text.clone();
-    if !text.is_empty() {
-        text.push(' ');
-    }
-    state.prompt = Some(Prompt { input: Input::new(text), error: None });
 }
 
 fn why(state: &mut State, out: &mut Vec<Action>) {
@@ -380,19 +304,28 @@ fn mouse(state: &mut State, now: Millis, out: &mut Vec<Action>) {
 
 /// Puts the cursor on a row of the list, counted from its start.
 pub(super) fn move_to(state: &mut State, at: u64) {
-    if state.agent.is_some() || state.detail.is_some() {
-        return;
-    }
-    match state.screen {
-        Screen::Overview => {
-            if let Some(snapshot) = &state.snapshot {
-                state.overview.move_to(snapshot, usize::try_from(at).unwrap_or(usize::MAX));
-            }
+    let here = match state.below() {
+        Place::Overview => {
+            state.overview.pane = Pane::Slots;
+            state.overview.at as u64
         }
-        Screen::Jobs => state.jobs.move_to(at),
-        Screen::Agents | Screen::Failures | Screen::Events => {}
-    }
+        Place::Jobs => state.jobs.at,
+        Place::Agents => state.agents.at as u64,
+        Place::AgentDetail => state.agent.as_ref().map_or(0, |open| open.at as u64),
+        Place::Failures => state.failures.at as u64,
+        Place::Events => state.events.at as u64,
+        // Texts have no rows; dialogs and text fields lie over a screen and are never below.
+        Place::JobDetail
+        | Place::Log
+        | Place::Reading
+        | Place::Help
+        | Place::Confirm
+        | Place::TypedConfirm
+        | Place::LeaveAttach
+        | Place::LeaveConvert
+        | Place::Palette
+        | Place::CopyMenu
+        | Place::Prompt => return,
+    };
+    scroll(state, at.cast_signed().saturating_sub(here.cast_signed()));
 }
-
-/// Sorts by the column whose title was clicked.
-pub(super) fn sort_by_head(_state: &mut State, _column: usize) {}

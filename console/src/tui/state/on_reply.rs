@@ -5,7 +5,7 @@ use vc_protocol::operator::{RefusalCode, Response, Snapshot};
 use super::deed::Deed;
 use super::jobs::Marks;
 use super::overlay::{Confirm, Overlay};
-use super::{Action, Gone, Millis, State, agents, answers, events, failures, row_ref};
+use super::{Action, Gone, Millis, State, agents, answers, detail, events, failures, first, row_ref};
 use crate::tui::Leave;
 use crate::tui::link::{Reply, RequestTag};
 
@@ -16,8 +16,9 @@ pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<
             state.welcome = Some(welcome);
         }
         Reply::Snapshot(snapshot) => take_snapshot(state, now, snapshot),
-        Reply::Response(tag, response) => answer(state, now, tag, response),
+        Reply::Response(tag, response) => answer(state, now, tag, response, out),
         Reply::Gone(reason) => gone(state, now, reason),
+        Reply::Started(outcome) => first::started(state, now, outcome),
         Reply::End => out.push(Action::Leave(Leave::Ended)),
     }
 }
@@ -40,11 +41,13 @@ pub(super) fn thaw(state: &mut State, now: Millis) {
 }
 
 fn show_snapshot(state: &mut State, now: Millis, snapshot: Box<Snapshot>) {
-    state.overview.follow(&snapshot);
+    state.overview.take(&snapshot, now >= state.calm_at());
     state.snapshot = Some(snapshot);
     state.heard = now;
     state.gone = None;
     state.dirty = true;
+    agents::hear(state, now);
+    events::hear(state);
 }
 
 /// The picture stays; questions under way are lost and are asked anew when the server is back.
@@ -54,8 +57,13 @@ fn gone(state: &mut State, now: Millis, reason: String) {
     state.jobs.asked = None;
     state.probe = None;
     if let Some(detail) = &mut state.detail {
-        detail.asked = None;
+        detail.forget_questions();
     }
+    if let Some(agent) = &mut state.agent {
+        agent.asked = None;
+    }
+    (state.failures.asked, state.failures.on_group) = (None, None);
+    (state.events.asked, state.first.asked) = (None, None);
     if !state.acting.is_empty() {
         state.acting.clear();
         state.say(now, "the server went away before it answered: look again whether it was done");
@@ -63,10 +71,12 @@ fn gone(state: &mut State, now: Millis, reason: String) {
     state.dirty = true;
 }
 
-fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
+fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response, out: &mut Vec<Action>) {
     let Some(response) = agents::answer(state, now, tag, response) else { return };
-    let Some(response) = failures::answer(state, now, tag, response) else { return };
+    let Some(response) = failures::answer(state, now, tag, response, out) else { return };
     let Some(response) = events::answer(state, now, tag, response) else { return };
+    let Some(response) = first::answer(state, now, tag, response) else { return };
+    let Some(response) = detail::answer(state, now, tag, response) else { return };
     if state.probe == Some(tag) {
         state.probe = None;
         if let Response::Snapshot(snapshot) = response {
@@ -81,17 +91,10 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response) {
                     marks.entry(row.id).and_modify(|mark| *mark = row_ref(row));
                 }
             }
-            state.jobs.take(asked.offset, asked.revision, page);
-        } else {
-            state.jobs.refused = Some(refusal(response));
-        }
-        state.dirty = true;
-    } else if let Some(detail) = state.detail.as_mut().filter(|d| d.asked == Some(tag)) {
-        detail.asked = None;
-        if let Response::Detail(data) = response {
-            (detail.data, detail.refused) = (Some(*data), None);
-        } else {
-            detail.refused = Some(refusal(response));
+            let calm = now >= state.calm_at();
+            state.jobs.take(&asked, page, calm);
+        } else if let Some(why) = state.jobs.refuse(refusal(response)) {
+            state.say(now, why);
         }
         state.dirty = true;
     } else if state.asked_why == Some(tag) {
@@ -126,7 +129,7 @@ fn acted(state: &mut State, now: Millis, deed: Deed, response: Response) {
 }
 
 /// Why an answer is not the one that was asked for.
-fn refusal(response: Response) -> String {
+pub(super) fn refusal(response: Response) -> String {
     if let Response::Refused { message, .. } = response {
         return message;
     }

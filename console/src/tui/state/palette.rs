@@ -6,7 +6,7 @@ use vc_protocol::operator::filter;
 use super::detail::{Detail, Tab};
 use super::field::Field;
 use super::overlay::Overlay;
-use super::{Action, Millis, Screen, State, asks, on_key};
+use super::{Action, Millis, Screen, State, asks, on_key, sorting};
 use crate::tui::keys::{self, COMMANDS, Command, Fact, Group};
 use crate::tui::look::Theme;
 use crate::tui::look::theme::THEMES;
@@ -131,7 +131,7 @@ fn arguments(state: &State, command: Command) -> Vec<String> {
     } else if command == Command::Revoke {
         agents()
     } else if command == Command::SortBy {
-        vc_protocol::operator::SortBy::ALL.iter().map(|s| s.word().to_owned()).collect()
+        sorting::words(state).into_iter().map(str::to_owned).collect()
     } else {
         Vec::new()
     }
@@ -215,6 +215,10 @@ fn run(
         let parsed = filter::parse(argument).map_err(|e| e.to_string())?;
         (state.detail, state.agent, state.screen) = (None, None, Screen::Jobs);
         state.jobs.set_filter(argument.to_owned(), parsed);
+    } else if command == Command::SortBy {
+        if !sorting::by(state, argument) {
+            return Err(format!("this sorts by: {}", sorting::words(state).join(", ")));
+        }
     } else if !asks::run(state, now, command, argument, out)? {
         on_key::run(state, now, command, out);
     }

@@ -46,12 +46,12 @@ fn cells(buffer: &Buffer, show: impl Fn(&ratatui::buffer::Cell) -> String) -> St
     text
 }
 
-fn text(board: &Board) -> String {
+pub(super) fn text(board: &Board) -> String {
     cells(&draw(board, board.state.size, Color::On), |cell| cell.symbol().to_owned())
 }
 
 /// One letter a cell: r g c m for colours, B bold, R reversed, D dimmed; upper bits win.
-fn styles(board: &Board) -> String {
+pub(super) fn styles(board: &Board) -> String {
     cells(&draw(board, board.state.size, Color::On), |cell| {
         let letter = match (cell.modifier, cell.fg) {
             (m, _) if m.contains(Modifier::REVERSED) => 'R',
@@ -67,7 +67,7 @@ fn styles(board: &Board) -> String {
     })
 }
 
-fn check(name: &str, text: &str) {
+pub(super) fn check(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
@@ -76,7 +76,7 @@ fn check(name: &str, text: &str) {
 }
 
 /// In both sizes and both sets of glyphs.
-fn everywhere(name: &str, prepare: impl Fn(Size, Glyphs) -> Board) {
+pub(super) fn everywhere(name: &str, prepare: impl Fn(Size, Glyphs) -> Board) {
     for (size, size_name) in [(NARROW, "80x24"), (WIDE, "120x40")] {
         for (glyphs, glyphs_name) in [(Glyphs::Ascii, "ascii"), (Glyphs::Unicode, "unicode")] {
             check(&format!("{name}_{size_name}_{glyphs_name}"), &text(&prepare(size, glyphs)));
@@ -85,7 +85,7 @@ fn everywhere(name: &str, prepare: impl Fn(Size, Glyphs) -> Board) {
 }
 
 /// In both sizes, ASCII.
-fn both_sizes(name: &str, prepare: impl Fn(Size) -> Board) {
+pub(super) fn both_sizes(name: &str, prepare: impl Fn(Size) -> Board) {
     for (size, size_name) in [(NARROW, "80x24"), (WIDE, "120x40")] {
         check(&format!("{name}_{size_name}"), &text(&prepare(size)));
     }

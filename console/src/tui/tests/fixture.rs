@@ -7,12 +7,13 @@ use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    AgentState, AgentView, AttemptView, DeviceView, EventView, FarmTotals, JobDetail, JobRow, Need, Page,
-    Request, Response, RunView, Snapshot,
+    AgentState, AgentView, AttemptView, DeviceView, EventView, Failures, FarmTotals, JobDetail, JobRow, Need,
+    Page, RefusalCode, Request, Response, RunView, Snapshot,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::progress::{Phase, Progress};
 
+use super::answers;
 use crate::tui::keys::Key;
 use crate::tui::link::{Reply, RequestTag};
 use crate::tui::state::{Action, Millis, Msg, State, update};
@@ -41,7 +42,7 @@ pub(crate) fn progress(phase: Phase, permille: u16, fps: f32, speed: f32, eta_s:
     Progress { phase, permille, frames: out_ms / 40, fps, speed, out_bytes: out_ms * 430, out_ms, eta_s }
 }
 
-fn run(job: u64, name: &str, progress: Progress) -> RunView {
+pub(crate) fn run(job: u64, name: &str, progress: Progress) -> RunView {
     RunView {
         attempt: AttemptId { job: JobId(job), task: TaskNo(0), no: AttemptNo(1) },
         source: FilePath::from(format!("tv/s04/{name}").as_str()),
@@ -205,6 +206,7 @@ pub(crate) fn row(id: u64, state: JobState, source: &str) -> JobRow {
         place: if state == JobState::Pending { String::new() } else { "ada/cpu".into() },
         retries: 0,
         retries_max: 3,
+        created_ms: NOON - 5_400_000,
         updated_ms: NOON - 1_380_000,
         not_before_ms: None,
         progress: None,
@@ -303,18 +305,40 @@ pub(crate) struct Board {
     pub(crate) asked: Vec<Action>,
     pub(crate) detail: JobDetail,
     pub(crate) page: Page,
+    pub(crate) failures: Failures,
+    pub(crate) events: Vec<EventView>,
+    /// Nothing is answered: all questions are left in `asked`.
+    silent: bool,
 }
 
 impl Board {
+    /// A dashboard whose server does not answer.
+    pub(crate) fn silent(size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
+        Board::with(Mode::Attach, size, glyphs, snapshot, true)
+    }
+
     pub(crate) fn new(size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
         Board::of(Mode::Attach, size, glyphs, snapshot)
     }
 
     pub(crate) fn of(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot) -> Board {
+        Board::with(mode, size, glyphs, snapshot, false)
+    }
+
+    fn with(mode: Mode, size: Size, glyphs: Glyphs, snapshot: Snapshot, silent: bool) -> Board {
         let state = State::new(Options { mouse: false, ..Options::new(mode, look(glyphs)) }, size);
         let page =
             if snapshot.agents.is_empty() { Page { total: Some(0), ..Page::default() } } else { page() };
-        let mut board = Board { state, now: 1000, asked: vec![], detail: detail(JobState::Running), page };
+        let mut board = Board {
+            state,
+            now: 1000,
+            asked: vec![],
+            detail: detail(JobState::Running),
+            page,
+            failures: answers::failures(),
+            events: answers::events(40, 40),
+            silent,
+        };
         board.tell(Reply::Snapshot(Box::new(snapshot)));
         board
     }
@@ -333,15 +357,47 @@ impl Board {
     }
 
     fn answer(&mut self, tag: RequestTag, request: Request) {
-        let response = if let Request::Jobs { offset, limit, .. } = &request {
-            let rows = self.page.rows.iter().skip(*offset as usize).take(*limit as usize).cloned().collect();
-            Response::Page(Page { rows, ..self.page.clone() })
-        } else if let Request::Log(_) = &request {
-            Response::Detail(Box::new(self.detail.clone()))
-        } else {
-            return self.asked.push(Action::Send(tag, request));
+        let told = if self.silent { None } else { self.response(&request, tag) };
+        match told {
+            Some(response) => self.tell(Reply::Response(tag, response)),
+            None => self.asked.push(Action::Send(tag, request)),
+        }
+    }
+
+    /// What the server answers to a question that only looks; none leaves it to the test.
+    fn response(&self, request: &Request, tag: RequestTag) -> Option<Response> {
+        let rows = |offset: u64, limit: u32| {
+            self.page.rows.iter().skip(offset as usize).take(limit as usize).cloned().collect()
         };
-        self.tell(Reply::Response(tag, response));
+        let before = |before: &Option<u64>, limit: u32| {
+            let older = self.events.iter().filter(|event| before.is_none_or(|no| event.no < no));
+            older.take(limit as usize).cloned().collect()
+        };
+        let farm = self.state.snapshot.as_deref();
+        if let Request::Jobs { offset, limit, .. } = request {
+            Some(Response::Page(Page { rows: rows(*offset, *limit), ..self.page.clone() }))
+        } else if let Request::Log(_) = request {
+            Some(Response::Detail(Box::new(self.detail.clone())))
+        } else if let Request::Agent(id) = request {
+            let found = farm.and_then(|farm| answers::agent_detail(farm, *id));
+            let refused = || Response::Refused {
+                code: RefusalCode::NotFound,
+                message: "there is no such agent".into(),
+            };
+            Some(found.map_or_else(refused, |detail| Response::Agent(Box::new(detail))))
+        } else if let Request::Failures = request {
+            Some(Response::Failures(self.failures.clone()))
+        } else if let Request::Events { before: no, limit, .. } = request {
+            Some(Response::Events(before(no, *limit)))
+        } else if let Request::TokenCreate(wish) = request {
+            let line = format!(
+                "vcj1.{:0>3}Zm94LWpvaW4tbGluZS1mb3ItdGVzdHM.10.0.0.5:4433.c2VjcmV0LW9mLXRlc3Rz",
+                tag.0
+            );
+            Some(Response::Token { line, ttl_s: wish.ttl_s })
+        } else {
+            None
+        }
     }
 
     /// Presses keys, a little time apart. `^x` is ctrl-x.

@@ -30,7 +30,7 @@ fn ids(ids: &[u64]) -> Selection {
 }
 
 /// The requests that were sent, without their tags.
-fn requests(board: &mut Board) -> Vec<Request> {
+pub(super) fn requests(board: &mut Board) -> Vec<Request> {
     let sent = board.asked.drain(..).filter_map(|action| match action {
         Action::Send(_, request) => Some(request),
         _ => None,
@@ -147,7 +147,12 @@ fn harmless(action: &Action) -> bool {
         }
         Action::Send(_, request) => !matches!(request, Request::Stop(_) | Request::TokenRevoke(_)),
         Action::Leave(leave) => *leave == Leave::Detached,
-        Action::Repaint | Action::Copy(_) | Action::Print(_) | Action::Mouse(_) | Action::Suspend => true,
+        Action::Repaint
+        | Action::StartAgent
+        | Action::Copy(_)
+        | Action::Print(_)
+        | Action::Mouse(_)
+        | Action::Suspend => true,
     }
 }
 
@@ -293,8 +298,12 @@ fn what_was_done_is_said_and_goes_away() {
 
 #[test]
 fn nothing_ticks_while_nothing_runs() {
-    let mut board = Board::new(NARROW, Glyphs::Ascii, empty());
-    for keys in ["", "2", "?", "\x1b"] {
+    let mut quiet = busy();
+    quiet.totals.by_state[JobState::Running as usize] = 0;
+    quiet.totals.to_retry = 0;
+    quiet.agents.iter_mut().for_each(|agent| agent.devices[0].runs.clear());
+    let mut board = Board::new(NARROW, Glyphs::Ascii, quiet);
+    for keys in ["", "2", "?", "\x1b", "3", "\n", "4", "5", "G"] {
         board.keys(keys);
         assert_eq!(board.state.next_tick(board.now), None, "after {keys:?}");
     }

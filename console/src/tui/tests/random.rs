@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use ratatui::layout::Size;
-use vc_protocol::operator::{Page, Response, Why};
+use vc_protocol::operator::{DeviceState, Page, Response, Why};
 use vc_protocol::path::FilePath;
 
+use super::answers;
 use super::drawing::draw;
 use super::fixture::{self, Board};
 use crate::tui::Mode;
@@ -16,7 +17,7 @@ use crate::tui::state::Msg;
 
 fn keys() -> impl Strategy<Value = Vec<Key>> {
     let key = prop_oneof![
-        8 => proptest::sample::select("jkgGd12lxrwU*/?hqyn[]+- \\s".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+        8 => proptest::sample::select("jkgGd12345lxrwU*/?hqynNRTubaI<>ceZtvpP[]+- \\s".chars().collect::<Vec<_>>()).prop_map(Key::Char),
         1 => any::<char>().prop_map(Key::Char),
         2 => proptest::sample::select(vec![
             Key::Ctrl('c'), Key::Ctrl('d'), Key::Ctrl('u'), Key::Ctrl('l'), Key::Enter, Key::Esc, Key::Tab,
@@ -33,7 +34,8 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     let mut snapshot = match seed % 3 {
         0 => fixture::empty(),
         1 => fixture::busy(),
-        _ => fixture::broken(),
+        _ if seed & 16 == 0 => fixture::broken(),
+        _ => answers::sick(),
     };
     let (n, real) = numbers;
     snapshot.totals.permille = n as u16;
@@ -49,6 +51,23 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     let mut paths = names.iter().cycle();
     for agent in &mut snapshot.agents {
         agent.name = text.clone();
+        agent.cert_ends_ms = Some(n as i64);
+        agent.silent_ms = Some(n);
+        agent.gives_back_s = Some(n);
+        agent.empty_s = Some(n);
+        agent.rtt_us = Some(n);
+        agent.completed = n / 8;
+        agent.address = text.clone();
+        for device in &mut agent.devices {
+            device.name = text.clone();
+            device.slots = n as u16;
+            device.load.encode = Some(n as u16);
+            device.load.memory = Some(n);
+            device.load.memory_total = (seed & 32 == 0).then_some(n);
+            if let DeviceState::Quarantined { why, until_ms, .. } = &mut device.state {
+                (*why, *until_ms) = (text.clone(), (seed & 64 == 0).then_some(n as i64));
+            }
+        }
         for run in agent.devices.iter_mut().flat_map(|d| &mut d.runs) {
             run.source = FilePath(paths.next().cloned().unwrap_or_default());
             run.progress.permille = n as u16;
@@ -71,6 +90,16 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     board.detail.source = FilePath(names[0].clone());
     board.detail.media_ms = n;
     board.detail.seconds = f64::from(real);
+    for (at, group) in board.failures.groups.iter_mut().enumerate() {
+        group.cause = format!("{text}{at}");
+        (group.example, group.advice, group.hint) = (text.clone(), text.clone(), text.clone());
+        (group.open, group.recovered, group.last_ms) = (n, n, n as i64);
+    }
+    for event in &mut board.events {
+        (event.text, event.who, event.agent) = (text.clone(), text.clone(), text.clone());
+        event.at_ms = event.at_ms.wrapping_mul(n as i64);
+        event.file = FilePath(paths.next().cloned().unwrap_or_default());
+    }
     board.detail.attempts[0].log = text.clone();
     board.detail.attempts[0].commands[1].argv.push(FilePath(names[0].clone()));
     board

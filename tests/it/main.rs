@@ -11,6 +11,7 @@ mod faults;
 mod generated;
 mod operate;
 mod pty;
+mod remote;
 mod tidy;
 
 use serde_json::Value;

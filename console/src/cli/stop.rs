@@ -48,8 +48,8 @@ pub(super) struct StopArgs {
 pub(super) async fn stop(target: &Target, args: StopArgs) -> Result<Exit, Failed> {
     let mut client = target.connect().await?;
     // Asked for before it ends: afterwards the number may be another server's.
-    let process =
-        store::holder(target.state_dir()).and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+    let holder = if target.is_remote() { None } else { store::holder(target.state_dir()) };
+    let process = holder.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
     let (how, word, note) = match (args.drain, args.now) {
         (true, _) => (StopHow::Drain, "drain", "the server ends when what runs has ended"),
         (false, true) => (StopHow::Now, "now", "the server ends; what runs goes back to pending"),

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, TokenWish, Welcome,
+    PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, Welcome,
 };
 
+use super::members::Members;
 use super::wire::{self, Duplex, PROGRAM};
 use super::{SOCKET, acting, adding};
 use crate::engine::handle::{CallError, Handle, WithLog};
@@ -27,9 +28,6 @@ use crate::profiles::{Profiles, user_folder};
 const CLIENTS_MAX: usize = 64;
 /// Least time between two snapshots to one client: ten a second.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
-
-/// Makes the line that lets agents in; the text is the reason why it could not.
-pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +46,8 @@ pub struct Service {
     pub engine: Handle,
     /// Where agents dial, for screens.
     pub listen: String,
-    /// Makes join lines.
-    pub make_token: Box<MakeToken>,
+    /// Who belongs to the farm.
+    pub members: Arc<Members>,
     /// Set when an operator asks for the end.
     pub stop_asked: watch::Sender<Option<StopHow>>,
 }
@@ -127,7 +125,7 @@ fn may_attach(peer: u32, own: u32) -> bool {
 }
 
 /// The name of an account; one that has none is known by its number.
-fn account(uid: u32) -> String {
+pub(crate) fn account(uid: u32) -> String {
     let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
     found.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
@@ -212,7 +210,7 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             }
         }
         Request::Act { action, jobs, expect } => acting::act(engine, action, jobs, expect, who).await,
-        Request::OnAgent(agent, action) => acting::on_agent(engine, agent, action, who).await,
+        Request::OnAgent(agent, action) => acting::on_agent(service, agent, action, who).await,
         Request::Pause => acting::order_it(engine, Order::Pause, who).await,
         Request::Resume => acting::resume(service, who).await,
         Request::Why(id) => match engine.why(id).await {
@@ -220,12 +218,10 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             Ok(None) => no_job(id),
             Err(error) => unavailable(error),
         },
-        Request::TokenCreate(TokenWish { uses, ttl_s, .. }) => {
-            match (service.make_token)(uses, Duration::from_secs(ttl_s)) {
-                Ok(line) => Response::Token { line, ttl_s },
-                Err(reason) => refused(RefusalCode::Unavailable, reason),
-            }
-        }
+        Request::TokenCreate(wish) => service.members.token_create(engine, wish, who).await,
+        Request::Tokens => service.members.tokens(),
+        Request::TokenRevoke(id) => service.members.token_revoke(engine, &id, who).await,
+        Request::Members => service.members.members(),
         Request::Profiles => match Profiles::load(user_folder().as_deref()) {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),

@@ -70,7 +70,11 @@ pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let done = run(cli).await;
-    match text::lost().map_or(done, Err) {
+    if let Some(failed) = text::lost() {
+        text::report(&failed, false);
+        return failed.exit;
+    }
+    match done {
         Ok(exit) => exit,
         Err(failed) => {
             text::report(&failed, wants_json(&args));

@@ -221,9 +221,11 @@ async fn list(client: &mut Client, as_json: bool) -> Result<Exit, Failed> {
 
 async fn start(target: &Target, as_json: bool) -> Result<Exit, Failed> {
     let started = launch::start_local_agent(target.state_dir()).await;
-    let sentence = started.map_err(|error| match error {
-        launch::LocalAgentError::Token(error) => Failed::from(error),
-        error => Failed::new(Exit::Unexpected, format!("{:#}", anyhow::Error::from(error))),
+    let sentence = started.map_err(|error| {
+        if let launch::LocalAgentError::Token(error) = error {
+            return Failed::from(error);
+        }
+        Failed::unexpected(&anyhow::Error::from(error).context("no agent was started"))
     })?;
     if as_json {
         text::json_out(&json!({ "v": 1, "done": sentence }));

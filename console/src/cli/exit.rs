@@ -1,5 +1,7 @@
 //! Exit statuses, and the errors that carry them.
 
+use std::io::ErrorKind;
+
 use vc_certs::ended::Ended;
 use vc_certs::join::JoinError;
 use vc_certs::wire::WireError;
@@ -70,10 +72,16 @@ impl Failed {
     }
 }
 
+fn is_gone(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
+}
+
 impl From<ClientError> for Failed {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
             ClientError::NotRunning(_) | ClientError::Gone => Exit::NoServer,
+            // A server that is killed takes what was on its way with it.
+            ClientError::Socket(error) if is_gone(error.kind()) => Exit::NoServer,
             ClientError::Refused { code: RefusalCode::Usage, .. } => Exit::Usage,
             ClientError::Refused { code: RefusalCode::NotFound, .. } => Exit::NothingMatched,
             ClientError::Refused { code: RefusalCode::NotAllowed, .. }

@@ -70,7 +70,11 @@ pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let done = run(cli).await;
-    match text::lost().map_or(done, Err) {
+    if let Some(failed) = text::lost() {
+        text::report(&failed, false);
+        return failed.exit;
+    }
+    match done {
         Ok(exit) => exit,
         Err(failed) => {
             text::report(&failed, wants_json(&args));
@@ -91,6 +95,7 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Some(Command::Config(command)) => return config::run(command, &given),
         Some(Command::Completion { shell }) => return pages::completion(shell),
         Some(Command::Man { out }) => return pages::man(out),
+        Some(Command::Version { json }) => return Ok(farm::version(json)),
         Some(command) => command,
         None => Command::Attach(look::LookArgs::default()),
     };
@@ -118,8 +123,9 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Profiles(command) => profiles::run(target()?, &command).await,
         Command::Stop(args) => stop::stop(target()?, args).await,
         Command::Doctor(args) => doctor::run(&config, args).await,
-        Command::Version { json } => Ok(farm::version(json)),
-        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } => Ok(Exit::Done),
+        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } | Command::Version { .. } => {
+            Ok(Exit::Done)
+        }
     };
     if let Some(target) = made.get() {
         target.close().await;

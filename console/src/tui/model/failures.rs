@@ -10,9 +10,9 @@ use super::words;
 
 const COLUMNS: [Column; 7] = [
     growing("CAUSE (class)", (24, 90), 4, 255),
-    fixed("OPEN", Align::Right, 6, 20),
-    fixed("RETRY", Align::Right, 6, 15),
-    fixed("RECOV", Align::Right, 6, 10),
+    fixed("OPEN", Align::Right, 5, 20),
+    fixed("RETRY", Align::Right, 5, 15),
+    fixed("RECOV", Align::Right, 5, 10),
     growing("WHERE", (11, 24), 1, 9),
     fixed("LAST", Align::Right, 5, 8),
     fixed("HINT", Align::Left, 4, 5),
@@ -88,9 +88,9 @@ fn cells(state: &State, group: &FailureGroup, widths: &[usize; 7], now: Millis) 
     };
     [
         Line::new(cause + &class),
-        Line::role(open, words::count(group.open)),
-        Line::role(retry, words::count(group.retry)),
-        Line::new(words::count(group.recovered)),
+        Line::role(open, words::count_tight(group.open)),
+        Line::role(retry, words::count_tight(group.retry)),
+        Line::new(words::count_tight(group.recovered)),
         dash(&group.place, widths[4]),
         Line::new(last),
         dash(&group.hint, widths[6]),

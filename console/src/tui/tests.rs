@@ -3,8 +3,8 @@
 mod answers;
 mod cost;
 mod drawing;
-mod fixture;
 mod full;
+pub(super) mod fixture;
 mod journeys;
 mod random;
 mod screens;

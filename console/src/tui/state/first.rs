@@ -92,10 +92,7 @@ impl First {
 /// The line to paste is in sight: nobody has joined yet.
 fn shows_token(state: &State) -> bool {
     let waits = state.snapshot.as_deref().is_some_and(|snapshot| snapshot.agents.is_empty());
-    // Who only looks is not let in on how to join.
-    let acts =
-        !state.read_only && state.welcome.as_ref().is_none_or(|welcome| welcome.role == Role::Operator);
-    state.mode == Mode::Attach && waits && acts
+    state.mode == Mode::Attach && waits && state.may_act()
 }
 
 /// The line that `y` copies; none once somebody joined.

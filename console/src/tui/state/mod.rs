@@ -32,13 +32,12 @@ use std::collections::BTreeMap;
 use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, JobRow, Request, Snapshot, Welcome};
-use vc_protocol::path::FilePath;
+use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, Request, Snapshot, Welcome};
 
 use self::agent::OpenAgent;
 use self::agents::Agents;
 use self::copy::CopyItem;
-use self::deed::{Deed, JobRef, Target};
+use self::deed::{Deed, JobRef, Target, find_run, row_ref};
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
@@ -425,44 +424,6 @@ fn counts_down(snapshot: &Snapshot) -> bool {
     let tested =
         |device: &DeviceView| matches!(device.state, DeviceState::Quarantined { until_ms: Some(_), .. });
     snapshot.agents.iter().any(|a| a.gives_back_s.is_some() || a.devices.iter().any(tested))
-}
-
-fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
-    let (agent, device, run) = overview::runs(snapshot).find(|(_, _, run)| run.attempt.job == id)?;
-    Some(JobRef {
-        id,
-        name: file_name(&run.source),
-        state: JobState::Running,
-        waits: false,
-        place: format!(
-            "{}/{}",
-            agent.name,
-            if device.short.is_empty() { &device.name } else { &device.short }
-        ),
-        permille: Some(run.progress.permille),
-        spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
-    })
-}
-
-pub(crate) fn row_ref(row: &JobRow) -> JobRef {
-    JobRef {
-        id: row.id,
-        name: file_name(&row.source),
-        state: row.state,
-        waits: row.not_before_ms.is_some(),
-        place: row.place.clone(),
-        permille: row.progress.map(|p| p.permille),
-        spent_ms: row.progress.map_or(0, |p| spent_ms(p.out_ms, p.speed)),
-    }
-}
-
-/// Wall time of encoding so far, as far as media time and speed tell.
-fn spent_ms(out_ms: u64, speed: f32) -> u64 {
-    if speed > 0.0 { (out_ms as f64 / f64::from(speed)) as u64 } else { 0 }
-}
-
-fn file_name(path: &FilePath) -> String {
-    FilePath(path.file_name().to_vec()).shown()
 }
 
 /// Takes one message; afterwards every row in sight that is missing or old has been asked for.

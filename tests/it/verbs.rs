@@ -55,8 +55,8 @@ fn held_jobs_wait_for_their_release_and_priorities_count() {
     assert_eq!(states(&console), ["pending"; 3]);
 
     console.cli(words("jobs prio 9 3")).expect_code(0);
-    console.cli(words("jobs prio up 2")).expect_code(0);
-    console.cli(words("jobs prio down 1")).expect_code(0);
+    console.cli(words("jobs prio +1 2")).expect_code(0);
+    console.cli(words("jobs prio -1 1")).expect_code(0);
     let priority = |id| console.job(id)["priority"].as_u64().unwrap();
     assert_eq!([1, 2, 3].map(priority), [4, 6, 9]);
     let rows = console.cli(words("jobs ls --filter pri:>5")).expect_code(0).stdout;
@@ -175,7 +175,7 @@ fn a_reader_that_has_enough_ends_a_command_quietly() {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         assert!(!first.is_empty(), "{line}");
         // What nobody reads is only noticed when there is something to say.
-        console.cli(words("jobs prio up 1")).expect_code(0);
+        console.cli(words("jobs prio +1 1")).expect_code(0);
         wait_until(&format!("`{line}` has ended"), LONG, || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait().unwrap().code(), Some(0), "{line}");
         let mut said = String::new();

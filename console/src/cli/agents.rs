@@ -154,7 +154,7 @@ fn device_of<'a>(agent: &'a AgentView, name: &str) -> Result<&'a DeviceView, Fai
     let by_name = agent.devices.iter().find(|device| device.short == name || device.name == name);
     let by_number = || agent.devices.iter().find(|device| name.parse() == Ok(device.id));
     by_name.or_else(by_number).ok_or_else(|| {
-        let known: Vec<_> = agent.devices.iter().map(|device| shown(device)).collect();
+        let known: Vec<_> = agent.devices.iter().map(shown).collect();
         nobody(&format!("device of {}", agent.name), name, &known)
     })
 }
@@ -217,15 +217,12 @@ async fn list(client: &mut Client, as_json: bool) -> Result<Exit, Failed> {
 
 async fn start(target: &Target, as_json: bool) -> Result<Exit, Failed> {
     let started = launch::start_local_agent(target.state_dir()).await;
-    let sentence = started.map_err(|error| match error {
-        launch::LocalAgentError::Token(error) => Failed::from(error),
-        error => Failed::new(Exit::Unexpected, format!("{:#}", anyhow::Error::from(error))),
-    })?;
-    if as_json {
-        text::json_out(&json!({ "v": 1, "done": sentence }));
-    } else {
-        text::out(&sentence);
-    }
+    let sentence = match started {
+        Ok(sentence) => sentence,
+        Err(launch::LocalAgentError::Token(error)) => return Err(error.into()),
+        Err(error) => return Err(Failed::unexpected(&error.into())),
+    };
+    text::done(&[sentence], as_json);
     Ok(Exit::Done)
 }
 

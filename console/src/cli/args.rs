@@ -188,8 +188,8 @@ mod tests {
             "jobs hold 1",
             "jobs release --filter cause:moov",
             "jobs prio 9 1 2",
-            "jobs prio up --filter is:pending",
-            "jobs prio down -",
+            "jobs prio +1 --filter is:pending",
+            "jobs prio -1 -",
             "jobs purge --filter age:>30d",
             "jobs wait",
             "jobs wait 1 2 --timeout 90s",
@@ -237,6 +237,8 @@ mod tests {
         check("jobs logs 7 --follow --json", ArgumentConflict);
         check("jobs retry 1 --filter is:failed", ArgumentConflict);
         check("jobs prio 10 1", ValueValidation);
+        check("jobs prio -2 1", ValueValidation);
+        check("jobs prio +5 1", ValueValidation);
         check("jobs prio", MissingRequiredArgument);
         check("jobs wait --timeout soon", ValueValidation);
         check("add /a --out /out --timeout 2h", MissingRequiredArgument);

@@ -26,13 +26,17 @@ async fn ask(target: &Target, request: &Request, as_json: bool) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// The version of this program.
-pub(super) fn version(as_json: bool) -> Exit {
+/// The version of this program, and of the server if one answers.
+pub(super) async fn version(target: &Target, as_json: bool) -> Exit {
     let version = env!("CARGO_PKG_VERSION");
+    let server = target.connect().await.ok().map(|client| client.welcome().version.clone());
     if as_json {
-        text::json_out(&json!({ "v": 1, "version": version }));
+        text::json_out(&json!({ "v": 1, "version": version, "server": server }));
     } else {
         text::out(&format!("vc-console {version}"));
+        if let Some(server) = server {
+            text::out(&format!("server     {server}"));
+        }
     }
     Exit::Done
 }

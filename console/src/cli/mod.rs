@@ -116,7 +116,7 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Command::Profiles(command) => profiles::run(&command),
         Command::Stop(args) => stop::stop(&target()?, args).await,
         Command::Doctor(args) => doctor::run(&config, args).await,
-        Command::Version { json } => Ok(farm::version(json)),
+        Command::Version { json } => Ok(farm::version(&target()?, json).await),
         Command::Config(_) | Command::Completion { .. } | Command::Man { .. } => Ok(Exit::Done),
     }
 }

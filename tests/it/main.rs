@@ -8,6 +8,7 @@ mod budgets;
 mod convert;
 mod farm;
 mod faults;
+mod orders;
 mod pty;
 mod tidy;
 mod verbs;

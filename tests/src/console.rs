@@ -103,6 +103,14 @@ impl Console {
         }
     }
 
+    /// Waits until it ends because somebody told it to, and what it said.
+    ///
+    /// # Panics
+    /// When it was ended before.
+    pub fn wait_end(&mut self) -> Output {
+        self.running.take().expect("the console runs").wait(LONG)
+    }
+
     /// Ends it as a supervisor would: SIGTERM, and what it said.
     pub fn stop(&mut self) -> Output {
         let running = self.running.take().expect("the console runs");

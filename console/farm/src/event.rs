@@ -117,7 +117,8 @@ pub enum OperatorEvent {
     SelfTest(AgentId, DeviceId),
     /// The agent's key is refused from now on: all that it holds goes to others.
     Revoked(AgentId),
-    /// The console is about to end: hand out nothing any more. Unlike a pause this is forgotten with the console.
+    /// The console is about to end: hand out nothing any more, and take back what only waits on its agent. Unlike a
+    /// pause this is forgotten with the console.
     Close,
     /// What runs comes back at once, and the agents are told to end it.
     Recall,

@@ -255,12 +255,12 @@ mod tests {
         r.ask(OperatorEvent::Close);
         r.ask(OperatorEvent::Recall);
         r.expect(&[
-            "attempt 1.0/1 stopped",
-            "tell 1 cancel 1.0/1",
-            "job 1 pending: open",
             "attempt 2.0/1 stopped",
             "tell 1 cancel 2.0/1",
             "job 2 pending: open",
+            "attempt 1.0/1 stopped",
+            "tell 1 cancel 1.0/1",
+            "job 1 pending: open",
         ]);
         let task = &r.row(1).tasks[0];
         assert_eq!((task.launches, task.retries, task.lost, task.attempt.0), (0, 0, 0, 1));

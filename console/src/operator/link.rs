@@ -1,7 +1,9 @@
 //! The dashboard's way to the server: one connection for snapshots, one for questions, both redialled when they break.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use vc_protocol::operator::{FarmTotals, Request, Response};
 
@@ -18,13 +20,40 @@ const REDIAL: Duration = Duration::from_secs(1);
 /// Whether the farm is done; the dashboard then closes by itself.
 pub type IsOver = fn(&FarmTotals) -> bool;
 
-/// Starts both connections; they end when the dashboard drops its ends of the queues.
-pub fn open(target: Target, is_over: Option<IsOver>) -> Link {
+/// Starts an agent on the box of the server with that state folder; says what runs, or why nothing does.
+pub type StartAgent = fn(PathBuf) -> BoxFuture<'static, Result<String, String>>;
+
+/// Starts both connections; they end when the dashboard drops its ends of the queues. Only where the server is on this
+/// box can an agent be started from here.
+pub fn open(target: Target, is_over: Option<IsOver>, start_agent: Option<StartAgent>) -> Link {
     let (requests_tx, requests_rx) = mpsc::channel(REQUESTS_MAX);
     let (replies_tx, replies_rx) = mpsc::channel(REPLIES_MAX);
+    let start_agent = match (&target, start_agent) {
+        (Target::Local(state_dir), Some(start)) => {
+            // One at a time: another wish while one is under way changes nothing.
+            let (wishes_tx, wishes_rx) = mpsc::channel(1);
+            let starting = agents(state_dir.clone(), start, wishes_rx, replies_tx.clone());
+            vc_agent::task::spawn("dashboard agent", starting);
+            Some(wishes_tx)
+        }
+        (Target::Local(_), None) => None,
+    };
     vc_agent::task::spawn("dashboard snapshots", snapshots(target.clone(), replies_tx.clone(), is_over));
     vc_agent::task::spawn("dashboard questions", questions(target, requests_rx, replies_tx));
-    Link { requests: requests_tx, replies: replies_rx, start_agent: None }
+    Link { requests: requests_tx, replies: replies_rx, start_agent }
+}
+
+async fn agents(
+    state_dir: PathBuf,
+    start: StartAgent,
+    mut wishes: mpsc::Receiver<()>,
+    replies: mpsc::Sender<Reply>,
+) {
+    while wishes.recv().await.is_some() {
+        if replies.send(Reply::Started(start(state_dir.clone()).await)).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn snapshots(target: Target, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {

@@ -5,7 +5,7 @@ use vc_protocol::operator::{AgentState, AgentView, DeviceState, Snapshot};
 use super::super::state::agents::{runs, speed};
 use super::super::state::{Millis, State};
 use super::overview::{host, silent};
-use super::table::{Align, Column, fixed, growing, heads, row, widths};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, cut, section};
 use super::{busy_slots, words};
 
@@ -24,9 +24,16 @@ const COLUMNS: [Column; 13] = [
     fixed("CERT", Align::Right, 5, 4),
     fixed("VERSION", Align::Left, 8, 2),
 ];
+/// Stays when the others are scrolled away.
+const PINNED: [usize; 1] = [0];
 
 /// Title, heads, sums and the line below the table.
 const AROUND: usize = 4;
+
+/// Columns that can be scrolled away.
+pub(super) fn column_max(columns: usize) -> usize {
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
+}
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
@@ -41,9 +48,10 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         lines.push(Line::new(cut(none, columns, glyphs)));
         return lines;
     }
-    let widths = widths(&COLUMNS, columns.saturating_sub(2));
+    let shown = scrolled(&COLUMNS, &PINNED, list.column.min(column_max(columns)));
+    let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
-    titles.extend(heads(&COLUMNS, &widths));
+    titles.extend(heads(&shown, &widths));
     lines.push(titles);
     let room = rows.saturating_sub(AROUND).max(1);
     let wall = state.wall_ms(now);
@@ -51,12 +59,12 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     for (at, agent) in agents.iter().enumerate().skip(top).take(room) {
         let selected = at == list.at;
         let mut line = Line::new(if selected { "> " } else { "  " });
-        line.extend(row(&COLUMNS, &widths, cells(state, agent, &widths, wall)));
+        line.extend(row(&shown, &widths, cells(state, agent, &widths, wall)));
         line.selected = selected;
         lines.push(line);
     }
     let mut sums = Line::new("  ");
-    sums.extend(row(&COLUMNS, &widths, sums_of(snapshot)));
+    sums.extend(row(&shown, &widths, sums_of(snapshot)));
     lines.push(sums);
     lines.resize(rows.saturating_sub(1), Line::default());
     lines.push(agents.get(list.at).map_or(Line::default(), |agent| about(state, agent, columns, now)));

@@ -189,9 +189,6 @@ fn media_words(media: &Media, bytes: u64) -> String {
     if subtitles > 0 {
         parts.push(words::some(subtitles as u64, "sub"));
     }
-    if media.chapters > 0 {
-        parts.push(words::some(u64::from(media.chapters), "chapter"));
-    }
     if size > 0 {
         parts.push(words::bytes(size));
     }
@@ -220,6 +217,9 @@ pub(super) fn codec(name: &str) -> String {
     match name {
         "h264" => "H.264".into(),
         "hevc" => "HEVC".into(),
+        "subrip" => "SRT".into(),
+        "hdmv_pgs_subtitle" => "PGS".into(),
+        "dvd_subtitle" => "VobSub".into(),
         "" => "?".into(),
         other => other.to_uppercase(),
     }
@@ -243,13 +243,14 @@ fn how(state: &State, data: &JobDetail) -> String {
     if row.place.is_empty() {
         return format!("{}, not started", row.profile);
     }
-    let mut text = format!("{}, ", row.profile);
+    // What is wanted names the profile already.
+    let mut text = if data.wanted.is_empty() { format!("{}, ", row.profile) } else { String::new() };
     if !data.encoder.is_empty() {
         text += &format!("{} ", data.encoder);
     }
     text += &format!("on {}", row.place);
     if let Some((device, slot)) = slot(state, data) {
-        if !device.name.is_empty() && !row.place.ends_with(&device.name) {
+        if !overview::told_by_name(device) {
             text += &format!(" {}", device.name);
         }
         text += &format!(" slot {slot}");

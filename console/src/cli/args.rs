@@ -15,7 +15,9 @@ use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::failures::FailuresArgs;
 use super::jobs::JobsCommand;
+use super::join::JoinArgs;
 use super::look::LookArgs;
+use super::members::OperatorsCommand;
 use super::pages::Shell;
 use super::profiles::ProfilesCommand;
 use super::serve::ServeArgs;
@@ -53,6 +55,9 @@ pub(super) struct Common {
     /// Folder of the job table, the keys and the socket [env: VC_STATE_DIR] [default: ~/.local/state/vc-console]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Server on another box, of a farm that you joined with `join`; - for the only one [env: VC_CONNECT]
+    #[arg(long, global = true, value_name = "HOST[:PORT]", allow_hyphen_values = true)]
+    connect: Option<String>,
     /// Settings, before those in the usual places [env: VC_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -102,9 +107,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let agents into the farm
+    /// Operators and viewers on other boxes
+    #[command(subcommand)]
+    Operators(OperatorsCommand),
+    /// Let agents, operators and viewers into the farm
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Become an operator or viewer of a farm on another box, with a line from `token create --role` there
+    Join(JoinArgs),
     /// The recipes that jobs can name
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -141,6 +151,7 @@ impl Cli {
     pub(super) fn given(&self) -> Given {
         let mut given = Given { file: self.common.config.clone(), flags: Vec::new() };
         given.flag(Name::StateDir, self.common.state_dir.clone());
+        given.flag(Name::Connect, self.common.connect.clone());
         self.look.given(&mut given);
         if let Some(Command::Attach(look)) = &self.command {
             look.given(&mut given);
@@ -161,6 +172,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use crate::tui::settings;
 
     fn parsed(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(["vc-console"].into_iter().chain(line.split_whitespace()))
@@ -169,6 +181,31 @@ mod tests {
     #[test]
     fn the_definitions_agree_with_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_dashboard_does_a_command_does() {
+        for action in settings::actions() {
+            assert!(!action.acts || !action.subcommand.is_empty(), "no command does {}", action.name);
+            for line in action.subcommand.split(", ").filter(|line| !line.is_empty()) {
+                let mut command = Cli::command();
+                command.build();
+                for word in line.split_whitespace() {
+                    if let Some(option) = word.strip_prefix("--") {
+                        let has = command.get_arguments().any(|arg| arg.get_long() == Some(option));
+                        assert!(has, "`{line}`, of {}: no option {word}", action.name);
+                    } else if let Some(below) = command.find_subcommand(word).cloned() {
+                        command = below;
+                    } else {
+                        assert!(
+                            !command.has_subcommands(),
+                            "`{line}`, of {}: no command {word}",
+                            action.name
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn what_stops_the_farm_is_in_its_title() {
         Board::new(size, Glyphs::Unicode, snapshot)
     });
     let mut snapshot = full();
-    snapshot.needs.insert(0, need("agents", "3", "waiting for 3 agents to report", &[], None));
+    snapshot.needs.insert(0, need("agents", "3 agents", "not heard since the console started", &[], None));
     check("overview_reporting_80x24", &text(&Board::new(NARROW, Glyphs::Ascii, snapshot)));
 }
 

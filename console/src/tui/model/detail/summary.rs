@@ -178,8 +178,8 @@ fn media_words(media: &Media, bytes: u64) -> String {
     let size = if media.size > 0 { media.size } else { bytes };
     if let Some(ms) = media.duration_ms.filter(|ms| *ms > 0) {
         let mbits = size as f64 * 8.0 / 1000.0 / ms as f64;
-        let length = words::clock_left(ms / 1000);
-        let length = length.strip_prefix("0:").unwrap_or(&length).to_owned();
+        let seconds = ms / 1000;
+        let length = if seconds < 3600 { words::minutes(seconds) } else { words::clock_left(seconds) };
         parts.push(if size > 0 { format!("{mbits:.1} Mb/s {length}") } else { length });
     }
     let text = parts.join(" ");

@@ -8,8 +8,11 @@ mod budgets;
 mod convert;
 mod farm;
 mod faults;
+mod generated;
+mod operate;
 mod orders;
 mod pty;
+mod remote;
 mod tidy;
 mod verbs;
 

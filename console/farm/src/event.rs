@@ -122,6 +122,8 @@ pub enum OperatorEvent {
     Close,
     /// What runs comes back at once, and the agents are told to end it.
     Recall,
+    /// Something done that is none of the farm's, such as a token: for the list of what happened.
+    Noted(String),
 }
 
 /// What was found of a granted output whose holder vanished.

@@ -32,6 +32,7 @@ impl Farm {
             OperatorEvent::Revoked(agent) => self.on_revoked(who, agent, out),
             OperatorEvent::Close => self.on_close(who, out),
             OperatorEvent::Recall => self.on_recall(who, out),
+            OperatorEvent::Noted(text) => note_by(out, who, text, None, None),
         }
     }
 

@@ -15,7 +15,9 @@ use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::failures::FailuresArgs;
 use super::jobs::JobsCommand;
+use super::join::JoinArgs;
 use super::look::LookArgs;
+use super::members::OperatorsCommand;
 use super::pages::Shell;
 use super::profiles::ProfilesCommand;
 use super::serve::ServeArgs;
@@ -53,6 +55,9 @@ pub(super) struct Common {
     /// Folder of the job table, the keys and the socket [env: VC_STATE_DIR] [default: ~/.local/state/vc-console]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Server on another box, of a farm that you joined with `join`; - for the only one [env: VC_CONNECT]
+    #[arg(long, global = true, value_name = "HOST[:PORT]", allow_hyphen_values = true)]
+    connect: Option<String>,
     /// Settings, before those in the usual places [env: VC_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -102,9 +107,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let agents into the farm
+    /// Operators and viewers on other boxes
+    #[command(subcommand)]
+    Operators(OperatorsCommand),
+    /// Let agents, operators and viewers into the farm
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Become an operator or viewer of a farm on another box, with a line from `token create --role` there
+    Join(JoinArgs),
     /// The recipes that jobs can name
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -141,6 +151,7 @@ impl Cli {
     pub(super) fn given(&self) -> Given {
         let mut given = Given { file: self.common.config.clone(), flags: Vec::new() };
         given.flag(Name::StateDir, self.common.state_dir.clone());
+        given.flag(Name::Connect, self.common.connect.clone());
         self.look.given(&mut given);
         if let Some(Command::Attach(look)) = &self.command {
             look.given(&mut given);

@@ -28,7 +28,12 @@ pub(super) async fn convert(server: &Target, config: &Config) -> Result<Option<E
 pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Failed> {
     match show(Mode::Attach, link::open(server.clone(), None, Some(start_agent)), config).await? {
         Leave::Detached | Leave::Ended => {
-            super::text::note("farm keeps running; `vc-console` to come back, `vc-console stop` to stop it");
+            super::text::note(match server {
+                Target::Local(_) => {
+                    "farm keeps running; `vc-console` to come back, `vc-console stop` to stop it"
+                }
+                Target::Remote(_) => "farm keeps running; the same command to come back",
+            });
             Ok(Exit::Done)
         }
         Leave::StopFarm | Leave::CancelAll => {
@@ -48,7 +53,23 @@ fn start_agent(state_dir: PathBuf) -> BoxFuture<'static, Result<String, String>>
 
 async fn show(mode: Mode, link: tui::Link, config: &Config) -> Result<Leave, Failed> {
     let options = options(mode, config);
+    #[cfg(debug_assertions)]
+    panic_if_asked();
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
+}
+
+/// Lets a test look at what a panic leaves of the terminal: with `VC_FAILPOINT=dashboard`, SIGUSR1 is one.
+#[cfg(debug_assertions)]
+fn panic_if_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if std::env::var_os("VC_FAILPOINT").is_none_or(|name| name != "dashboard") {
+        return;
+    }
+    let Ok(mut asked) = signal(SignalKind::user_defined1()) else { return };
+    vc_agent::task::spawn("failpoint", async move {
+        asked.recv().await;
+        panic!("failpoint reached");
+    });
 }
 
 /// As the terminal is, and as it was set.

@@ -16,6 +16,8 @@ const REQUESTS_MAX: usize = 16;
 const REPLIES_MAX: usize = 16;
 /// Between two attempts to reach a server that went away.
 const REDIAL: Duration = Duration::from_secs(1);
+/// Between two attempts where a person must do something first.
+const REDIAL_REFUSED: Duration = Duration::from_secs(10);
 
 /// Whether the farm is done; the dashboard then closes by itself.
 pub type IsOver = fn(&FarmTotals) -> bool;
@@ -36,7 +38,7 @@ pub fn open(target: Target, is_over: Option<IsOver>, start_agent: Option<StartAg
             vc_agent::task::spawn("dashboard agent", starting);
             Some(wishes_tx)
         }
-        (Target::Local(_), None) => None,
+        (Target::Local(_), None) | (Target::Remote(_), _) => None,
     };
     vc_agent::task::spawn("dashboard snapshots", snapshots(target.clone(), replies_tx.clone(), is_over));
     vc_agent::task::spawn("dashboard questions", questions(target, requests_rx, replies_tx));
@@ -59,13 +61,28 @@ async fn agents(
 async fn snapshots(target: Target, replies: mpsc::Sender<Reply>, is_over: Option<IsOver>) {
     loop {
         let Err(error) = follow(&target, &replies, is_over).await else { return };
-        if replies.send(Reply::Gone(format!("{:#}", anyhow::Error::from(error)))).await.is_err() {
+        if gone(&replies, error).await == Dashboard::Closed {
             return;
         }
-        tokio::select! {
-            () = replies.closed() => return,
-            () = tokio::time::sleep(REDIAL) => {}
-        }
+    }
+}
+
+/// Whether anybody looks.
+#[derive(PartialEq, Eq)]
+enum Dashboard {
+    Open,
+    Closed,
+}
+
+/// Tells the dashboard, and waits until another attempt makes sense.
+async fn gone(replies: &mpsc::Sender<Reply>, error: ClientError) -> Dashboard {
+    let pause = if error.needs_a_person() { REDIAL_REFUSED } else { REDIAL };
+    if replies.send(Reply::Gone(format!("{:#}", anyhow::Error::from(error)))).await.is_err() {
+        return Dashboard::Closed;
+    }
+    tokio::select! {
+        () = replies.closed() => Dashboard::Closed,
+        () = tokio::time::sleep(pause) => Dashboard::Open,
     }
 }
 
@@ -108,7 +125,10 @@ async fn questions(
             }
             Err(error) => {
                 client = None;
-                Reply::Gone(format!("{:#}", anyhow::Error::from(error)))
+                if gone(&replies, error).await == Dashboard::Closed {
+                    return;
+                }
+                continue;
             }
         };
         if replies.send(reply).await.is_err() {

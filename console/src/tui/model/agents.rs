@@ -96,10 +96,18 @@ pub(super) fn cert_left(agent: &AgentView, wall: i64) -> (String, Role) {
     }
 }
 
-/// How long since its last word, as of now.
-pub(super) fn silent_s(state: &State, agent: &AgentView, now: Millis) -> Option<u64> {
-    let since = if state.active() { now.saturating_sub(state.heard) } else { 0 };
-    agent.silent_ms.map(|ms| ms.saturating_add(since) / 1000)
+/// When it was heard last, and how long ago that is while time goes on here.
+fn last_word(state: &State, agent: &AgentView, now: Millis) -> String {
+    let (Some(silent_ms), Some(snapshot)) = (agent.silent_ms, &state.snapshot) else {
+        return "never heard".to_owned();
+    };
+    let at = snapshot.now_ms.saturating_sub_unsigned(silent_ms);
+    let time = words::time_with_day(at, snapshot.now_ms, &state.look.zone);
+    if !state.active() {
+        return format!("last word {time}");
+    }
+    let seconds = silent_ms.saturating_add(now.saturating_sub(state.heard)) / 1000;
+    format!("last word {time}, {} ago", words::length(seconds))
 }
 
 fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [Line; 13] {
@@ -165,9 +173,7 @@ pub(super) fn about(state: &State, agent: &AgentView, columns: usize, now: Milli
     let passed = now.saturating_sub(state.heard) / 1000;
     let text = match agent.state {
         AgentState::Offline | AgentState::Suspect => {
-            let since = silent_s(state, agent, now).map_or("never heard".to_owned(), |seconds| {
-                format!("last word {} ago", words::length(seconds))
-            });
+            let since = last_word(state, agent, now);
             let back = match agent.gives_back_s.map(|left| left.saturating_sub(passed)) {
                 Some(left) if jobs > 0 => {
                     format!("; {} back to pending in {}", goes(jobs), words::minutes(left))

@@ -7,7 +7,7 @@ mod agents;
 mod chart;
 mod detail;
 mod events;
-pub(crate) mod failures;
+mod failures;
 mod first;
 mod jobs;
 mod log;

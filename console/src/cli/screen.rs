@@ -20,7 +20,7 @@ pub(super) async fn convert(server: &Target, config: &Config) -> Result<Option<E
     match show(Mode::Convert, link::open(server.clone(), Some(is_over), None), config).await? {
         Leave::Ended => Ok(None),
         Leave::Signal(signal) => Ok(Some(of_signal(signal))),
-        Leave::Detached | Leave::StopFarm | Leave::CancelAll | Leave::Hangup => Ok(Some(Exit::Interrupted)),
+        Leave::Detached | Leave::Stop(_) | Leave::CancelAll | Leave::Hangup => Ok(Some(Exit::Interrupted)),
     }
 }
 
@@ -36,13 +36,18 @@ pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Fai
             });
             Ok(Exit::Done)
         }
-        Leave::StopFarm | Leave::CancelAll => {
-            Client::connect(server).await?.request(&Request::Stop(StopHow::Leave)).await?;
-            super::text::note("the server ends; agents go on with what they have");
+        Leave::Stop(how) => {
+            Client::connect(server).await?.request(&Request::Stop(how)).await?;
+            super::text::note(match how {
+                StopHow::Drain => "the farm stops when what runs has ended",
+                StopHow::Now => "the farm stops; what ran starts again when it is back",
+                StopHow::Leave => "the server ends; agents go on with what they have",
+            });
             Ok(Exit::Done)
         }
         Leave::Signal(signal) => Ok(of_signal(signal)),
-        Leave::Hangup => Ok(Exit::Unexpected),
+        // Only a conversion is cancelled by leaving.
+        Leave::CancelAll | Leave::Hangup => Ok(Exit::Unexpected),
     }
 }
 

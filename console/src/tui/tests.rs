@@ -3,7 +3,7 @@
 mod answers;
 mod cost;
 mod drawing;
-mod fixture;
+pub(super) mod fixture;
 mod full;
 mod journeys;
 mod random;

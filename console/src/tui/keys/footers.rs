@@ -133,7 +133,11 @@ const PALETTE: &[Foot] = &[
     foot(Command::Up, "history", 80),
     foot(Command::No, "close", STAYS),
 ];
-const COPYING: &[Foot] = &[foot(Command::Take, "copy", STAYS), foot(Command::No, "close", STAYS)];
+const COPYING: &[Foot] = &[
+    foot(Command::Take, "copy", STAYS),
+    foot(Command::Print, "print for selecting", 90),
+    foot(Command::No, "close", STAYS),
+];
 const PROMPT: &[Foot] = &[foot(Command::Take, "apply", STAYS), foot(Command::No, "leave", STAYS)];
 
 /// What the footer of this place names; the caller leaves out what does nothing there.

@@ -5,6 +5,7 @@
 
 use ratatui::style::{Color as Ink, Modifier, Style};
 
+use super::Background;
 use crate::tui::model::text::Role;
 
 /// The one list of roles, with their names in `[theme]`.
@@ -72,9 +73,12 @@ impl Theme {
     }
 
     /// Fits the theme to the background, if it depends on that.
-    pub(crate) fn fit_background(&mut self, is_light: bool) {
+    pub(crate) fn fit(&mut self, background: Background) {
         if self.wants_background() {
-            let made = Theme::made(self.name, if is_light { light } else { dark });
+            let made = match background {
+                Background::Dark => Theme::made(self.name, dark),
+                Background::Light => Theme::made(self.name, light),
+            };
             for at in 0..ROLES.len() {
                 if !self.set[at] {
                     self.styles[at] = made.styles[at];
@@ -234,11 +238,11 @@ mod tests {
         let mut theme = Theme::named("auto").unwrap();
         assert_eq!(theme.style(Role::Good), Theme::default().style(Role::Good), "no answer means terminal");
         theme.set(Role::Bad, Style::new());
-        theme.fit_background(true);
+        theme.fit(Background::Light);
         assert_eq!(theme.style(Role::Good), light(Role::Good));
         assert_eq!(theme.style(Role::Bad), Style::new());
         let mut fixed = Theme::named("dark").unwrap();
-        fixed.fit_background(true);
+        fixed.fit(Background::Light);
         assert_eq!(fixed.style(Role::Good), dark(Role::Good));
     }
 

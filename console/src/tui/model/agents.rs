@@ -8,6 +8,7 @@ use super::overview::{host, silent};
 use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, cut, section};
 use super::{busy_slots, words};
+use crate::tui::state::mouse::Hit;
 
 const COLUMNS: [Column; 13] = [
     growing("NAME", (10, 30), 2, 255),
@@ -61,6 +62,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         let mut line = Line::new(if selected { "> " } else { "  " });
         line.extend(row(&shown, &widths, cells(state, agent, &widths, wall)));
         line.selected = selected;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     let mut sums = Line::new("  ");

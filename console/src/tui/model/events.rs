@@ -7,6 +7,7 @@ use super::super::state::{Millis, State};
 use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
 use super::words;
+use crate::tui::state::mouse::Hit;
 
 /// Column of the time: `12:04:29`, or `11-22 12:04` when another day is in sight.
 const TIME: usize = 8;
@@ -62,6 +63,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         let mut line = Line::new(if selected { "> " } else { "  " });
         line.extend(row(&table, &widths, cells(state, event, &widths, wall)));
         line.selected = selected;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     lines

@@ -6,6 +6,7 @@ use vc_protocol::progress::{Phase, Progress};
 
 use super::super::look::Glyphs;
 use super::super::state::jobs::top;
+use super::super::state::mouse::Hit;
 use super::super::state::overview::runs;
 use super::super::state::{Millis, State};
 use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
@@ -62,6 +63,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
             line.extend(row(&shown, &widths, cells(state, job, &widths, wall)));
         }
         line.selected = selected;
+        line.hit = Some(Hit::Row(at));
         lines.push(line);
     }
     if count == 0 {

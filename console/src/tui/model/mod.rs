@@ -22,9 +22,12 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::{AgentState, Snapshot};
 use vc_protocol::progress::Phase;
 
+pub(crate) use self::detail::command::shell_line;
+pub(crate) use self::failures::report as failure_report;
 use self::text::{Line, Role, clean, cut, head, width};
 use super::keys;
 use super::look::Glyphs;
+use super::state::mouse::Hit;
 use super::state::prompt::Asks;
 use super::state::{Millis, Screen, State};
 
@@ -87,8 +90,30 @@ pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
     for line in &mut frame.lines {
         line.fit(columns);
     }
-    frame.dialog = overlay::dialog(state, size);
+    if let Some((dialog, cursor)) = overlay::dialog(state, size) {
+        frame.cursor = cursor;
+        frame.dialog = Some(dialog);
+    }
     frame
+}
+
+impl FrameModel {
+    /// What a click there means. A dialog takes all clicks, also those beside it.
+    pub(crate) fn hit(&self, x: u16, y: u16) -> Option<Hit> {
+        match &self.dialog {
+            Some(dialog) => {
+                let line = y.checked_sub(dialog.area.y + 1)?;
+                let column = x.checked_sub(dialog.area.x + 2)?;
+                dialog.lines.get(usize::from(line))?.hit_at(usize::from(column))
+            }
+            None => self.lines.get(usize::from(y))?.hit_at(usize::from(x)),
+        }
+    }
+}
+
+/// `1m12s`, for what is said outside of a frame.
+pub(crate) fn length(seconds: u64) -> String {
+    words::length(seconds)
 }
 
 /// Lines by which the open dialog can be scrolled.
@@ -178,9 +203,9 @@ fn tabs(state: &State, columns: usize) -> Line {
     for (at, screen) in Screen::ALL.into_iter().enumerate() {
         let word = format!("{} {}{}", at + 1, screen.word(), tab_count(state, screen, columns));
         if screen == state.screen {
-            line.push(Role::Strong, format!("[{word}]"));
+            line.push_hit(Role::Strong, format!("[{word}]"), Hit::Screen(screen));
         } else {
-            line.push(Role::Plain, format!(" {word} "));
+            line.push_hit(Role::Plain, format!(" {word} "), Hit::Screen(screen));
         }
     }
     let marked = state.jobs.marks.count();
@@ -211,34 +236,36 @@ fn footer(state: &State, columns: usize) -> Line {
     let place = state.place();
     let works = |f: &&keys::Foot| state.refusal(f.command).is_none();
     let mut feet: Vec<keys::Foot> = keys::footer(place).iter().filter(works).copied().collect();
-    loop {
-        let text = footer_text(state, place, &feet);
-        if width(&text) <= columns || feet.is_empty() {
-            return Line::new(text);
-        }
+    let mut line = footer_line(state, place, &feet);
+    while line.width() > columns && !feet.is_empty() {
         let last = feet.iter().min_by_key(|f| f.keep).map_or("", |f| f.word);
         feet.retain(|f| f.word != last);
+        line = footer_line(state, place, &feet);
     }
+    // Whoever has the mouse here must be told how to get it back.
+    const SELECT: &str = "shift-drag selects ";
+    if state.mouse && line.width() + SELECT.len() < columns {
+        line.pad_to(columns - SELECT.len()).push(Role::Plain, SELECT);
+    }
+    line
 }
 
 /// ` enter open  < > sort`: neighbours of one word share it.
-fn footer_text(state: &State, place: keys::Place, feet: &[keys::Foot]) -> String {
-    let mut text = String::new();
+fn footer_line(state: &State, place: keys::Place, feet: &[keys::Foot]) -> Line {
+    let mut line = Line::default();
     for (at, foot) in feet.iter().enumerate() {
-        text += if at > 0 && feet[at - 1].word == foot.word {
-            " "
-        } else if at > 0 {
-            "  "
-        } else {
-            " "
-        };
-        text += &state.keys.first(place, foot.command);
-        if feet.get(at + 1).is_none_or(|next| next.word != foot.word) {
+        let shares = at > 0 && feet[at - 1].word == foot.word;
+        line.push(Role::Plain, if at == 0 || shares { " " } else { "  " });
+        let mut text = state.keys.first(place, foot.command);
+        if foot.command == keys::Command::Mark && state.jobs.marks.count() > 0 {
+            text += &format!(" {} ({})", foot.word, words::count(state.jobs.marks.count()));
+        } else if feet.get(at + 1).is_none_or(|next| next.word != foot.word) {
             text += " ";
             text += foot.word;
         }
+        line.push_hit(Role::Plain, text, Hit::Foot(foot.command));
     }
-    text
+    line
 }
 
 /// What lies over the last lines: the filter's text field, else the server's silence, else a notice.
@@ -280,6 +307,14 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         };
         let text = format!(" no word from the server for {silent}{tail}");
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
+    } else if let Some(frozen) = &state.frozen {
+        let since = words::length(now.saturating_sub(frozen.since) / 1000);
+        let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
+        let key = state.keys.first(state.below(), keys::Command::Freeze);
+        let text = format!(
+            " FROZEN: this picture stands still ({since} when last drawn); {key} lets it go on{notice}"
+        );
+        frame.lines[last - 1] = Line::role(Role::Odd, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {
         frame.lines[last - 1] =
             Line::role(Role::Strong, format!(" {}", cut(&notice.text, columns - 1, glyphs)));

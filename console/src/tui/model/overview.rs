@@ -6,6 +6,7 @@ mod tree;
 use vc_protocol::operator::{EventView, Need, Snapshot};
 
 use super::super::look::Glyphs;
+use super::super::state::mouse::Hit;
 use super::super::state::overview::Pane;
 use super::super::state::{Millis, State};
 use super::text::{Line, Role, cut, cut_name, section, width};
@@ -59,6 +60,7 @@ fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Vec
         let here = focused && at == state.overview.need;
         let mut line = need_line(need, if here { ">" } else { " " }, columns, glyphs);
         line.selected = here;
+        line.hit = Some(Hit::Need(at));
         lines.push(line);
     }
     lines
@@ -89,6 +91,7 @@ fn recent(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Ve
         let here = focused && at == state.overview.event;
         let mut line = event_line(state, event, if here { ">" } else { " " }, columns);
         line.selected = here;
+        line.hit = Some(Hit::Recent(at));
         lines.push(line);
     }
     lines

@@ -1,6 +1,7 @@
 //! Columns that share a width: the least important ones drop first, what is left over goes to those that grow.
 
 use super::text::{Line, Role};
+use crate::tui::state::mouse::Hit;
 
 /// Where the text of a cell stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,12 @@ pub(crate) fn widths<const N: usize>(columns: &[Column; N], total: usize) -> [us
 
 /// The line of titles.
 pub(crate) fn heads<const N: usize>(columns: &[Column; N], widths: &[usize; N]) -> Line {
-    row(columns, widths, columns.map(|c| Line::role(Role::Strong, c.title)))
+    let cells = columns.map(|column| {
+        let mut cell = Line::default();
+        cell.push_hit(Role::Strong, column.title, Hit::Head(column.title));
+        cell
+    });
+    row(columns, widths, cells)
 }
 
 /// The columns without some: they are as if they had dropped.

@@ -5,9 +5,9 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::{Kind, Test};
 use vc_protocol::operator::{self, FailureGroup, JobFilter, PAGE_ROWS_MAX, Page, Request, Response, Sort};
 
+use super::deed::{Target, Verb};
 use super::detail::{Detail, Tab};
-use super::overlay::{Target, Verb};
-use super::{Action, Millis, Screen, State, on_key, on_reply, row_ref, shift};
+use super::{Action, Millis, Screen, State, asks, on_reply, row_ref, shift};
 use crate::tui::keys::{Command, Place};
 use crate::tui::link::RequestTag;
 use crate::tui::model;
@@ -30,7 +30,7 @@ pub(crate) enum GroupSort {
 }
 
 impl GroupSort {
-    const ALL: [GroupSort; 5] = [Self::Need, Self::Open, Self::Retry, Self::Recovered, Self::Last];
+    pub(super) const ALL: [GroupSort; 5] = [Self::Need, Self::Open, Self::Retry, Self::Recovered, Self::Last];
 
     /// What the title says.
     pub(crate) fn word(self) -> &'static str {
@@ -40,6 +40,17 @@ impl GroupSort {
             Self::Retry => "by cause, most to retry first",
             Self::Recovered => "by cause, most recovered first",
             Self::Last => "by cause, newest first",
+        }
+    }
+
+    /// The word for its column.
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::Need => "cause",
+            Self::Open => "open",
+            Self::Retry => "retry",
+            Self::Recovered => "recovered",
+            Self::Last => "last",
         }
     }
 
@@ -105,7 +116,7 @@ impl Failures {
         self.rows().nth(self.at)
     }
 
-    fn sort_by(&mut self, sort: GroupSort, reversed: bool) {
+    pub(super) fn sort_by(&mut self, sort: GroupSort, reversed: bool) {
         (self.sort, self.reversed) = (sort, reversed);
         let groups = self.data.as_ref().map_or(&[][..], |data| &data.groups);
         self.order = (0..groups.len()).collect();
@@ -228,8 +239,7 @@ fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut 
     };
     // Whoever went on to something else does not want to be asked any more.
     if state.place() == Place::Failures && state.prompt.is_none() {
-        on_key::ask_about(state, now, on.verb, target, out);
-        state.unseen = state.overlay.is_some();
+        asks::ask_about(state, now, on.verb, target, out);
     }
 }
 

@@ -99,7 +99,7 @@ impl Jobs {
     }
 
     /// Another order, from its beginning.
-    fn set_sort(&mut self, sort: Sort) {
+    pub(super) fn set_sort(&mut self, sort: Sort) {
         self.sort_before.get_or_insert(self.sort);
         self.sort = sort;
         self.restart();

@@ -32,6 +32,7 @@ pub(crate) fn look(glyphs: Glyphs) -> Look {
         frame_ms: 100,
         remote: false,
         theme: Theme::default(),
+        background: None,
     }
 }
 
@@ -359,7 +360,7 @@ impl Board {
         for action in update(&mut self.state, self.now, msg) {
             match action {
                 Action::Send(tag, request) => self.answer(tag, request),
-                Action::Leave(_) | Action::Repaint | Action::StartAgent => self.asked.push(action),
+                other => self.asked.push(other),
             }
         }
     }

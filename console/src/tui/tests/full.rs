@@ -14,7 +14,6 @@ use super::fixture::{self, Board, NARROW, NOON, WIDE, agent, busy, progress, run
 use crate::tui::keys::Key;
 use crate::tui::link::Reply;
 use crate::tui::look::{Color, Glyphs, Theme};
-use crate::tui::state::Msg;
 use ratatui::layout::Size;
 
 fn gpu(id: u16, name: &str, load: (u16, u16, u64, u16), slots: u16, jobs: &[(u64, &str)]) -> DeviceView {
@@ -188,7 +187,7 @@ fn the_overview_is_drawn_as_specified() {
         board.keys("jj j  k");
         board
     });
-    let mut board = board(WIDE, Glyphs::Ascii);
+    let board = board(WIDE, Glyphs::Ascii);
     check("styles_overview_full", &styles(&board));
 }
 

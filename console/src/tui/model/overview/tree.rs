@@ -10,6 +10,7 @@ use super::super::text::{Line, Role, cut, cut_name, section};
 use super::super::{busy_slots, chart, first, words};
 use super::WIDE;
 use crate::tui::look::Glyphs;
+use crate::tui::state::mouse::Hit;
 use crate::tui::state::overview::{Node, Pane, Row, Shape};
 use crate::tui::state::{Millis, State};
 
@@ -69,7 +70,7 @@ pub(super) fn lines(
     }
     let draw = Draw { state, widths: &widths, names: names(&rows, overview.shape), now };
     let top = crate::tui::state::jobs::top(overview.at as u64, rows.len() as u64, room as u64) as usize;
-    for tree_row in rows.iter().skip(top).take(room) {
+    for (at, tree_row) in rows.iter().enumerate().skip(top).take(room) {
         let selected = overview.selected == Some(tree_row.node());
         let mark = match tree_row {
             Row::Run(_, _, run) if state.jobs.marks.has(run.attempt.job) => "*",
@@ -83,6 +84,7 @@ pub(super) fn lines(
         let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
         line.extend(row(&shown, &widths, cells));
         line.selected = selected && overview.pane == Pane::Slots;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     // A farm that begins: what is left to do stands below its first agents.

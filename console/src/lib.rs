@@ -1,6 +1,7 @@
 //! The console: finds videos, keeps every job, hands work to agents, and shows the farm.
 
 pub mod app;
+pub mod cause;
 pub mod cli;
 pub mod config;
 pub mod doctor;

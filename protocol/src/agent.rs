@@ -132,6 +132,10 @@ pub struct Report {
     pub bytes_in: u64,
     /// Output bytes, 0 unless committed.
     pub bytes_out: u64,
+    /// The source as ffprobe describes it, if it was looked into; see [`Media::told`].
+    pub media: Option<Box<Media>>,
+    /// Phases in order, with the milliseconds that each took; at most [`crate::progress::PHASES_MAX`].
+    pub phases: Vec<(Phase, u64)>,
 }
 
 /// From an agent.

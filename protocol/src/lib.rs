@@ -18,3 +18,4 @@ pub mod path;
 pub mod profile;
 pub mod progress;
 pub mod prove;
+pub mod v1;

@@ -194,6 +194,38 @@ pub fn parse_bitrate(text: &str) -> Option<u64> {
 }
 
 impl Profile {
+    /// What is wanted, in words: codec, quality, audio, subtitles, container.
+    pub fn words(&self) -> String {
+        let v = &self.video;
+        let mut words = vec![match v.codec {
+            VideoCodec::H264 => "H.264".to_owned(),
+            VideoCodec::Hevc => "HEVC".to_owned(),
+            VideoCodec::Av1 => "AV1".to_owned(),
+            VideoCodec::Copy => "video copy".to_owned(),
+        }];
+        words.extend(v.crf.map(|crf| format!("quality {crf}")));
+        words.extend(v.bitrate.as_ref().map(|bits| format!("{bits}bit/s")));
+        words.extend(match (v.max_width, v.max_height) {
+            (Some(width), Some(height)) => Some(format!("at most {width}x{height}")),
+            (Some(width), None) => Some(format!("at most {width} wide")),
+            (None, Some(height)) => Some(format!("at most {height} high")),
+            (None, None) => None,
+        });
+        let audio = match self.audio.codec {
+            AudioCodec::Aac => "AAC",
+            AudioCodec::Opus => "Opus",
+            AudioCodec::Copy => "copy",
+        };
+        let bits = self.audio.bitrate.as_ref().map(|bits| format!(" {bits}bit/s")).unwrap_or_default();
+        words.push(format!("audio {audio}{bits}"));
+        words.push(match self.subtitles.mode {
+            SubtitleMode::Keep => "subtitles kept".to_owned(),
+            SubtitleMode::Drop => "no subtitles".to_owned(),
+        });
+        words.push(self.container.extension().to_owned());
+        words.join(", ")
+    }
+
     /// Checks what the types cannot say.
     pub fn check(&self) -> Result<(), ProfileError> {
         let v = &self.video;

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use vc_console::engine::handle::AddWish;
 use vc_console::engine::input::{EngineSender, Input, Opened, SessionLink};
 use vc_console::engine::{Engine, EngineConfig};
-use vc_console::store::{Candidate, Store};
+use vc_console::store::{Candidate, Query, Store};
 use vc_farm::record::{AttemptEnd, AttemptRecord, JobRecord, JobResult, Lease, TaskState};
 use vc_protocol::agent::{AgentHello, FromAgent, HEARTBEAT_S, Outcome, Proven, Report, ToAgent};
 use vc_protocol::device::{Device, DeviceKind};
@@ -336,10 +336,10 @@ fn reopen(state: &str) -> Outcomes {
     println!("open / ready           {:>12.1} ms / {:.0} ms", ms(opened), ms(ready));
     println!("memory when ready      {:>12} MiB resident", resident_mib()?);
     for state in [JobState::Pending, JobState::Completed] {
-        let filter = JobFilter::of_states(&[state]);
+        let query = Query::of(JobFilter::of_states(&[state]));
         let middle = tally.of(state) / 2;
-        let cold = timed(|| store.page(&filter, middle, 200))?;
-        let warm = timed(|| store.page(&filter, middle, 200))?;
+        let cold = timed(|| store.page(&query, middle, 200))?;
+        let warm = timed(|| store.page(&query, middle, 200))?;
         println!("200 from the middle    {cold:>12.2} ms, again {warm:.2} ms ({})", state.word());
     }
     println!("memory after that      {:>12} MiB resident", resident_mib()?);
@@ -403,6 +403,8 @@ fn report(attempt: AttemptId) -> Report {
         media_ms: 1,
         bytes_in: 1,
         bytes_out: 1,
+        media: None,
+        phases: Vec::new(),
     }
 }
 

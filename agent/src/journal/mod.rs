@@ -15,11 +15,14 @@ use vc_protocol::agent::{Proven, Report};
 use vc_protocol::codec::{self, FRAME_BYTES_MAX};
 use vc_protocol::id::AttemptId;
 use vc_protocol::job::Offer;
+use vc_protocol::v1::ReportV1;
 
 pub use writer::Journal;
 
 /// First byte of each file; a changed layout is a new number.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The layout of the first release: its reports say less.
+const VERSION_1: u8 = 1;
 /// Version byte and BLAKE3 of the body.
 const HEAD_BYTES: usize = 33;
 /// Ending of a file that is being written.
@@ -87,13 +90,32 @@ fn from_bytes(bytes: &[u8]) -> Result<Record, String> {
     let Some((head, body)) = bytes.split_at_checked(HEAD_BYTES) else {
         return Err("it ends too early".into());
     };
-    if head[0] != VERSION {
-        return Err(format!("it has version {}, this program reads {VERSION}", head[0]));
-    }
     if head[1..] != *blake3::hash(body).as_bytes() {
         return Err("its content does not fit its hash".into());
     }
-    codec::decode(body).map_err(|e| e.to_string())
+    match head[0] {
+        VERSION => codec::decode(body).map_err(|e| e.to_string()),
+        VERSION_1 => codec::decode::<RecordV1>(body).map(Record::from).map_err(|e| e.to_string()),
+        other => Err(format!("it has version {other}, this program reads up to {VERSION}")),
+    }
+}
+
+/// [`Record`] as the first release wrote it.
+#[derive(Debug, Deserialize)]
+enum RecordV1 {
+    Proven { offer: Box<Offer>, draft: Box<ReportV1>, proven: Proven },
+    Ended(Box<ReportV1>),
+}
+
+impl From<RecordV1> for Record {
+    fn from(old: RecordV1) -> Self {
+        match old {
+            RecordV1::Proven { offer, draft, proven } => {
+                Record::Proven { offer, draft: Box::new((*draft).into()), proven }
+            }
+            RecordV1::Ended(report) => Record::Ended(Box::new((*report).into())),
+        }
+    }
 }
 
 /// Reads every record of a folder; leftovers of interrupted writes are removed, unreadable files set aside.
@@ -187,6 +209,31 @@ mod tests {
         names.sort();
         assert_eq!(names, ["10.0.1.bad", "11.0.1.bad", "5.0.1", "6.0.1.bad", "7.0.1.bad", "8.0.1.bad"]);
         assert_eq!(load(dir.path()).unwrap(), vec![ended_record(5)], "set aside once");
+    }
+
+    #[test]
+    fn a_record_of_the_first_release_is_read() {
+        let Record::Ended(report) = ended_record(5) else { panic!("it ended") };
+        // As it lay in the file: the number of the variant, then the fields that there were.
+        let old = (
+            1_u32,
+            (
+                report.attempt,
+                &report.outcome,
+                "libx264",
+                &report.commands,
+                &report.warnings,
+                "log",
+                (1_u64, 2_u64, 3_u64, 4_u64),
+            ),
+        );
+        let body = codec::encode(&old).unwrap();
+        let mut bytes = vec![VERSION_1];
+        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
+        bytes.extend_from_slice(&body);
+        let Record::Ended(read) = from_bytes(&bytes).unwrap() else { panic!("it ended") };
+        assert_eq!((read.encoder.as_str(), read.wall_ms, read.bytes_out), ("libx264", 1, 4));
+        assert_eq!((read.attempt, read.media), (report.attempt, None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use vc_protocol::agent::{COMMANDS_MAX, Command, Held, LOG_TAIL_BYTES_MAX, LiveLog, Report};
 use vc_protocol::codec::FRAME_BYTES_MAX;
 use vc_protocol::failure::CAUSE_BYTES_MAX;
+use vc_protocol::media::Stream;
 
 /// Room left in a frame for everything around the reports: an offer with four full paths, names, devices.
 const AROUND_BYTES: usize = 32 * 1024;
@@ -14,6 +15,9 @@ const LENGTH_BYTES: usize = 9;
 const REPORT_BYTES: usize = 1024;
 /// Most bytes of an attempt in an inventory that is not a report: numbers, or a hash and a part file's name.
 const HELD_BYTES: usize = 256;
+
+/// Most bytes of a stream's description besides its names.
+const STREAM_BYTES: usize = 128;
 
 /// Cuts a report so that it fits a frame of its own.
 pub(crate) fn report(report: &mut Report) {
@@ -48,10 +52,14 @@ pub(crate) fn inventory(held: &mut [Held]) {
     }
 }
 
-/// Half of the limit for commands, the last ones kept; a quarter for warnings; what is left for the end of the log.
+/// An eighth of the limit for the source's description, which is left out rather than cut; half of it for commands,
+/// the last ones kept; a quarter for warnings; what is left for the end of the log.
 fn cut(report: &mut Report, limit: usize) {
     if weight(report) <= limit {
         return;
+    }
+    if media_weight(report) > limit / 8 {
+        report.media = None;
     }
     drop_first(&mut report.commands, limit / 2);
     while report.warnings.iter().map(|w| w.len() + LENGTH_BYTES).sum::<usize>() > limit / 4 {
@@ -83,7 +91,23 @@ fn keep_tail(log: &mut String, bytes: usize) {
 fn weight(report: &Report) -> usize {
     let warnings: usize = report.warnings.iter().map(|w| w.len() + LENGTH_BYTES).sum();
     let commands: usize = report.commands.iter().map(command_weight).sum();
-    REPORT_BYTES + report.encoder.len() + report.log.len() + warnings + commands
+    let phases = report.phases.len() * 2 * LENGTH_BYTES;
+    REPORT_BYTES
+        + report.encoder.len()
+        + report.log.len()
+        + warnings
+        + commands
+        + phases
+        + media_weight(report)
+}
+
+fn media_weight(report: &Report) -> usize {
+    report.media.as_ref().map_or(0, |media| {
+        let texts =
+            |s: &Stream| s.codec.len() + s.pixel_format.len() + s.language.as_ref().map_or(0, String::len);
+        let streams: usize = media.streams.iter().map(|s| STREAM_BYTES + texts(s)).sum();
+        STREAM_BYTES + media.container.len() + streams
+    })
 }
 
 fn command_weight(command: &Command) -> usize {

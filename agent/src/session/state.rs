@@ -464,6 +464,8 @@ pub(crate) fn blank_report(attempt: AttemptId, outcome: Outcome) -> Report {
         media_ms: 0,
         bytes_in: 0,
         bytes_out: 0,
+        media: None,
+        phases: Vec::new(),
     }
 }
 

@@ -105,6 +105,8 @@ impl<'a> Attempt<'a> {
             media_ms: self.media_ms,
             bytes_in: self.bytes_in,
             bytes_out,
+            media: seen.media,
+            phases: seen.phases,
         }
     }
 

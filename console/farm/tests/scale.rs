@@ -67,6 +67,8 @@ fn skipped(attempt: AttemptId) -> Box<Report> {
         media_ms: 0,
         bytes_in: 0,
         bytes_out: 0,
+        media: None,
+        phases: Vec::new(),
     })
 }
 

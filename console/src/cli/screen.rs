@@ -1,9 +1,15 @@
 //! Puts the dashboard on the terminal, and says how it was left.
 
+use std::path::PathBuf;
+
+use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
+
 use super::exit::{Exit, Failed};
 use super::watch::is_over;
 use crate::config::Config;
 use crate::config::keys::Name;
+use crate::launch;
 use crate::operator::client::{Client, Target};
 use crate::operator::link;
 use crate::tui::{self, Leave, Look, Mode, Options, When};
@@ -11,7 +17,7 @@ use vc_protocol::operator::{Request, StopHow};
 
 /// The dashboard of a conversion: closes by itself at the end, and leaving it ends everything.
 pub(super) async fn convert(server: &Target, config: &Config) -> Result<Option<Exit>, Failed> {
-    match show(Mode::Convert, link::open(server.clone(), Some(is_over)), config).await? {
+    match show(Mode::Convert, link::open(server.clone(), Some(is_over), None), config).await? {
         Leave::Ended => Ok(None),
         Leave::Signal(signal) => Ok(Some(of_signal(signal))),
         Leave::Detached | Leave::Stop(_) | Leave::CancelAll | Leave::Hangup => Ok(Some(Exit::Interrupted)),
@@ -20,7 +26,7 @@ pub(super) async fn convert(server: &Target, config: &Config) -> Result<Option<E
 
 /// The dashboard of a running server.
 pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Failed> {
-    match show(Mode::Attach, link::open(server.clone(), None), config).await? {
+    match show(Mode::Attach, link::open(server.clone(), None, Some(start_agent)), config).await? {
         Leave::Detached | Leave::Ended => {
             super::text::note("farm keeps running; `vc-console` to come back, `vc-console stop` to stop it");
             Ok(Exit::Done)
@@ -40,9 +46,30 @@ pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Fai
     }
 }
 
+fn start_agent(state_dir: PathBuf) -> BoxFuture<'static, Result<String, String>> {
+    let started = async move { launch::start_local_agent(&state_dir).await };
+    Box::pin(started.map_err(|error| format!("{:#}", anyhow::Error::from(error))))
+}
+
 async fn show(mode: Mode, link: tui::Link, config: &Config) -> Result<Leave, Failed> {
     let options = options(mode, config);
+    #[cfg(debug_assertions)]
+    panic_if_asked();
     tui::run(options, link).await.map_err(|e| Failed::unexpected(&e.context("show the dashboard")))
+}
+
+/// Lets a test look at what a panic leaves of the terminal: with `VC_FAILPOINT=dashboard`, SIGUSR1 is one.
+#[cfg(debug_assertions)]
+fn panic_if_asked() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if std::env::var_os("VC_FAILPOINT").is_none_or(|name| name != "dashboard") {
+        return;
+    }
+    let Ok(mut asked) = signal(SignalKind::user_defined1()) else { return };
+    vc_agent::task::spawn("failpoint", async move {
+        asked.recv().await;
+        panic!("failpoint reached");
+    });
 }
 
 /// As the terminal is, and as it was set.

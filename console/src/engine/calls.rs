@@ -9,12 +9,12 @@ use vc_farm::record::JobRecord;
 use vc_protocol::agent::{LiveLog, ToAgent};
 use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::{JobState, Priority};
-use vc_protocol::operator::{Acted, AgentDetail, JobAction, Snapshot, Why};
+use vc_protocol::operator::{Acted, AgentDetail, EventKind, JobAction, Snapshot, Why};
 
 use super::handle::{AddReport, AddWish, Call, CallError, Live};
 use super::orders::Refusal;
 use super::run::{After, Loop};
-use crate::store::{AddSession, Candidate, StoreError, Turn};
+use crate::store::{AddSession, Candidate, EventRow, StoreError, Turn};
 
 type Answer<T> = oneshot::Sender<Result<T, CallError>>;
 
@@ -142,22 +142,47 @@ impl Loop {
         for job in jobs {
             let allowed = match self.known(*job, turn)? {
                 None => Err("there is no such job".to_owned()),
-                Some(record) => self.allow(action, record)?,
+                // The farm core holds nothing of a job in a final state.
+                Some(record) if action == JobAction::Purge && record.state.is_final() => {
+                    turn.purge(*job)?;
+                    Ok(None)
+                }
+                Some(record) => self.allow(action, record)?.map(Some),
             };
             match allowed {
                 Ok(event) => {
-                    self.apply(Event::Operator(who.to_owned(), event), turn, after);
+                    if let Some(event) = event {
+                        self.apply(Event::Operator(who.to_owned(), event), turn, after);
+                    }
                     acted.done.push(*job);
                     acted.count += 1;
                 }
                 Err(why) => acted.left.push((*job, why)),
             }
         }
+        if action == JobAction::Purge && acted.count > 0 {
+            self.note_purged(acted.count, who, turn);
+        }
         Ok(acted)
+    }
+
+    /// One line for all jobs that were purged together: they are no longer there to be looked at.
+    fn note_purged(&self, count: u64, who: &str, turn: &mut Turn<'_>) {
+        let jobs = if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") };
+        turn.note(EventRow {
+            at_ms: self.clock.now().wall_ms,
+            kind: EventKind::Operator,
+            text: format!("purged {jobs}"),
+            who: who.to_owned(),
+            ..EventRow::default()
+        });
     }
 
     /// The job as it is now, this turn included.
     fn known(&self, job: JobId, turn: &Turn<'_>) -> Result<Option<JobRecord>, StoreError> {
+        if turn.is_purged(job) {
+            return Ok(None);
+        }
         if let Some(record) = self.farm.record(job) {
             return Ok(Some(record));
         }
@@ -189,8 +214,7 @@ impl Loop {
             JobAction::Retry => Ok(OperatorEvent::Retry(job, None)),
             JobAction::Release if state != JobState::Held => Err("it is not held".to_owned()),
             JobAction::Release => Ok(OperatorEvent::Release(job)),
-            // Purge is for what is final, everything below for what is not.
-            JobAction::Purge => Err("this server does not do that".to_owned()),
+            JobAction::Purge => Err(format!("it is {}: cancel it first", state.word())),
             _ if state.is_final() => already(),
             JobAction::Cancel if has_grant(&record) => Err("its output is taking its place".to_owned()),
             JobAction::Cancel => Ok(OperatorEvent::Cancel(job)),

@@ -3,7 +3,7 @@
 //! Reads of the table go to snapshots of the store and never wait for the engine; what changes something, or is known
 //! only in memory, is a [`Call`] that the engine answers after it is durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +12,10 @@ use vc_farm::event::NewJob;
 use vc_protocol::agent::LiveLog;
 use vc_protocol::id::{AgentId, AttemptId, JobId};
 use vc_protocol::job::Priority;
+use vc_protocol::operator::filter::{Kind, Term, Test};
 use vc_protocol::operator::{
-    Acted, AgentDetail, JobAction, JobDetail, JobFilter, JobRow, Page, ScanCounts, Selection, Snapshot, Why,
+    Acted, AgentDetail, EventView, Failures, JobAction, JobDetail, JobFilter, JobRow, Page, ScanCounts,
+    Selection, Snapshot, Sort, Stats, Why,
 };
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
@@ -21,7 +23,8 @@ use vc_protocol::progress::Progress;
 
 use super::input::{EngineSender, Input};
 use super::orders::{Order, Refusal};
-use crate::store::{AddSession, Added, Candidate, Store, StoreError, Tally};
+use crate::store::{AddSession, Added, Candidate, Query, Store, StoreError, Tally};
+use crate::wall::wall_ms;
 
 /// How long a running attempt's agent has to send its log before the detail goes out without it.
 const LOG_WAIT: Duration = Duration::from_secs(2);
@@ -173,7 +176,10 @@ impl Handle {
     pub async fn select(&self, selection: Selection) -> Result<Vec<JobId>, CallError> {
         match selection {
             Selection::Ids(ids) => Ok(ids),
-            Selection::Filter(filter) => self.read(move |store| store.select(&filter, usize::MAX)).await,
+            Selection::Filter(filter) => {
+                let query = self.query(filter, Sort::default()).await?;
+                self.read(move |store| store.select(&query)).await
+            }
         }
     }
 
@@ -183,8 +189,15 @@ impl Handle {
     }
 
     /// A page of jobs, running ones with their progress.
-    pub async fn page(&self, filter: JobFilter, offset: u64, limit: usize) -> Result<Page, CallError> {
-        let mut page = self.read(move |store| store.page(&filter, offset, limit)).await?;
+    pub async fn page(
+        &self,
+        filter: JobFilter,
+        sort: Sort,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Page, CallError> {
+        let query = self.query(filter, sort).await?;
+        let mut page = self.read(move |store| store.page(&query, offset, limit)).await?;
         let running = |row: &JobRow| row.state == vc_protocol::job::JobState::Running;
         let ids: Vec<JobId> = page.rows.iter().filter(|row| running(row)).map(|row| row.id).collect();
         if !ids.is_empty() {
@@ -194,6 +207,44 @@ impl Handle {
             }
         }
         Ok(page)
+    }
+
+    /// What the store cannot know: the time, and which agents are silent.
+    async fn query(&self, filter: JobFilter, sort: Sort) -> Result<Query, CallError> {
+        let asks_unsure =
+            |term: &Term| matches!(&term.test, Test::Is(kinds) if kinds.contains(&Kind::Unsure));
+        let mut unsure = BTreeSet::new();
+        if filter.terms.iter().any(asks_unsure) {
+            let running = self.read(|store| store.reader()?.running()).await?;
+            let live = self.call(|answer| Call::Live(running, answer)).await?;
+            unsure.extend(live.into_iter().filter(|(_, live)| live.unsure).map(|(id, _)| id));
+        }
+        Ok(Query { filter, sort, unsure: Arc::new(unsure), now_ms: wall_ms() })
+    }
+
+    /// Failures by cause.
+    pub async fn failures(&self) -> Result<Failures, CallError> {
+        self.read(|store| store.failures(wall_ms())).await
+    }
+
+    /// The last events below a number, newest first; those of one job alone, if it is said.
+    pub async fn events(
+        &self,
+        before: Option<u64>,
+        job: Option<JobId>,
+        limit: usize,
+    ) -> Result<Vec<EventView>, CallError> {
+        self.read(move |store| store.reader()?.events(before, job, limit)).await
+    }
+
+    /// The events above a number, oldest first.
+    pub async fn events_after(&self, after: u64, limit: usize) -> Result<Vec<EventView>, CallError> {
+        self.read(move |store| store.reader()?.events_after(after, limit)).await
+    }
+
+    /// What the farm did on the last so many days, today included.
+    pub async fn stats(&self, days: u32) -> Result<Stats, CallError> {
+        self.read(move |store| store.stats(wall_ms(), days)).await
     }
 
     /// Everything about one job, its running attempt first; none if there is no such job. With the log, the agent of a

@@ -13,7 +13,7 @@ use vc_farm::{Farm, FarmConfig};
 use vc_protocol::agent::{FromAgent, LiveLog};
 use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, AttemptId, RootId, SessionNo};
-use vc_protocol::operator::Snapshot;
+use vc_protocol::operator::{EventKind, Snapshot};
 
 use super::EngineConfig;
 use super::about::Boxes;
@@ -24,7 +24,7 @@ use super::input::{Input, Opened, SessionLink};
 use super::meter::Meter;
 use super::prove::{Challenged, Probe};
 use super::snapshot::Painter;
-use crate::store::{Seen, Store, StoreError, Tally, Turn};
+use crate::store::{EventRow, Seen, Store, StoreError, Tally, Turn};
 
 /// Jobs after which a turn is committed. A third of them touch the big table, at up to 50 us each: more would hold
 /// everybody up, fewer would leave the disk waiting more often than it must.
@@ -399,11 +399,12 @@ impl Loop {
                         "{}",
                         note.text
                     );
-                    let name = note.agent.map(|id| match note.device {
-                        Some(device) => self.place(id, device),
-                        None => self.agent_name(id),
-                    });
-                    let text = match (name, note.job) {
+                    let agent = note.agent.map(|id| self.agent_name(id));
+                    let place = match (note.agent, note.device) {
+                        (Some(id), Some(device)) => Some(self.place(id, device)),
+                        _ => agent.clone(),
+                    };
+                    let text = match (place, note.job) {
                         (Some(name), None) => format!("{name} {}", note.text),
                         // The place goes before the reason, which may end in anything.
                         (Some(name), Some(_)) => match note.text.split_once(": ") {
@@ -412,8 +413,20 @@ impl Loop {
                         },
                         (None, _) => note.text,
                     };
-                    let text = if note.who.is_empty() { text } else { format!("{}: {text}", note.who) };
-                    turn.note(now.wall_ms, text, note.job);
+                    let kind = match (note.job, note.agent) {
+                        _ if !note.who.is_empty() => EventKind::Operator,
+                        (Some(_), _) => EventKind::Job,
+                        (None, Some(_)) => EventKind::Agent,
+                        (None, None) => EventKind::Farm,
+                    };
+                    turn.note(EventRow {
+                        at_ms: now.wall_ms,
+                        kind,
+                        text,
+                        who: note.who,
+                        agent: agent.unwrap_or_default(),
+                        job: note.job,
+                    });
                 }
                 Effect::Offer { .. }
                 | Effect::Tell(..)

@@ -12,7 +12,7 @@ use vc_protocol::device::Device;
 use vc_protocol::id::{AgentId, RootId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
-    AgentState, AgentView, DeviceState, DeviceView, EventView, FarmTotals, Paused, RunView, Snapshot,
+    AgentState, AgentView, DeviceState, DeviceView, EventView, FarmTotals, Paused, RunView, Snapshot, Sums,
 };
 use vc_protocol::progress::{Phase, Progress};
 
@@ -117,6 +117,12 @@ fn picture(snapshot: &Snapshot) -> Snapshot {
         agent.empty_s = None;
     }
     still
+}
+
+/// Bytes that outputs are smaller than their sources.
+fn saved(sums: &Sums) -> i64 {
+    let bytes = i128::from(sums.bytes_in) - i128::from(sums.bytes_out);
+    i64::try_from(bytes).unwrap_or(if bytes < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// Video left, told from the video that work of the same expected cost held so far; 0 until that is known.
@@ -237,7 +243,7 @@ impl Loop {
         {
             let mut groups = reader.causes(JobState::Held, CAUSES_MAX, needs::JOBS_NAMED)?;
             groups.extend(reader.causes(JobState::Failed, CAUSES_MAX, needs::JOBS_NAMED)?);
-            self.painter.read = Some((revision, groups, reader.events(RECENT_MAX)?));
+            self.painter.read = Some((revision, groups, reader.events(None, None, RECENT_MAX)?));
         }
         Ok(self
             .painter
@@ -260,9 +266,10 @@ impl Loop {
         let done = tally.cost_done.saturating_add(begun).min(all);
         let eta_s = self.meter.eta_s(live.cost_left, begun);
         let running = tally.of(JobState::Running) > 0;
+        let today = self.store.today(self.clock.now().wall_ms);
         FarmTotals {
             by_state: tally.by_state,
-            to_retry: live.to_retry,
+            to_retry: self.store.retrying(),
             unsure: live.unsure,
             bytes_in: tally.bytes_in,
             bytes_out: tally.bytes_out,
@@ -280,6 +287,9 @@ impl Loop {
                 .and_then(|free| self.meter.fills_s(free)),
             output_free: self.painter.output_free,
             speed_minutes: self.meter.minutes(),
+            table_bytes: self.store.file_bytes(),
+            today_jobs: today.completed,
+            today_saved: saved(&today),
             ..FarmTotals::default()
         }
     }
@@ -354,7 +364,6 @@ impl Loop {
                 .collect(),
             completed,
             failed,
-            ..AgentView::default()
         })
     }
 

@@ -11,7 +11,7 @@ use vc_protocol::device::{Device, DeviceKind};
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::{AttemptId, DeviceId, JobId, SessionNo};
 use vc_protocol::job::{FileStamp, JobState, Offer, Priority};
-use vc_protocol::operator::{JobAction, JobFilter, ScanCounts, Snapshot};
+use vc_protocol::operator::{JobAction, JobFilter, ScanCounts, Snapshot, Sort};
 use vc_protocol::profile::{
     AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, SubtitleWish, VideoCodec, VideoWish,
 };
@@ -175,6 +175,8 @@ impl Player {
             media_ms: 1_000,
             bytes_in: 100,
             bytes_out: 50,
+            media: None,
+            phases: Vec::new(),
         };
         self.say(FromAgent::Report(Box::new(report))).await;
     }
@@ -220,7 +222,7 @@ async fn a_job_goes_all_the_way_and_no_probe_file_stays() {
     )]))
     .await;
     wait_for(&engine, JobState::Running, 1).await;
-    let page = engine.handle.page(JobFilter::default(), 0, 10).await.unwrap();
+    let page = engine.handle.page(JobFilter::default(), Sort::default(), 0, 10).await.unwrap();
     assert_eq!(page.rows[0].place, "ada/cpu");
     assert_eq!(page.rows[0].progress.unwrap().permille, 500);
     let snapshot = engine.handle.snapshot().await.unwrap();

@@ -14,22 +14,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, TokenWish, Welcome,
+    EVENTS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, Welcome,
 };
 
+use super::members::Members;
 use super::wire::{self, Duplex, PROGRAM};
 use super::{SOCKET, acting, adding};
 use crate::engine::handle::{CallError, Handle, WithLog};
 use crate::engine::orders::Order;
 use crate::profiles::{Profiles, user_folder};
+use crate::store::StoreError;
 
 /// Most operators at once; each takes a task and two buffers.
 const CLIENTS_MAX: usize = 64;
+/// Events in one message to those who follow them: the first screen of a long look back comes at once.
+const EVENTS_A_MESSAGE: usize = 200;
+/// Days in one answer: more than are kept.
+const STATS_DAYS_MAX: u32 = 10_000;
 /// Least time between two snapshots to one client: ten a second.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
-
-/// Makes the line that lets agents in; the text is the reason why it could not.
-pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +51,8 @@ pub struct Service {
     pub engine: Handle,
     /// Where agents dial, for screens.
     pub listen: String,
-    /// Makes join lines.
-    pub make_token: Box<MakeToken>,
+    /// Who belongs to the farm.
+    pub members: Arc<Members>,
     /// Set when an operator asks for the end.
     pub stop_asked: watch::Sender<Option<StopHow>>,
 }
@@ -127,7 +130,7 @@ fn may_attach(peer: u32, own: u32) -> bool {
 }
 
 /// The name of an account; one that has none is known by its number.
-fn account(uid: u32) -> String {
+pub(crate) fn account(uid: u32) -> String {
     let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
     found.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
@@ -155,6 +158,9 @@ pub async fn serve(
         if request == Request::Subscribe {
             return snapshots(&mut stream, service).await;
         }
+        if let Request::FollowEvents(after) = request {
+            return follow_events(&mut stream, service, after).await;
+        }
         if let Request::Add(request) = request {
             adding::add(&mut stream, &service.engine, request).await?;
             continue;
@@ -177,11 +183,35 @@ async fn snapshots(stream: &mut impl Duplex, service: &Service) -> io::Result<()
     wire::send(stream, &snapshot(service).await).await?;
     loop {
         every.tick().await;
-        if snapshots.changed().await.is_err() {
-            return Ok(());
+        tokio::select! {
+            changed = snapshots.changed() => if changed.is_err() { return Ok(()) },
+            // Else whoever left an idle farm would keep their place.
+            () = wire::gone(stream) => return Ok(()),
         }
         let newest = snapshots.borrow_and_update().clone();
         wire::send(stream, &shown(service, &newest)).await?;
+    }
+}
+
+/// Sends what happened since, then what happens. Whoever reads slower than the farm lives misses what the ring has let
+/// go of: the numbers show the gap.
+async fn follow_events(stream: &mut impl Duplex, service: &Service, mut after: u64) -> io::Result<()> {
+    let mut newest = service.engine.store().last_event();
+    loop {
+        newest.borrow_and_update();
+        let events = match service.engine.events_after(after, EVENTS_A_MESSAGE).await {
+            Ok(events) => events,
+            Err(error) => return wire::send(stream, &unavailable(error)).await,
+        };
+        let Some(last) = events.last() else {
+            tokio::select! {
+                changed = newest.changed() => if changed.is_err() { return Ok(()) },
+                () = wire::gone(stream) => return Ok(()),
+            }
+            continue;
+        };
+        after = last.no;
+        wire::send(stream, &Response::Events(events)).await?;
     }
 }
 
@@ -199,9 +229,9 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
     let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
     match request {
         Request::Snapshot => snapshot(service).await,
-        Request::Jobs { filter, sort: _, offset, limit } => {
+        Request::Jobs { filter, sort, offset, limit } => {
             let limit = (limit as usize).min(PAGE_ROWS_MAX);
-            engine.page(filter, offset, limit).await.map_or_else(unavailable, Response::Page)
+            engine.page(filter, sort, offset, limit).await.map_or_else(unavailable, Response::Page)
         }
         Request::Job(id) | Request::Log(id) => {
             let with_log = if matches!(request, Request::Log(_)) { WithLog::Yes } else { WithLog::No };
@@ -212,7 +242,7 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             }
         }
         Request::Act { action, jobs, expect } => acting::act(engine, action, jobs, expect, who).await,
-        Request::OnAgent(agent, action) => acting::on_agent(engine, agent, action, who).await,
+        Request::OnAgent(agent, action) => acting::on_agent(service, agent, action, who).await,
         Request::Pause => acting::order_it(engine, Order::Pause, who).await,
         Request::Resume => acting::resume(service, who).await,
         Request::Why(id) => match engine.why(id).await {
@@ -220,12 +250,10 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             Ok(None) => no_job(id),
             Err(error) => unavailable(error),
         },
-        Request::TokenCreate(TokenWish { uses, ttl_s, .. }) => {
-            match (service.make_token)(uses, Duration::from_secs(ttl_s)) {
-                Ok(line) => Response::Token { line, ttl_s },
-                Err(reason) => refused(RefusalCode::Unavailable, reason),
-            }
-        }
+        Request::TokenCreate(wish) => service.members.token_create(engine, wish, who).await,
+        Request::Tokens => service.members.tokens(),
+        Request::TokenRevoke(id) => service.members.token_revoke(engine, &id, who).await,
+        Request::Members => service.members.members(),
         Request::Profiles => match Profiles::load(user_folder().as_deref()) {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),
@@ -234,12 +262,20 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
         Request::Add(_) | Request::Subscribe | Request::FollowEvents(_) => {
             refused(RefusalCode::Usage, "this request makes a stream".to_owned())
         }
+        Request::Failures => engine.failures().await.map_or_else(unavailable, Response::Failures),
+        Request::Events { before, job, limit } => {
+            let limit = limit.min(EVENTS_MAX) as usize;
+            engine.events(before, job, limit).await.map_or_else(unavailable, Response::Events)
+        }
+        Request::Stats(days) => {
+            let stats = engine.stats(days.clamp(1, STATS_DAYS_MAX)).await;
+            stats.map_or_else(unavailable, |stats| Response::Stats(Box::new(stats)))
+        }
         Request::Agent(id) => match engine.agent(id).await {
             Ok(Some(detail)) => Response::Agent(Box::new(detail)),
             Ok(None) => refused(RefusalCode::NotFound, format!("there is no agent {id}")),
             Err(error) => unavailable(error),
         },
-        _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
     }
 }
 
@@ -248,6 +284,9 @@ pub(super) fn refused(code: RefusalCode, message: String) -> Response {
 }
 
 pub(super) fn unavailable(error: CallError) -> Response {
+    if let CallError::Store(error @ StoreError::TooManyToSort { .. }) = error {
+        return refused(RefusalCode::Usage, error.to_string());
+    }
     refused(RefusalCode::Unavailable, format!("{:#}", anyhow::Error::from(error)))
 }
 

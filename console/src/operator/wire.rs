@@ -88,6 +88,12 @@ pub async fn receive_within<T: DeserializeOwned>(
     codec::decode_within::<MAX, T>(&body).map(Some).map_err(invalid)
 }
 
+/// Ends when the other end does, or breaks its silence: whoever reads a stream of answers says nothing more.
+pub async fn gone(stream: &mut (impl AsyncRead + Unpin)) {
+    // Whatever comes of it, nothing more is to be heard.
+    let _ = stream.read(&mut [0]).await;
+}
+
 fn invalid(error: codec::CodecError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

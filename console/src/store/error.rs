@@ -65,6 +65,16 @@ pub enum StoreError {
     /// A profile that was never stored.
     #[error("read profile {0}: not in the table")]
     NoProfile(ProfileId),
+    /// Only an index sorts so many.
+    #[error(
+        "more than {max} jobs cannot be sorted by {by}: narrow the filter, or sort by state, id, priority or updated"
+    )]
+    TooManyToSort {
+        /// By what.
+        by: &'static str,
+        /// The most that can be.
+        max: u64,
+    },
     /// The file is closed after an error and not open again yet.
     #[error("use the job table: it is closed after an error")]
     Closed,

@@ -358,7 +358,7 @@ impl Added {
 }
 
 /// The turn's transaction, begun when it is first needed.
-fn txn<'t>(
+pub(super) fn txn<'t>(
     slot: &'t mut Option<WriteTransaction>,
     store: &Store,
 ) -> Result<&'t WriteTransaction, StoreError> {

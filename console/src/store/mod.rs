@@ -5,16 +5,26 @@
 //! transaction a turn ([`Turn`]); readers ([`Reader`]) use snapshots and never wait for it.
 
 mod error;
+mod event;
+mod facet;
+mod find;
+mod history;
 mod intake;
 mod look;
 mod memory;
+mod migrate;
+mod order;
 mod page;
 mod rank;
 mod read;
 mod row;
 mod shape;
+mod sorted;
 mod tables;
+mod trouble;
 mod turn;
+mod v1;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
+use tokio::sync::watch;
 use vc_protocol::id::{AgentId, ProfileId, RootId};
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
@@ -29,23 +40,28 @@ use vc_protocol::profile::NamedProfile;
 pub use error::StoreError;
 pub use intake::{AddSession, Added, Candidate};
 pub use look::{Looked, holder, look};
+pub use page::Query;
 pub use read::{CauseGroup, Reader};
 pub use row::RowError;
-pub use shape::{Seen, Tally};
+pub use shape::{EventRow, Seen, Tally};
 pub use turn::Turn;
 
+use facet::Facets;
+use history::Days;
 use page::Cursors;
 use rank::Ranks;
 use row::Row;
 use shape::{Counters, RootRow};
+use sorted::Sorted;
 use tables::Tables;
+use trouble::Troubles;
 
 /// Name of the file in the state folder.
 pub const FILE_NAME: &str = "farm.redb";
 /// Name of the file that tells a second console who was first.
 const PID_NAME: &str = "farm.pid";
 /// Layout of the tables that this build reads and writes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Memory for pages of the file: what a turn touches fits many times; behind it the system keeps the file in what
 /// memory is free, so that more here would only be taken twice.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -69,6 +85,9 @@ struct Shared {
     memory: Mutex<Memory>,
     ranks: Mutex<Ranks>,
     cursors: Mutex<Cursors>,
+    sorted: Mutex<Sorted>,
+    /// Number of the last event, for those who follow them.
+    last_event: watch::Sender<u64>,
     #[cfg(test)]
     fail_next_commit: std::sync::atomic::AtomicBool,
 }
@@ -80,6 +99,9 @@ struct Memory {
     roots: BTreeMap<RootId, RootRow>,
     profiles: BTreeMap<ProfileId, Arc<NamedProfile>>,
     seen: BTreeMap<AgentId, Arc<Seen>>,
+    facets: Facets,
+    troubles: Troubles,
+    days: Days,
 }
 
 impl Store {
@@ -92,6 +114,7 @@ impl Store {
         std::fs::write(&pid, std::process::id().to_string())
             .map_err(|source| StoreError::Folder { path: pid, source })?;
         let (memory, ranks) = load(&db)?;
+        let last_event = memory.counters.last_event;
         Ok(Store {
             shared: Arc::new(Shared {
                 path,
@@ -99,6 +122,8 @@ impl Store {
                 memory: Mutex::new(memory),
                 ranks: Mutex::new(ranks),
                 cursors: Mutex::default(),
+                sorted: Mutex::default(),
+                last_event: watch::Sender::new(last_event),
                 #[cfg(test)]
                 fail_next_commit: Default::default(),
             }),
@@ -150,6 +175,16 @@ impl Store {
     /// Agents as they were when last connected.
     pub fn seen(&self) -> BTreeMap<AgentId, Arc<Seen>> {
         self.memory().seen.clone()
+    }
+
+    /// Pending jobs that failed before.
+    pub fn retrying(&self) -> u64 {
+        self.memory().facets.retrying()
+    }
+
+    /// Number of the last event, whenever it grows.
+    pub fn last_event(&self) -> watch::Receiver<u64> {
+        self.shared.last_event.subscribe()
     }
 
     /// Bytes of the file.
@@ -218,6 +253,7 @@ fn open_file(path: &Path) -> Result<Database, StoreError> {
         StoreError::Open { path: path.to_owned(), source: Box::new(error.into()) }
     })?;
     check_schema(&db, path)?;
+    tidy(&db)?;
     Ok(db)
 }
 
@@ -245,12 +281,24 @@ fn check_schema(db: &Database, path: &Path) -> Result<(), StoreError> {
     }
     let txn = begin_write(db)?;
     tables::create_all(&txn)?;
+    if let Some(old) = schema.filter(|schema| *schema < SCHEMA) {
+        migrate::migrate(&txn, path, old)?;
+    }
     {
         let mut meta = txn.open_table(tables::META)?;
         meta.insert(META_SCHEMA, SCHEMA.to_le_bytes().as_slice())?;
         meta.insert(META_WRITTEN_BY, ours.as_bytes())?;
     }
     txn.commit()?;
+    Ok(())
+}
+
+/// Drops what grew over its limit while the program ran.
+fn tidy(db: &Database) -> Result<(), StoreError> {
+    let txn = begin_write(db)?;
+    if facet::tidy(&txn)? | trouble::tidy(&txn)? {
+        txn.commit()?;
+    }
     Ok(())
 }
 
@@ -273,6 +321,9 @@ fn load(db: &Database) -> Result<(Memory, Ranks), StoreError> {
         let (id, row) = entry?;
         memory.seen.insert(AgentId(id.value()), Arc::new(Seen::from_bytes(row.value())?));
     }
+    memory.facets = Facets::load(&txn.open_table(tables::FACETS)?)?;
+    memory.troubles = trouble::load(&txn.open_table(tables::TROUBLES)?)?;
+    memory.days = Days::load(&txn.open_table(tables::HISTORY)?)?;
     let ranks = Ranks::load(&txn.open_table(tables::INDEX)?)?;
     Ok((memory, ranks))
 }

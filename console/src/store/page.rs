@@ -1,40 +1,71 @@
-//! Pages of jobs: any page of any state at once, and slow searches in bounded slices.
+//! Pages of jobs: at once where an index leads to them, in bounded slices where rows have to be looked at.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
-use std::sync::PoisonError;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use vc_protocol::id::JobId;
-use vc_protocol::job::JobState;
-use vc_protocol::operator::filter::Test;
-use vc_protocol::operator::{JobFilter, JobRow, Page};
+use vc_protocol::job::{JobState, Priority};
+use vc_protocol::operator::{JobFilter, JobRow, Page, Scanned, Sort, SortBy};
 
+use super::find::{Fit, Fits, Sieve};
+use super::order::{Begin, Order, Part, Stop};
 use super::read::Reader;
-use super::shape::index_job;
-use super::tables::IndexKey;
-use super::{Store, StoreError};
+use super::row::Row;
+use super::shape::{Counters, StoredJob};
+use super::tables;
+use super::{META_COUNTERS, Store, StoreError};
 
-/// States in the order in which a list of several shows them: what runs, what needs a person, what waits, the rest.
-const SHOWN: [JobState; 7] = [
-    JobState::Running,
-    JobState::Held,
-    JobState::Failed,
-    JobState::Pending,
-    JobState::Completed,
-    JobState::Skipped,
-    JobState::Cancelled,
-];
 /// Most bytes of rows in a page, so that it fits a frame of 256 KiB with its envelope.
 const PAGE_BYTES_MAX: usize = 192 * 1024;
 /// A row's bytes besides its texts, at most.
 const ROW_BYTES_FIXED: usize = 160;
 /// How long one search goes on before it hands out what it has: a person is waiting, and a snapshot is held.
-const SEARCH_SLICE: Duration = Duration::from_millis(400);
+pub(super) const SEARCH_SLICE: Duration = Duration::from_millis(80);
+/// Jobs passed between two looks at the clock.
+const STOPS_A_LOOK: u64 = 32;
 /// How long a search can be gone on with; later it starts anew, since the table moved on.
-const CURSOR_LIFE: Duration = Duration::from_secs(15);
+pub(super) const CURSOR_LIFE: Duration = Duration::from_secs(15);
 /// Searches that can be gone on with: a few dashboards.
 const CURSORS_MAX: usize = 16;
+/// Tries to look at table and counters between two commits: each takes microseconds, a commit a third of a millisecond.
+const LOOKS_MAX: usize = 100;
+/// A filter that finds fewer than one job in so many is followed by its index rather than by number.
+const SPARSE: u64 = 20;
+
+/// Which jobs, in which order, with what only the engine and the clock know.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Which.
+    pub filter: JobFilter,
+    /// In which order.
+    pub sort: Sort,
+    /// Running jobs whose agent is silent.
+    pub unsure: Arc<BTreeSet<JobId>>,
+    /// The moment that ages are counted from, milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+impl Query {
+    /// In the order of states, with nothing unsure.
+    pub fn of(filter: JobFilter) -> Self {
+        Query { filter, ..Query::default() }
+    }
+
+    /// The same question, whatever the clock says.
+    pub(super) fn is_as(&self, filter: &JobFilter, sort: Sort) -> bool {
+        self.filter == *filter && self.sort == sort
+    }
+}
+
+/// One moment of the table, with what a filter says of it.
+pub(super) struct View<'s> {
+    pub(super) reader: Reader<'s>,
+    pub(super) sieve: Sieve,
+    pub(super) fits: Fits,
+    pub(super) revision: u64,
+}
 
 /// Where searches stopped.
 #[derive(Default)]
@@ -43,134 +74,206 @@ pub(super) struct Cursors(VecDeque<Cursor>);
 #[derive(Clone)]
 struct Cursor {
     filter: JobFilter,
-    /// Matches before it.
-    matches: u64,
-    /// The last key that was looked at, in a state by its place in the list.
-    at: (usize, IndexKey),
+    sort: Sort,
+    spot: Spot,
     made: Instant,
 }
 
+/// A place on the way through an order.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    begin: Begin,
+    /// Jobs that fit before it.
+    matches: u64,
+    /// Jobs looked at or known of before it.
+    seen: u64,
+}
+
 impl Store {
-    /// A page of jobs. With a text in the filter it may end early with `more` set and fewer rows, even none: asking
-    /// again from where it ended goes on.
-    pub fn page(&self, filter: &JobFilter, offset: u64, limit: usize) -> Result<Page, StoreError> {
-        if needle(filter).is_empty() {
-            self.page_by_state(filter, offset, limit)
-        } else {
-            self.search(filter, offset, limit)
+    /// A page of jobs. A search may end early with `more` set and fewer rows, even none: asking again from where it
+    /// ended goes on.
+    pub fn page(&self, query: &Query, offset: u64, limit: usize) -> Result<Page, StoreError> {
+        let view = self.view(query)?;
+        let by = query.sort.by;
+        let is_sparse = || {
+            let found = view.fits.candidates();
+            found <= vc_protocol::operator::SORT_ROWS_MAX && found * SPARSE < view.fits.jobs(|_| true)
+        };
+        if !by.is_indexed() || (by == SortBy::Id && is_sparse()) {
+            return self.page_sorted(&view, query, offset, limit);
         }
+        self.page_in_order(&view, query, offset, limit)
     }
 
-    /// Every job that the filter finds, at most so many.
-    pub fn select(&self, filter: &JobFilter, max: usize) -> Result<Vec<JobId>, StoreError> {
-        let reader = self.reader()?;
-        let needle = needle(filter);
+    /// Every job that the filter finds at one moment.
+    pub fn select(&self, query: &Query) -> Result<Vec<JobId>, StoreError> {
+        let view = self.view(query)?;
+        let order = Order::new(Sort::default(), &view.fits);
+        let total = view.fits.total();
         let mut ids = Vec::new();
-        for state in states(filter) {
-            for entry in reader.tables.index.range(state_range(state))? {
-                let id = index_job(entry?.0.value());
-                if needle.is_empty() || reader.find(id, &needle)?.is_some() {
-                    ids.push(id);
-                }
-                if ids.len() == max {
-                    return Ok(ids);
-                }
+        for stop in order.walk(&view.reader.tables, &view.fits, Begin::Part(0)) {
+            if total == Some(ids.len() as u64) {
+                break;
+            }
+            let stop = stop?;
+            if view.holds(&stop)?.is_some() {
+                ids.push(stop.id);
             }
         }
         Ok(ids)
     }
 
-    fn page_by_state(&self, filter: &JobFilter, offset: u64, limit: usize) -> Result<Page, StoreError> {
-        let reader = self.reader()?;
-        let tally = self.tally();
-        let total = states(filter).map(|state| tally.of(state)).sum();
-        let mut page = Sheet::new(limit);
-        let mut skip = offset;
-        for state in states(filter) {
-            // Counts and ranks may be of another moment than the snapshot: a job that has left a state by them may still be
-            // there by the snapshot, and nowhere else. So they are asked only about what is left out anyway.
-            let (from, pass) = if skip == 0 {
-                (state_range(state).start, 0)
-            } else if skip >= tally.of(state) {
-                skip -= tally.of(state);
-                continue;
-            } else {
-                self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner).seek(state as u8, skip)
-            };
-            skip = 0;
-            for entry in reader.tables.index.range(from..state_range(state).end)?.skip(pass as usize) {
-                let id = index_job(entry?.0.value());
-                let row = reader.row(id)?.ok_or(StoreError::Damaged(id))?;
-                if !page.take(row) {
-                    return Ok(page.done(Some(total), true));
-                }
+    /// The table and its counters as of the same commit.
+    pub(super) fn view(&self, query: &Query) -> Result<View<'_>, StoreError> {
+        let mut looks = 0;
+        loop {
+            let reader = self.reader()?;
+            let memory = self.memory();
+            let revision = reader.revision()?;
+            looks += 1;
+            if revision == memory.counters.revision || looks == LOOKS_MAX {
+                let sieve = Sieve::new(query, &memory);
+                let fits = Fits::new(&sieve, &memory.facets);
+                drop(memory);
+                return Ok(View { reader, sieve, fits, revision });
             }
+            drop(memory);
+            std::thread::yield_now();
         }
-        Ok(page.done(Some(total), false))
     }
 
-    fn search(&self, filter: &JobFilter, offset: u64, limit: usize) -> Result<Page, StoreError> {
-        let reader = self.reader()?;
+    fn page_in_order(
+        &self,
+        view: &View<'_>,
+        query: &Query,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
         let started = Instant::now();
-        let needle = needle(filter);
-        let list: Vec<JobState> = states(filter).collect();
-        let (mut matches, mut after) = match self.cursors().before(filter, offset) {
-            Some(cursor) => (cursor.matches, Some(cursor.at)),
-            None => (0, None),
-        };
+        let order = Order::new(query.sort, &view.fits);
+        let total = view.fits.total();
+        let mut spot = self.spot(view, &order, offset)?;
+        if let Some(cursor) =
+            self.cursors().before(query, offset).filter(|c| c.matches > spot.matches || total.is_none())
+        {
+            spot = cursor;
+        }
         let mut page = Sheet::new(limit);
-        for (place, state) in list.iter().enumerate().skip(after.map_or(0, |(place, _)| place)) {
-            let range = state_range(*state);
-            let from = match after.take() {
-                Some((_, key)) => Bound::Excluded(key),
-                None => Bound::Included(range.start),
-            };
-            let mut last = None;
-            for entry in reader.tables.index.range((from, Bound::Excluded(range.end)))? {
-                let key = entry?.0.value();
-                if let Some(row) = reader.find(index_job(key), &needle)? {
-                    if matches >= offset && !page.take(row) {
-                        self.keep_cursor(filter, matches, last);
-                        return Ok(page.done(None, true));
-                    }
-                    matches += 1;
-                    if page.is_full() {
-                        self.keep_cursor(filter, matches, Some((place, key)));
-                    }
+        let of = view.fits.jobs(|facet| order.parts.iter().any(|part| part.has(facet)));
+        for stop in order.walk(&view.reader.tables, &view.fits, spot.begin) {
+            let stop = stop?;
+            if let Some(found) = view.holds(&stop)? {
+                if spot.matches >= offset && !page.take(view.row(&stop, found)?) {
+                    self.keep_cursor(query, spot);
+                    let scanned = total.is_none().then_some(Scanned { seen: spot.seen, of });
+                    return Ok(page.done(total, true, scanned));
                 }
-                last = Some((place, key));
-                if started.elapsed() > SEARCH_SLICE {
-                    if !page.is_full() {
-                        self.keep_cursor(filter, matches, last);
-                    }
-                    return Ok(page.done(None, true));
-                }
+                spot.matches += 1;
+            }
+            spot.begin = Begin::Behind(stop.at);
+            spot.seen += 1;
+            if total == Some(spot.matches) {
+                break;
+            }
+            if spot.seen.is_multiple_of(STOPS_A_LOOK) && started.elapsed() > SEARCH_SLICE {
+                self.keep_cursor(query, spot);
+                return Ok(page.done(total, true, Some(Scanned { seen: spot.seen.min(of), of })));
             }
         }
-        Ok(page.done(Some(matches), false))
+        Ok(page.done(Some(spot.matches), false, None))
     }
 
-    fn keep_cursor(&self, filter: &JobFilter, matches: u64, at: Option<(usize, IndexKey)>) {
-        if let Some(at) = at {
-            self.cursors().keep(Cursor { filter: filter.clone(), matches, at, made: Instant::now() });
+    /// The furthest place before the offset that counters and ranks lead to.
+    fn spot(&self, view: &View<'_>, order: &Order, offset: u64) -> Result<Spot, StoreError> {
+        let mut spot = Spot { begin: Begin::Part(0), matches: 0, seen: 0 };
+        for (no, part) in order.parts.iter().enumerate() {
+            spot.begin = Begin::Part(no);
+            let left = offset - spot.matches;
+            let Some(fit) = view.fits.count(|facet| part.has(facet)) else { return Ok(spot) };
+            if left == 0 {
+                return Ok(spot);
+            }
+            let all = view.fits.jobs(|facet| part.has(facet));
+            if left >= fit {
+                spot.matches += fit;
+                spot.seen += all;
+                spot.begin = Begin::Part(no + 1);
+                continue;
+            }
+            // Only of a whole part is it known how many lie before a place.
+            if fit == all
+                && let Some(key) = self.nth(view, order, *part, all, left)?
+            {
+                return Ok(Spot { begin: Begin::At((no, key)), matches: offset, seen: spot.seen + left });
+            }
+            return Ok(spot);
         }
+        Ok(spot)
     }
 
-    fn cursors(&self) -> std::sync::MutexGuard<'_, Cursors> {
+    /// The key of the n-th job of a part.
+    fn nth(
+        &self,
+        view: &View<'_>,
+        order: &Order,
+        part: Part,
+        len: u64,
+        n: u64,
+    ) -> Result<Option<tables::IndexKey>, StoreError> {
+        let n = if order.reversed { len - 1 - n } else { n };
+        let ranks = self.shared.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, pass) = match part {
+            Part::Places(state) => ranks.seek(state as u8, n),
+            Part::OfPriority(JobState::Pending, Priority(p)) => {
+                let before = view.fits.jobs(|facet| facet.state == JobState::Pending && facet.priority.0 > p);
+                ranks.seek(JobState::Pending as u8, before + n)
+            }
+            // The whole state has this priority, or its jobs lie among others.
+            Part::OfPriority(state, _) if view.fits.jobs(|facet| facet.state == state) == len => {
+                ranks.seek(state as u8, n)
+            }
+            Part::Numbers => {
+                let place = ranks.number(n);
+                drop(ranks);
+                return view.nth_number(place);
+            }
+            Part::OfPriority(..) | Part::Changes => return Ok(None),
+        };
+        drop(ranks);
+        let range = (Bound::Included(from), Bound::Excluded(part.range().end));
+        let key = view.reader.tables.index.range(range)?.nth(usize::try_from(pass).unwrap_or(usize::MAX));
+        Ok(key.transpose()?.map(|(key, _)| key.value()))
+    }
+
+    fn keep_cursor(&self, query: &Query, spot: Spot) {
+        self.cursors().keep(Cursor {
+            filter: query.filter.clone(),
+            sort: query.sort,
+            spot,
+            made: Instant::now(),
+        });
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, Cursors> {
         self.shared.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Cursors {
     /// The furthest place of this search that is not past the offset.
-    fn before(&mut self, filter: &JobFilter, offset: u64) -> Option<Cursor> {
+    fn before(&mut self, query: &Query, offset: u64) -> Option<Spot> {
         self.0.retain(|cursor| cursor.made.elapsed() < CURSOR_LIFE);
-        let fitting = self.0.iter().filter(|cursor| cursor.filter == *filter && cursor.matches <= offset);
-        fitting.max_by_key(|cursor| (cursor.matches, cursor.at.0, cursor.at.1)).cloned()
+        let same = self.0.iter().filter(|cursor| query.is_as(&cursor.filter, cursor.sort));
+        let fitting = same.map(|cursor| cursor.spot).filter(|spot| spot.matches <= offset);
+        fitting.max_by_key(|spot| (spot.matches, spot.seen))
     }
 
     fn keep(&mut self, cursor: Cursor) {
-        self.0.retain(|known| known.filter != cursor.filter || known.matches != cursor.matches);
+        self.0.retain(|known| {
+            known.filter != cursor.filter
+                || known.sort != cursor.sort
+                || known.spot.matches != cursor.spot.matches
+        });
         if self.0.len() == CURSORS_MAX {
             self.0.pop_front();
         }
@@ -178,56 +281,65 @@ impl Cursors {
     }
 }
 
-impl Reader<'_> {
-    /// The row, if its source, output, profile, place or cause contains this.
-    fn find(&self, id: JobId, needle: &str) -> Result<Option<JobRow>, StoreError> {
-        let stored = self.stored(id)?.ok_or(StoreError::Damaged(id))?;
-        let row = self.make_row(&stored)?;
-        let found = contains(&String::from_utf8_lossy(&stored.spec.source.0), needle)
-            || contains(&String::from_utf8_lossy(&stored.spec.output.0), needle)
-            || [&row.profile, &row.place, &row.cause].into_iter().any(|text| contains(text, needle));
-        Ok(found.then_some(row))
+impl View<'_> {
+    /// Whether the job fits; with its row, if that had to be looked at.
+    pub(super) fn holds(&self, stop: &Stop) -> Result<Option<Option<StoredJob>>, StoreError> {
+        match stop.fit {
+            Fit::No => Ok(None),
+            Fit::Yes => Ok(Some(None)),
+            Fit::Ask if self.sieve.is_all() => Ok(Some(None)),
+            Fit::Ask => {
+                let job = self.job(stop.id)?;
+                Ok(self.sieve.fits(&job).then_some(Some(job)))
+            }
+        }
+    }
+
+    pub(super) fn job(&self, id: JobId) -> Result<StoredJob, StoreError> {
+        self.reader.stored(id)?.ok_or(StoreError::Damaged(id))
+    }
+
+    /// The key of the job that lies so many behind the first of a block of numbers.
+    fn nth_number(&self, place: Option<(JobId, u64)>) -> Result<Option<tables::IndexKey>, StoreError> {
+        let Some((first, pass)) = place else { return Ok(None) };
+        let forward = Order { parts: vec![Part::Numbers], reversed: false };
+        let mut stops = forward.walk(&self.reader.tables, &self.fits, Begin::At((0, (0, 0, 0, first.0))));
+        let stop = stops.nth(usize::try_from(pass).unwrap_or(usize::MAX)).transpose()?;
+        Ok(stop.map(|stop| stop.at.1))
+    }
+
+    fn row(&self, stop: &Stop, found: Option<StoredJob>) -> Result<JobRow, StoreError> {
+        let job = found.map_or_else(|| self.job(stop.id), Ok)?;
+        self.reader.make_row(&job)
     }
 }
 
-fn contains(text: &str, needle: &str) -> bool {
-    text.to_lowercase().contains(needle)
-}
-
-fn needle(filter: &JobFilter) -> String {
-    let texts = filter.terms.iter().filter_map(|term| match &term.test {
-        Test::Text(text) => Some(text.to_lowercase()),
-        _ => None,
-    });
-    texts.collect::<Vec<_>>().join(" ")
-}
-
-fn states(filter: &JobFilter) -> impl Iterator<Item = JobState> {
-    let fits = filter.states();
-    SHOWN.into_iter().filter(move |state| fits.contains(state))
-}
-
-fn state_range(state: JobState) -> std::ops::Range<IndexKey> {
-    (state as u8, 0, 0, 0)..(state as u8 + 1, 0, 0, 0)
+impl Reader<'_> {
+    /// The commit that this is a snapshot of.
+    fn revision(&self) -> Result<u64, StoreError> {
+        let counters = self.tables.meta.get(META_COUNTERS)?;
+        Ok(counters.map(|row| Counters::from_bytes(row.value())).transpose()?.unwrap_or_default().revision)
+    }
 }
 
 /// A page while it fills.
-struct Sheet {
+pub(super) struct Sheet {
     rows: Vec<JobRow>,
     limit: usize,
     bytes: usize,
 }
 
 impl Sheet {
-    fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Sheet { rows: Vec::with_capacity(limit.min(256)), limit, bytes: 0 }
     }
 
     /// Takes a row, or says that there is no room.
-    fn take(&mut self, row: JobRow) -> bool {
+    pub(super) fn take(&mut self, row: JobRow) -> bool {
         let bytes =
             ROW_BYTES_FIXED + row.source.0.len() + row.profile.len() + row.place.len() + row.cause.len();
-        if self.is_full() || (!self.rows.is_empty() && self.bytes + bytes > PAGE_BYTES_MAX) {
+        let is_full = self.rows.len() >= self.limit;
+        if is_full || (!self.rows.is_empty() && self.bytes + bytes > PAGE_BYTES_MAX) {
             return false;
         }
         self.bytes += bytes;
@@ -235,11 +347,7 @@ impl Sheet {
         true
     }
 
-    fn is_full(&self) -> bool {
-        self.rows.len() >= self.limit
-    }
-
-    fn done(self, total: Option<u64>, more: bool) -> Page {
-        Page { rows: self.rows, total, more, scanned: None }
+    pub(super) fn done(self, total: Option<u64>, more: bool, scanned: Option<Scanned>) -> Page {
+        Page { rows: self.rows, total, more, scanned }
     }
 }

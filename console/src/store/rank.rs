@@ -5,7 +5,11 @@
 
 use redb::ReadableTable;
 
+use vc_protocol::id::JobId;
+
 use super::StoreError;
+use super::facet::FacetNo;
+use super::shape::{WAITING, index_job};
 use super::tables::IndexKey;
 
 /// Longest run of keys: walking it costs less than reading the rows of a page.
@@ -18,24 +22,48 @@ struct Run {
     len: u64,
 }
 
-/// The runs of every state, in the order of the index.
+/// Numbers of jobs counted together.
+const NUMBERS_A_BLOCK: u64 = 1_024;
+
+/// The runs of every state, in the order of the index; and how many jobs of each block of numbers there are.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Ranks {
     runs: Vec<Run>,
+    blocks: Vec<u64>,
 }
 
 impl Ranks {
     /// Counts an index.
-    pub(super) fn load(index: &impl ReadableTable<IndexKey, ()>) -> Result<Self, StoreError> {
+    pub(super) fn load(index: &impl ReadableTable<IndexKey, FacetNo>) -> Result<Self, StoreError> {
         let mut ranks = Ranks::default();
-        for entry in index.iter()? {
+        for entry in index.range(..(WAITING, 0, 0, 0))? {
             let key = entry?.0.value();
+            *ranks.block(index_job(key)) += 1;
             match ranks.runs.last_mut() {
                 Some(run) if run.first.0 == key.0 && run.len < RUN_LEN_MAX / 2 => run.len += 1,
                 _ => ranks.runs.push(Run { first: key, len: 1 }),
             }
         }
         Ok(ranks)
+    }
+
+    fn block(&mut self, job: JobId) -> &mut u64 {
+        let no = usize::try_from(job.0 / NUMBERS_A_BLOCK).unwrap_or(usize::MAX);
+        if self.blocks.len() <= no {
+            self.blocks.resize(no + 1, 0);
+        }
+        &mut self.blocks[no]
+    }
+
+    /// A job is new.
+    pub(super) fn add(&mut self, job: JobId) {
+        *self.block(job) += 1;
+    }
+
+    /// A job was purged.
+    pub(super) fn forget(&mut self, job: JobId) {
+        let block = self.block(job);
+        *block = block.saturating_sub(1);
     }
 
     /// A key came.
@@ -66,7 +94,7 @@ impl Ranks {
     }
 
     /// Cuts runs that grew too long at keys that the index has.
-    pub(super) fn split(&mut self, index: &impl ReadableTable<IndexKey, ()>) -> Result<(), StoreError> {
+    pub(super) fn split(&mut self, index: &impl ReadableTable<IndexKey, FacetNo>) -> Result<(), StoreError> {
         let mut cut = Vec::with_capacity(self.runs.len() + 8);
         for run in self.runs.drain(..) {
             if run.len <= RUN_LEN_MAX {
@@ -86,6 +114,18 @@ impl Ranks {
         }
         self.runs = cut;
         Ok(())
+    }
+
+    /// The first number of the block that holds the n-th job, and how many jobs of it to pass.
+    pub(super) fn number(&self, n: u64) -> Option<(JobId, u64)> {
+        let mut left = n;
+        for (no, jobs) in self.blocks.iter().enumerate() {
+            if left < *jobs {
+                return Some((JobId(no as u64 * NUMBERS_A_BLOCK), left));
+            }
+            left -= jobs;
+        }
+        None
     }
 
     /// Where to start, and how many keys to pass, to stand at the n-th of a state.
@@ -114,7 +154,7 @@ mod tests {
     fn long_runs_are_cut_and_every_place_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let db = redb::Database::create(dir.path().join("t")).unwrap();
-        let table: redb::TableDefinition<'_, IndexKey, ()> = redb::TableDefinition::new("t");
+        let table: redb::TableDefinition<'_, IndexKey, FacetNo> = redb::TableDefinition::new("t");
         let txn = db.begin_write().unwrap();
         let mut index = txn.open_table(table).unwrap();
         let mut ranks = Ranks::default();
@@ -122,7 +162,7 @@ mod tests {
             // Not in order, and with a second state behind.
             let key = (0, 0, n * 7_919 % 10_007, n);
             for key in [key, (1, key.1, key.2, key.3)] {
-                index.insert(key, ()).unwrap();
+                index.insert(key, 0).unwrap();
                 ranks.insert(key);
             }
             if ranks.needs_split() {

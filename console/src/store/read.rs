@@ -6,12 +6,13 @@ use vc_farm::record::{AttemptEnd, AttemptRecord, JobRecord, Lease};
 use vc_protocol::agent::Report;
 use vc_protocol::id::{JobId, RootId};
 use vc_protocol::job::{FileStamp, JobSpec, JobState};
-use vc_protocol::operator::{AttemptView, EventView, JobDetail, JobRow};
+use vc_protocol::operator::{AttemptView, JobDetail, JobRow};
 use vc_protocol::path::FilePath;
 
+use super::find::Names;
 use super::intake::holds_claim;
 use super::row::Row;
-use super::shape::{EventRow, Run, StoredJob, index_job};
+use super::shape::{Run, StoredJob, index_job};
 use super::tables::Tables;
 use super::{Store, StoreError};
 
@@ -29,7 +30,7 @@ pub struct Reader<'s> {
 pub struct CauseGroup {
     /// Failed or held.
     pub state: JobState,
-    /// The cause, as in their rows.
+    /// Name of their cause.
     pub cause: String,
     /// How many.
     pub count: u64,
@@ -89,10 +90,17 @@ impl<'s> Reader<'s> {
         let spec = &stored.spec;
         let mut attempts = Vec::with_capacity(stored.runs.len());
         let mut last: Option<Box<Report>> = None;
+        // Of the newest attempt that looked into it.
+        let mut media = None;
         for run in stored.runs.iter().rev() {
             let Some(row) = self.tables.attempts.get(run.at)? else { continue };
             let record = AttemptRecord::from_bytes(row.value())?;
             attempts.push(self.attempt_view(run, &record));
+            if let (None, Some(known)) =
+                (&media, record.report.as_ref().and_then(|report| report.media.as_ref()))
+            {
+                media = Some(known.as_ref().clone());
+            }
             last = last.or(record.report);
         }
         Ok(Some(JobDetail {
@@ -103,14 +111,19 @@ impl<'s> Reader<'s> {
             encoder: last.as_ref().map(|r| r.encoder.clone()).unwrap_or_default(),
             seconds: stored.record.result.as_ref().map_or(0.0, |r| r.wall_ms as f64 / 1000.0),
             media_ms: last.as_ref().map_or(0, |r| r.media_ms),
-            warnings: last.map(|r| r.warnings).unwrap_or_default(),
-            media: None,
-            wanted: String::new(),
+            warnings: last.as_ref().map(|r| r.warnings.clone()).unwrap_or_default(),
+            phases: last.as_ref().map(|r| r.phases.clone()).unwrap_or_default(),
+            media,
+            wanted: self.store.profile(spec.profile)?.profile.words(),
             next_encoders: Vec::new(),
-            phases: Vec::new(),
             lease_ms: None,
             attempts,
         }))
+    }
+
+    /// Jobs that run.
+    pub fn running(&self) -> Result<Vec<JobId>, StoreError> {
+        self.tables.hot.iter()?.map(|entry| Ok(JobId(entry?.0.value()))).collect()
     }
 
     /// The causes of a state's jobs, at most so many, each with its first jobs.
@@ -129,18 +142,6 @@ impl<'s> Reader<'s> {
             groups.push(CauseGroup { state, cause: key.value().1.to_owned(), count, jobs });
         }
         Ok(groups)
-    }
-
-    /// The last events, newest first.
-    pub fn events(&self, limit: usize) -> Result<Vec<EventView>, StoreError> {
-        let mut events = Vec::new();
-        for entry in self.tables.events.iter()?.rev().take(limit) {
-            let EventRow { at_ms, text, job } = EventRow::from_bytes(entry?.1.value())?;
-            let spec = job.map(|id| self.spec(id)).transpose()?.flatten();
-            let file = FilePath(spec.map(|spec| spec.source.file_name().to_vec()).unwrap_or_default());
-            events.push(EventView { at_ms, text, job, file, ..EventView::default() });
-        }
-        Ok(events)
     }
 
     /// Known sources below a folder with their stamps, those of jobs that are not final if there are any.
@@ -170,7 +171,6 @@ impl<'s> Reader<'s> {
 
     pub(super) fn make_row(&self, stored: &StoredJob) -> Result<JobRow, StoreError> {
         let StoredJob { spec, record, .. } = stored;
-        let last = stored.runs.last().map(|run| run.lease);
         Ok(JobRow {
             id: record.id,
             state: record.state,
@@ -178,13 +178,7 @@ impl<'s> Reader<'s> {
             priority: record.priority,
             source: spec.source.clone(),
             profile: self.store.profile(spec.profile)?.name.clone(),
-            place: record
-                .tasks
-                .iter()
-                .find_map(|task| task.lease())
-                .or(last)
-                .map(|lease| self.store.place(lease))
-                .unwrap_or_default(),
+            place: stored.lease().map(|lease| self.store.place(lease)).unwrap_or_default(),
             retries: record.tasks.iter().map(|task| task.retries).max().unwrap_or(0),
             retries_max: RETRIES_MAX,
             created_ms: spec.created_ms,
@@ -224,13 +218,6 @@ impl<'s> Reader<'s> {
 impl Store {
     /// `ada/cpu`, by the names that agent and device last had.
     pub fn place(&self, lease: Lease) -> String {
-        let memory = self.memory();
-        let seen = memory.seen.get(&lease.agent);
-        let agent = seen.map_or_else(|| format!("agent {}", lease.agent), |seen| seen.name.clone());
-        let device = seen.and_then(|seen| seen.devices.iter().find(|device| device.id == lease.device));
-        match device {
-            Some(device) => format!("{agent}/{}", device.short_name()),
-            None => agent,
-        }
+        Names(&self.memory().seen).place(lease.agent, lease.device)
     }
 }

@@ -50,12 +50,19 @@ pub(super) trait Row: Serialize + DeserializeOwned {
     /// From exactly these bytes.
     fn from_bytes(bytes: &[u8]) -> Result<Self, RowError> {
         let (version, body) = bytes.split_first().ok_or(RowError::Empty)?;
-        if *version != Self::VERSION {
-            return Err(RowError::Version { found: *version, known: Self::VERSION });
-        }
-        let (value, used) = bincode::serde::decode_from_slice(body, config()).map_err(RowError::Decode)?;
-        if used == body.len() { Ok(value) } else { Err(RowError::Trailing(body.len() - used)) }
+        if *version == Self::VERSION { decode(body) } else { Self::from_older(*version, body) }
     }
+
+    /// From the bytes of an older version, if there is one that is still read.
+    fn from_older(version: u8, _body: &[u8]) -> Result<Self, RowError> {
+        Err(RowError::Version { found: version, known: Self::VERSION })
+    }
+}
+
+/// A value from exactly these bytes, whatever version they are of.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, RowError> {
+    let (value, used) = bincode::serde::decode_from_slice(body, config()).map_err(RowError::Decode)?;
+    if used == body.len() { Ok(value) } else { Err(RowError::Trailing(body.len() - used)) }
 }
 
 fn config() -> impl bincode::config::Config {
@@ -69,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_row_is_read_only_as_what_it_is() {
-        let event = EventRow { at_ms: -5, text: "hello".into(), job: None };
+        let event = EventRow { at_ms: -5, text: "hello".into(), ..EventRow::default() };
         let mut bytes = event.to_bytes().unwrap();
         assert_eq!(EventRow::from_bytes(&bytes).unwrap(), event);
         bytes.push(0);

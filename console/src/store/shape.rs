@@ -1,11 +1,12 @@
 //! What the rows hold, and where a job stands in the index.
 
 use serde::{Deserialize, Serialize};
-use vc_farm::record::{AgentRecord, AttemptRecord, FarmRecord, JobRecord, Lease};
+use vc_farm::record::{AgentRecord, FarmRecord, JobRecord, Lease};
 use vc_protocol::agent::AgentHello;
 use vc_protocol::device::Device;
 use vc_protocol::id::{AttemptNo, JobId, ProfileId, RootId, TaskNo};
 use vc_protocol::job::{JobSpec, JobState};
+use vc_protocol::operator::EventKind;
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::NamedProfile;
 
@@ -40,14 +41,20 @@ pub(super) struct Run {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct EventRow {
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EventRow {
     /// When, milliseconds since 1970.
-    pub(super) at_ms: i64,
+    pub at_ms: i64,
+    /// What it is about.
+    pub kind: EventKind,
     /// The sentence.
-    pub(super) text: String,
+    pub text: String,
+    /// The operator who did it; empty if it happened by itself.
+    pub who: String,
+    /// Name of the agent concerned, empty if there is none.
+    pub agent: String,
     /// The job concerned.
-    pub(super) job: Option<JobId>,
+    pub job: Option<JobId>,
 }
 
 /// Sources that were added together.
@@ -72,6 +79,14 @@ pub struct Seen {
     pub ffmpeg: String,
     /// Its devices.
     pub devices: Vec<Device>,
+}
+
+impl StoredJob {
+    /// Who runs it, or ran it last.
+    pub(super) fn lease(&self) -> Option<Lease> {
+        let out = self.record.tasks.iter().find_map(|task| task.lease());
+        out.or_else(|| self.runs.last().map(|run| run.lease))
+    }
 }
 
 impl Seen {
@@ -159,6 +174,16 @@ pub(super) fn index_key(record: &JobRecord) -> IndexKey {
     }
 }
 
+/// Stands behind the states in the index: pending jobs a second time, newest change first, since their own place is
+/// that in the queue.
+pub(super) const WAITING: u8 = 7;
+
+/// Where a pending job stands by its last change.
+pub(super) fn waiting_key(record: &JobRecord) -> Option<IndexKey> {
+    let key = (WAITING, 0, !(record.updated_ms.max(0) as u64), !record.id.0);
+    (record.state == JobState::Pending).then_some(key)
+}
+
 /// The job of an index key.
 pub(super) fn index_job(key: IndexKey) -> JobId {
     let by_number = key.0 == JobState::Pending as u8 || key.0 == JobState::Running as u8;
@@ -183,7 +208,7 @@ pub(super) fn source_key(
 macro_rules! rows {
     ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
 }
-rows!(StoredJob, AttemptRecord, EventRow, BatchRow, Seen, Counters, NamedProfile, FarmRecord, AgentRecord);
+rows!(StoredJob, BatchRow, Seen, Counters, NamedProfile, FarmRecord, AgentRecord);
 
 /// What a folder is for. The same folder in both roles has two numbers: each role is proved by other means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

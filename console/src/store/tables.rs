@@ -5,6 +5,8 @@
 use redb::{MultimapTableDefinition, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use super::StoreError;
+use super::facet::FacetNo;
+use super::history::SumsKey;
 
 /// A job's place in its state: state, then three numbers that sort the state's jobs; see [`super::shape::index_key`].
 pub(super) type IndexKey = (u8, u8, u64, u64);
@@ -16,8 +18,14 @@ pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("
 pub(super) const HOT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs_running");
 /// All others, whole rows by number. A running job's row here is the one it had before it ran.
 pub(super) const COLD: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("jobs");
-/// Every job once, sorted within its state.
-pub(super) const INDEX: TableDefinition<'_, IndexKey, ()> = TableDefinition::new("index");
+/// Every job once, sorted within its state, with its facet; pending ones once more by their last change.
+pub(super) const INDEX: TableDefinition<'_, IndexKey, FacetNo> = TableDefinition::new("places");
+/// What jobs have in common, with how many they are.
+pub(super) const FACETS: TableDefinition<'_, FacetNo, &[u8]> = TableDefinition::new("facets");
+/// Name of a cause to what is remembered of it.
+pub(super) const TROUBLES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("troubles");
+/// Day, kind and number to the sums of what ended then.
+pub(super) const HISTORY: TableDefinition<'_, SumsKey, &[u8]> = TableDefinition::new("history");
 /// Source with recipe and output folder to the newest job made of it.
 pub(super) const SOURCES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("sources");
 /// Absolute path of an output to the one job that may make it.
@@ -36,7 +44,7 @@ pub(super) const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new(
 pub(super) const AGENTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("agents_seen");
 /// What is remembered of an agent and its devices: drained, quarantined.
 pub(super) const REMEMBERED: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("agents_remembered");
-/// State and cause to the failed and held jobs that have it.
+/// State and name of the cause to the failed and held jobs that have it.
 pub(super) const CAUSES: MultimapTableDefinition<'_, (u8, &str), u64> =
     MultimapTableDefinition::new("causes");
 
@@ -53,19 +61,24 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), StoreError> {
         txn.open_table(table)?;
     }
     txn.open_table(INDEX)?;
+    txn.open_table(FACETS)?;
+    txn.open_table(TROUBLES)?;
+    txn.open_table(HISTORY)?;
     txn.open_multimap_table(CAUSES)?;
     Ok(())
 }
 
 /// Every table of jobs, opened on one snapshot of the file.
 pub(super) struct Tables {
+    pub(super) meta: Read<&'static str, &'static [u8]>,
     pub(super) hot: Read<u64, &'static [u8]>,
     pub(super) cold: Read<u64, &'static [u8]>,
-    pub(super) index: Read<IndexKey, ()>,
+    pub(super) index: Read<IndexKey, FacetNo>,
     pub(super) sources: Read<&'static [u8], u64>,
     pub(super) outputs: Read<&'static [u8], u64>,
     pub(super) attempts: Read<u64, &'static [u8]>,
     pub(super) events: Read<u64, &'static [u8]>,
+    pub(super) history: Read<SumsKey, &'static [u8]>,
     pub(super) causes: redb::ReadOnlyMultimapTable<(u8, &'static str), u64>,
 }
 
@@ -75,6 +88,7 @@ impl Tables {
     pub(super) fn open(db: &redb::Database) -> Result<Self, StoreError> {
         let txn = db.begin_read()?;
         Ok(Tables {
+            meta: txn.open_table(META)?,
             hot: txn.open_table(HOT)?,
             cold: txn.open_table(COLD)?,
             index: txn.open_table(INDEX)?,
@@ -82,6 +96,7 @@ impl Tables {
             outputs: txn.open_table(OUTPUTS)?,
             attempts: txn.open_table(ATTEMPTS)?,
             events: txn.open_table(EVENTS)?,
+            history: txn.open_table(HISTORY)?,
             causes: txn.open_multimap_table(CAUSES)?,
         })
     }

@@ -92,8 +92,7 @@ impl Bench {
     }
 
     fn ids(&self, states: &[JobState], offset: u64, limit: usize) -> Vec<u64> {
-        let filter = JobFilter::of_states(states);
-        let page = self.store.page(&filter, offset, limit).unwrap();
+        let page = self.store.page(&Query::of(JobFilter::of_states(states)), offset, limit).unwrap();
         page.rows.iter().map(|row| row.id.0).collect()
     }
 }
@@ -196,7 +195,7 @@ fn every_state_is_paged_in_its_order() {
     assert_eq!(bench.ids(&[], 0, 10), [5, 4, 6, 1, 3, 2], "running, failed, pending, completed");
     assert_eq!(bench.ids(&[], 2, 2), [6, 1]);
     assert_eq!(bench.ids(&[], 9, 2), [0; 0]);
-    let page = bench.store.page(&JobFilter::default(), 0, 4).unwrap();
+    let page = bench.store.page(&Query::default(), 0, 4).unwrap();
     assert_eq!((page.total, page.more, page.rows.len()), (Some(6), true, 4));
 }
 
@@ -226,7 +225,7 @@ fn a_text_finds_rows_and_goes_on_where_it_stopped() {
     bench.set(20, JobState::Failed, 9);
     let find = |text: &str, offset, limit| {
         let filter = JobFilter { terms: vec![vc_protocol::operator::filter::Test::Text(text.into()).term()] };
-        let page = bench.store.page(&filter, offset, limit).unwrap();
+        let page = bench.store.page(&Query::of(filter), offset, limit).unwrap();
         (page.rows.iter().map(|row| row.id.0).collect::<Vec<_>>(), page.more)
     };
     assert_eq!(find("ep_0", 0, 4), (vec![1, 2, 3, 4], true));
@@ -326,12 +325,12 @@ fn events_are_a_ring_newest_first() {
     let bench = Bench::new();
     let mut turn = bench.store.turn();
     for n in 0..10_050 {
-        turn.note(n, format!("event {n}"), None);
+        turn.note(EventRow { at_ms: n, text: format!("event {n}"), ..EventRow::default() });
     }
     turn.commit().unwrap();
     let reader = bench.store.reader().unwrap();
-    assert_eq!(reader.events(2).unwrap()[0].text, "event 10049");
-    assert_eq!(reader.events(20_000).unwrap().len(), 10_000);
+    assert_eq!(reader.events(None, None, 2).unwrap()[0].text, "event 10049");
+    assert_eq!(reader.events(None, None, 20_000).unwrap().len(), 10_000);
 }
 
 proptest! {
@@ -380,9 +379,9 @@ fn check(store: &Store, model: &BTreeMap<u64, JobRecord>) -> Result<(), TestCase
         let mut expected: Vec<&JobRecord> = model.values().filter(|record| record.state == state).collect();
         expected.sort_by_key(|record| shape::index_key(record));
         let expected: Vec<JobId> = expected.into_iter().map(|record| record.id).collect();
-        let filter = JobFilter::of_states(&[state]);
+        let query = Query::of(JobFilter::of_states(&[state]));
         for offset in 0..=expected.len() {
-            let page = store.page(&filter, offset as u64, 3).unwrap();
+            let page = store.page(&query, offset as u64, 3).unwrap();
             let rows: Vec<JobId> = page.rows.iter().map(|row| row.id).collect();
             prop_assert_eq!(&rows[..], &expected[offset..expected.len().min(offset + 3)]);
         }
@@ -413,7 +412,8 @@ fn fill_golden(bench: &Bench) {
         report: None,
     });
     turn.saw(AgentId(1), Seen { name: "ada".into(), ..Seen::default() });
-    turn.note(2_000, "completed".into(), Some(JobId(3)));
+    let text = "completed".to_owned();
+    turn.note(EventRow { at_ms: 2_000, text, job: Some(JobId(3)), ..EventRow::default() });
     turn.commit().unwrap();
 }
 
@@ -424,11 +424,11 @@ fn the_store_of_every_release_opens_and_says_what_it_said() {
     let (old, new) = (Bench { store: Store::open(dir.path()).unwrap(), dir }, Bench::new());
     fill_golden(&new);
     assert_eq!(old.store.tally(), new.store.tally());
-    let all = JobFilter::default();
+    let all = Query::default();
     assert_eq!(old.store.page(&all, 0, 10).unwrap(), new.store.page(&all, 0, 10).unwrap());
     let detail = |bench: &Bench| bench.store.reader().unwrap().detail(JobId(3)).unwrap();
     assert_eq!(detail(&old), detail(&new));
-    let events = |bench: &Bench| bench.store.reader().unwrap().events(5).unwrap();
+    let events = |bench: &Bench| bench.store.reader().unwrap().events(None, None, 5).unwrap();
     assert_eq!(events(&old), events(&new));
     assert_eq!(old.add(&old.session(), &[candidate("clip-6", 106)]).counts.unchanged, 1);
 }

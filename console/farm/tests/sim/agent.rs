@@ -143,6 +143,8 @@ pub(crate) fn report(attempt: AttemptId, outcome: Outcome) -> Box<Report> {
         media_ms: 1,
         bytes_in: 100,
         bytes_out: 50,
+        media: None,
+        phases: Vec::new(),
     })
 }
 

@@ -97,6 +97,9 @@ fn tell(action: JobAction, acted: &Acted, as_json: bool) {
         text::json_out(&json::acted(acted));
         return;
     }
+    if acted.count == 0 && acted.left.is_empty() {
+        text::note("no job fits");
+    }
     let done = done(action);
     let shown = if std::io::stdout().is_terminal() { LINES_MAX } else { usize::MAX };
     text::parts(acted.done.iter().take(shown).map(|id| format!("{id} {done}")));

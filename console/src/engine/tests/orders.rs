@@ -32,7 +32,7 @@ async fn jobs_are_held_released_and_prioritised_durably() {
     drop(store);
 
     let (_store, engine) = bench.start();
-    let page = engine.handle.page(JobFilter::default(), 0, 9).await.unwrap();
+    let page = engine.handle.page(JobFilter::default(), Sort::default(), 0, 9).await.unwrap();
     let rows: Vec<_> = page.rows.iter().map(|row| (row.id.0, row.state, row.priority.0)).collect();
     assert!(rows.contains(&(1, JobState::Held, 4)) && rows.contains(&(2, JobState::Pending, 9)), "{rows:?}");
     assert_eq!(act(&engine, JobAction::Release, 1).await, Ok(()));

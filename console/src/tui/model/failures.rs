@@ -1,11 +1,10 @@
 //! Failures in words: a row for each cause, and what is known of the one under the cursor.
 
-use jiff::tz::TimeZone;
 use vc_protocol::operator::FailureGroup;
 
 use super::super::look::Glyphs;
 use super::super::state::{Millis, State};
-use super::table::{Align, Column, fixed, growing, heads, row, widths};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, cut, section, wrap};
 use super::words;
 use crate::tui::state::mouse::Hit;
@@ -19,9 +18,16 @@ const COLUMNS: [Column; 7] = [
     fixed("LAST", Align::Right, 5, 8),
     fixed("HINT", Align::Left, 4, 5),
 ];
+/// Stays when the others are scrolled away.
+const PINNED: [usize; 1] = [0];
 
 /// Most lines of the example and of the advice.
 const ADVICE_ROWS: usize = 3;
+
+/// Columns that can be scrolled away.
+pub(super) fn column_max(columns: usize) -> usize {
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
+}
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
@@ -37,9 +43,10 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         lines.push(Line::new(format!("  {}", cut(text, columns.saturating_sub(2), glyphs))));
         return lines;
     }
-    let widths = widths(&COLUMNS, columns.saturating_sub(2));
+    let shown = scrolled(&COLUMNS, &PINNED, groups.column.min(column_max(columns)));
+    let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
-    titles.extend(heads(&COLUMNS, &widths));
+    titles.extend(heads(&shown, &widths));
     lines.push(titles);
     let hint = groups.row().map(|group| hint_box(group, columns, glyphs)).unwrap_or_default();
     let room = rows.saturating_sub(lines.len() + hint.len()).max(1);
@@ -47,7 +54,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     for (at, group) in groups.rows().enumerate().skip(top).take(room) {
         let selected = at == groups.at;
         let mut line = Line::new(if selected { "> " } else { "  " });
-        line.extend(row(&COLUMNS, &widths, cells(state, group, &widths, now)));
+        line.extend(row(&shown, &widths, cells(state, group, &widths, now)));
         line.selected = selected;
         line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
@@ -114,54 +121,4 @@ fn hint_box(group: &FailureGroup, columns: usize, glyphs: Glyphs) -> Vec<Line> {
         }
     }
     lines
-}
-
-/// A group as text to paste into a report.
-pub(crate) fn report(group: &FailureGroup, zone: &TimeZone) -> String {
-    let class = group.class.map_or("-", |class| class.word());
-    let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-    let mut lines = vec![
-        format!("cause:     {}", group.cause),
-        format!("class:     {class}"),
-        format!("jobs:      {} open, {} to retry", group.open, group.retry),
-        format!("recovered: {} in 24 h", group.recovered),
-        format!("where:     {}", dash(&group.place)),
-        format!("last:      {}", words::stamp(group.last_ms, zone)),
-        format!("example:   {}", dash(&group.example)),
-        format!("job:       {}", group.job.map_or("-".into(), |id| format!("#{id}"))),
-    ];
-    if !group.hint.is_empty() || !group.advice.is_empty() {
-        lines.push(format!("advice:    {} {}", dash(&group.hint), group.advice));
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use vc_protocol::failure::FailureClass;
-    use vc_protocol::id::JobId;
-
-    use super::*;
-
-    #[test]
-    fn a_report_says_all_that_is_known_of_a_group() {
-        let group = FailureGroup {
-            cause: "moov atom not found".into(),
-            class: Some(FailureClass::Source),
-            open: 1,
-            retry: 0,
-            recovered: 2,
-            place: "ada/gpu0".into(),
-            last_ms: 1_700_000_000_000,
-            example: "x.mkv: moov atom not found".into(),
-            job: Some(JobId(7)),
-            hint: "s3".into(),
-            advice: "The file is cut.".into(),
-        };
-        let text = report(&group, &TimeZone::UTC);
-        for part in ["source", "1 open, 0 to retry", "2023-11-14 22:13:20", "#7", "s3 The file is cut."] {
-            assert!(text.contains(part), "{part:?} in {text}");
-        }
-    }
 }

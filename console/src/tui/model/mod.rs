@@ -7,7 +7,7 @@ mod agents;
 mod chart;
 mod detail;
 mod events;
-pub(crate) mod failures;
+mod failures;
 mod first;
 mod jobs;
 mod log;
@@ -23,8 +23,8 @@ use vc_protocol::operator::{AgentState, Snapshot};
 use vc_protocol::progress::Phase;
 
 pub(crate) use self::detail::command::shell_line;
-pub(crate) use self::failures::report as failure_report;
 use self::text::{Line, Role, clean, cut, head, width};
+pub(crate) use self::words::stamp;
 use super::keys;
 use super::look::Glyphs;
 use super::state::mouse::Hit;
@@ -133,9 +133,16 @@ pub(crate) fn agent_scroll_max(state: &State) -> usize {
     state.agent.as_ref().map_or(0, |a| agent::scroll_max(state, a, usize::from(state.size.width), rows))
 }
 
-/// Columns of the jobs table that can be scrolled away at the left.
-pub(crate) fn jobs_column_max(state: &State) -> usize {
-    jobs::column_max(usize::from(state.size.width))
+/// Columns of the table in sight that can be scrolled away at its left.
+pub(crate) fn column_max(state: &State) -> usize {
+    let columns = usize::from(state.size.width);
+    match state.screen {
+        Screen::Overview => 0,
+        Screen::Jobs => jobs::column_max(columns),
+        Screen::Agents => agents::column_max(columns),
+        Screen::Failures => failures::column_max(columns),
+        Screen::Events => events::column_max(columns),
+    }
 }
 
 /// Farm, capacity, clock.
@@ -291,8 +298,14 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         frame.lines[last] = message;
     } else if let Some(gone) = &state.gone {
         let silent = words::length(now.saturating_sub(gone.since) / 1000);
-        let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
-        let text = format!(" no word from the server for {silent}, trying again ({}){notice}", gone.reason);
+        let tail = match &state.notice {
+            // It says the same once more.
+            Some(notice) => {
+                format!(": {}", notice.text.trim_start_matches("no word from the server: "))
+            }
+            None => format!(", trying again ({})", gone.reason),
+        };
+        let text = format!(" no word from the server for {silent}{tail}");
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
     } else if let Some(frozen) = &state.frozen {
         let since = words::length(now.saturating_sub(frozen.since) / 1000);

@@ -10,6 +10,7 @@ use super::detail::{Detail, Tab};
 use super::{Action, Millis, Screen, State, asks, on_reply, row_ref, shift};
 use crate::tui::keys::{Command, Place};
 use crate::tui::link::RequestTag;
+use crate::tui::model;
 
 /// Least time between two questions while the table of jobs changes.
 pub(crate) const REFETCH_MS: Millis = 1000;
@@ -92,6 +93,8 @@ pub(crate) struct Failures {
     /// The cause under the cursor, which it follows.
     pub(crate) selected: Option<String>,
     pub(crate) at: usize,
+    /// Columns scrolled away at the left.
+    pub(crate) column: usize,
     pub(crate) asked: Option<RequestTag>,
     pub(crate) asked_at: Millis,
     /// Revision of the table when it was asked.
@@ -188,6 +191,11 @@ pub(super) fn run(state: &mut State, _now: Millis, command: Command, out: &mut V
     let (cause, job) = (group.cause.clone(), group.job);
     let table = &mut state.failures;
     match command {
+        Command::ScrollLeft => table.column = table.column.saturating_sub(1),
+        Command::ScrollRight => {
+            let last = model::column_max(state);
+            state.failures.column = (state.failures.column + 1).min(last);
+        }
         Command::SortBefore => table.sort_by(table.sort.step(-1), table.reversed),
         Command::SortNext => table.sort_by(table.sort.step(1), table.reversed),
         Command::Invert => table.sort_by(table.sort, !table.reversed),

@@ -299,7 +299,7 @@ pub(super) fn run(state: &mut State, now: Millis, command: Command, _out: &mut V
         Command::Invert => jobs.set_sort(Sort { reversed: !jobs.sort.reversed, ..jobs.sort }),
         Command::ScrollLeft => jobs.column = jobs.column.saturating_sub(1),
         Command::ScrollRight => {
-            let last = crate::tui::model::jobs_column_max(state);
+            let last = crate::tui::model::column_max(state);
             state.jobs.column = (state.jobs.column + 1).min(last);
         }
         Command::MarkRange => {

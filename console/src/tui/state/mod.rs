@@ -25,6 +25,7 @@ pub(crate) mod overlay;
 pub(crate) mod overview;
 pub(crate) mod palette;
 pub(crate) mod prompt;
+mod report;
 mod sorting;
 
 use std::collections::BTreeMap;

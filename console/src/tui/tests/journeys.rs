@@ -229,6 +229,9 @@ fn the_selection_follows_its_job() {
     later.revision += 1;
     board.now += 1000;
     board.tell(Reply::Snapshot(Box::new(later)));
+    assert_eq!(board.state.jobs.at, 3, "no row moves so soon after a key");
+    assert_eq!(board.state.next_tick(board.now), Some(1000 + 4 * 20 + 1500));
+    board.wait(500);
     assert_eq!((board.state.jobs.selected, board.state.jobs.at), (Some(JobId(41902)), 2));
     board.keys("1jjj");
     assert_eq!(board.state.overview.selected, Some(Node::Run(JobId(41907))));

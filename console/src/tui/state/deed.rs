@@ -3,7 +3,7 @@
 use vc_protocol::id::{AgentId, JobId};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    Acted, AgentAction, JobAction, JobFilter, JobRow, Request, Response, Role, Selection, Snapshot, StopHow,
+    Acted, AgentAction, JobAction, JobFilter, JobRow, Request, Response, Role, Selection, StopHow,
     TokenWish,
 };
 use vc_protocol::path::FilePath;
@@ -235,24 +235,6 @@ fn acted_words(verb: Verb, acted: &Acted) -> String {
         words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());
     }
     words
-}
-
-/// A running job, as the snapshot has it.
-pub(super) fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
-    let (agent, device, run) = super::overview::runs(snapshot).find(|(_, _, run)| run.attempt.job == id)?;
-    Some(JobRef {
-        id,
-        name: file_name(&run.source),
-        state: JobState::Running,
-        waits: false,
-        place: format!(
-            "{}/{}",
-            agent.name,
-            if device.short.is_empty() { &device.name } else { &device.short }
-        ),
-        permille: Some(run.progress.permille),
-        spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
-    })
 }
 
 /// A job of a page.

@@ -25,28 +25,30 @@ pub(crate) mod overlay;
 pub(crate) mod overview;
 pub(crate) mod palette;
 pub(crate) mod prompt;
+mod report;
+mod selection;
 mod sorting;
 
 use std::collections::BTreeMap;
 
 use ratatui::layout::Size;
-use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, Request, Snapshot, Welcome};
+use vc_protocol::operator::{DeviceState, DeviceView, Request, Snapshot, Welcome};
 
 use self::agent::OpenAgent;
 use self::agents::Agents;
 use self::copy::CopyItem;
-use self::deed::{Deed, JobRef, Target, find_run, row_ref};
+use self::deed::Deed;
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
 use self::first::First;
-use self::jobs::{Asked, Jobs, Marks, Wanted};
+use self::jobs::{Asked, Jobs, Wanted};
 use self::mouse::Hit;
 use self::overlay::Overlay;
 use self::overview::Overview;
 use self::prompt::Prompt;
+pub(crate) use self::selection::row_ref;
 use super::keys::{Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
@@ -343,56 +345,6 @@ impl State {
     /// Rows of the jobs table in sight: all but header, tabs, title, column heads, cause and footer.
     pub(crate) fn jobs_height(&self) -> u64 {
         u64::from(self.size.height.saturating_sub(6)).max(1)
-    }
-
-    /// The job under the cursor or open.
-    pub(crate) fn selected(&self) -> Option<JobRef> {
-        let id = match (&self.detail, &self.agent, self.screen) {
-            (Some(detail), ..) => detail.job,
-            (None, Some(_), _) => agents::selected_job(self)?,
-            (None, None, Screen::Jobs) => self.jobs.selected?,
-            (None, None, Screen::Overview) => self.overview.job(self.snapshot.as_ref()?)?,
-            (None, None, Screen::Events) => events::selected_job(self)?,
-            (None, None, Screen::Agents | Screen::Failures) => return None,
-        };
-        self.find(id)
-    }
-
-    /// The agent under the cursor or open, and its device if that is what is selected.
-    pub(crate) fn selected_agent(&self) -> Option<(AgentId, Option<DeviceId>)> {
-        match (&self.detail, &self.agent, self.screen) {
-            (None, Some(_), _) => Some((agents::selected(self)?, agents::selected_device(self))),
-            (None, None, Screen::Agents) => Some((agents::selected(self)?, None)),
-            (None, None, Screen::Overview) => self.overview.agent(self.snapshot.as_ref()?),
-            (Some(_), ..) | (None, None, Screen::Jobs | Screen::Failures | Screen::Events) => None,
-        }
-    }
-
-    /// The failure group under the cursor.
-    pub(crate) fn selected_group(&self) -> Option<FailureGroup> {
-        (self.below() == Place::Failures).then(|| failures::selected(self)).flatten()
-    }
-
-    /// What is known of a job: a running one from the snapshot, which is newest.
-    pub(crate) fn find(&self, id: JobId) -> Option<JobRef> {
-        let run = self.snapshot.as_deref().and_then(|s| find_run(s, id));
-        let detail = self.detail.as_ref().and_then(|d| d.data.as_ref()).map(|d| &d.row);
-        let rows = self.jobs.window.iter().flat_map(|w| &w.page.rows);
-        run.or_else(|| detail.into_iter().chain(rows).find(|row| row.id == id).map(row_ref))
-    }
-
-    /// What a command is for: the open job, else the marked ones, else the one under the cursor.
-    pub(crate) fn target(&self) -> Option<Target> {
-        match &self.jobs.marks {
-            Marks::All { filter, count } if self.detail.is_none() => {
-                Some(Target::All { filter: filter.clone(), count: *count })
-            }
-            Marks::Jobs(jobs) if self.detail.is_none() && !jobs.is_empty() => {
-                let newest = |job: &JobRef| self.find(job.id).unwrap_or_else(|| job.clone());
-                Some(Target::Jobs(jobs.values().map(newest).collect()))
-            }
-            Marks::All { .. } | Marks::Jobs(_) => self.selected().map(|job| Target::Jobs(vec![job])),
-        }
     }
 
     /// Opens a dialog; keys that were pressed before it is drawn were meant for what lies under it.

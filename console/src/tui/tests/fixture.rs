@@ -358,9 +358,10 @@ impl Board {
 
     pub(crate) fn message(&mut self, msg: Msg) {
         for action in update(&mut self.state, self.now, msg) {
-            match action {
-                Action::Send(tag, request) => self.answer(tag, request),
-                other => self.asked.push(other),
+            if let Action::Send(tag, request) = action {
+                self.answer(tag, request);
+            } else {
+                self.asked.push(action);
             }
         }
     }

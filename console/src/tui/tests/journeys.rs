@@ -31,18 +31,15 @@ fn ids(ids: &[u64]) -> Selection {
 
 /// The requests that were sent, without their tags.
 pub(super) fn requests(board: &mut Board) -> Vec<Request> {
-    let sent = board.asked.drain(..).filter_map(|action| match action {
-        Action::Send(_, request) => Some(request),
-        _ => None,
-    });
+    let sent = board
+        .asked
+        .drain(..)
+        .filter_map(|action| if let Action::Send(_, request) = action { Some(request) } else { None });
     sent.collect()
 }
 
 fn left(board: &Board) -> Option<Leave> {
-    board.asked.iter().find_map(|action| match action {
-        Action::Leave(leave) => Some(*leave),
-        _ => None,
-    })
+    board.asked.iter().find_map(|action| if let Action::Leave(leave) = action { Some(*leave) } else { None })
 }
 
 #[test]

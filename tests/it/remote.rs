@@ -34,7 +34,7 @@ fn a_viewer_looks_from_another_box_and_changes_nothing() {
         vec!["token", "create"],
         vec!["token", "ls"],
         vec!["operators", "ls"],
-        vec!["jobs", "retry", "--state", "failed"],
+        vec!["jobs", "retry", "1"],
         vec!["stop"],
     ] {
         let said = ana.at(console.listen(), &words).expect_code(6);

@@ -220,6 +220,11 @@ async fn list(client: &mut Client, as_json: bool) -> Result<Exit, Failed> {
 }
 
 async fn start(target: &Target, as_json: bool) -> Result<Exit, Failed> {
+    if target.is_remote() {
+        return Err(Failed::usage(
+            "the server is on another box: start the agent there, or join it from here",
+        ));
+    }
     let started = launch::start_local_agent(target.state_dir()).await;
     let sentence = started.map_err(|error| {
         if let launch::LocalAgentError::Token(error) = error {

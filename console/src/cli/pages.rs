@@ -15,10 +15,11 @@ use vc_protocol::operator::{JobFilter, PAGE_ROWS_MAX, Request, Response, Sort};
 
 use super::args::Cli;
 use super::exit::{Exit, Failed};
+use super::target::Target;
 use super::{config, text};
 use crate::config::Given;
 use crate::config::keys::Name;
-use crate::operator::client::{Client, Target};
+use crate::operator::client::Client;
 use crate::profiles::{Profiles, user_folder};
 
 /// The variable by which the shell says that it wants words completed.
@@ -113,15 +114,15 @@ where
 {
     let asked = || {
         let config = config::load(&given()).ok()?;
-        let target = Target::Local(config.path(Name::StateDir)?.to_owned());
+        let target = Target::new(&config).ok()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let answer = async { ask(Client::connect(&target).await.ok()?).await };
+        let answer = async { ask(target.connect().await.ok()?).await };
         runtime.block_on(async { tokio::time::timeout(WORDS_MAX, answer).await.ok()? })
     };
     candidates(asked().unwrap_or_default())
 }
 
-/// The state folder and the file of settings, as far as they were typed before the word in question.
+/// Where the server is and the file of settings, as far as they were typed before the word in question.
 fn given() -> Given {
     let typed: Vec<_> = std::env::args_os().collect();
     let after = |flag: &str| {
@@ -130,6 +131,7 @@ fn given() -> Given {
     };
     let mut given = Given { file: after("--config").map(PathBuf::from), flags: Vec::new() };
     given.flag(Name::StateDir, after("--state-dir"));
+    given.flag(Name::Connect, after("--connect"));
     given
 }
 

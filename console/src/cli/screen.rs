@@ -28,7 +28,12 @@ pub(super) async fn convert(server: &Target, config: &Config) -> Result<Option<E
 pub(super) async fn attach(server: &Target, config: &Config) -> Result<Exit, Failed> {
     match show(Mode::Attach, link::open(server.clone(), None, Some(start_agent)), config).await? {
         Leave::Detached | Leave::Ended => {
-            super::text::note("farm keeps running; `vc-console` to come back, `vc-console stop` to stop it");
+            super::text::note(match server {
+                Target::Local(_) => {
+                    "farm keeps running; `vc-console` to come back, `vc-console stop` to stop it"
+                }
+                Target::Remote(_) => "farm keeps running; the same command to come back",
+            });
             Ok(Exit::Done)
         }
         Leave::Stop(how) => {

@@ -49,7 +49,7 @@ pub(super) async fn run(
     match context.registry.active(operator) {
         Some(member) => {
             let caller = Caller { who: member.name, role: member.role };
-            tracing::info!(who = caller.who, role = caller.role.word(), %from, "an operator connected");
+            tracing::debug!(who = caller.who, role = caller.role.word(), %from, "an operator connected");
             transport::raise_for_operator(&connection);
             attend(&connection, &caller, context, service).await;
         }

@@ -43,7 +43,7 @@ pub enum RemoteError {
     #[error("not allowed: {0}")]
     Refused(String),
     /// Nobody answers there.
-    #[error("reach the server: {0}")]
+    #[error("no server answers: {0}")]
     Lost(String),
 }
 

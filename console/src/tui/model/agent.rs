@@ -293,7 +293,8 @@ fn why(
             (true, _) => "the self-test runs".to_owned(),
             (false, Some(until)) => {
                 let left = u64::try_from(until.saturating_sub(state.wall_ms(now))).unwrap_or(0);
-                format!("self-test in {}", words::minutes(left.div_ceil(1000)))
+                let left = words::minutes(left.div_ceil(1000));
+                format!("self-test in {left}; a 3rd time in 24 h it stays until you release it")
             }
             (false, None) => "stays so until you release it or a self-test passes".to_owned(),
         };

@@ -133,17 +133,17 @@ pub(crate) fn time_with_day(ms: i64, now_ms: i64, zone: &TimeZone) -> String {
     moment(ms, zone, if day(ms) == day(now_ms) { "%H:%M:%S" } else { "%m-%d %H:%M" })
 }
 
+/// `2026-11-22 12:04:31`
+pub(crate) fn stamp(ms: i64, zone: &TimeZone) -> String {
+    moment(ms, zone, "%Y-%m-%d %H:%M:%S")
+}
+
 /// `0.4 ms`
 pub(crate) fn round_trip(us: u64) -> String {
     match us {
         us if us < 100_000 => format!("{:.1} ms", us as f64 / 1000.0),
         us => format!("{} ms", count(us / 1000)),
     }
-}
-
-/// `2026-11-22 12:04:31`, for text that is read on another day.
-pub(crate) fn stamp(ms: i64, zone: &TimeZone) -> String {
-    moment(ms, zone, "%Y-%m-%d %H:%M:%S")
 }
 
 fn moment(ms: i64, zone: &TimeZone, format: &str) -> String {
@@ -196,6 +196,7 @@ mod tests {
         check(time_or_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14");
         check(time_with_day(1_700_000_000_000, 1_700_000_500_000, &TimeZone::UTC), "22:13:20");
         check(time_with_day(1_700_000_000_000, 1_710_000_000_000, &TimeZone::UTC), "11-14 22:13");
+        check(stamp(1_700_000_000_000, &TimeZone::UTC), "2023-11-14 22:13:20");
         check(round_trip(430), "0.4 ms");
         check(round_trip(99_949), "99.9 ms");
         check(round_trip(1_400_000), "1,400 ms");

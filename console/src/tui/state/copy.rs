@@ -41,6 +41,10 @@ pub(super) fn take(state: &mut State, out: &mut Vec<Action>) {
 
 /// Shows what has the focus outside of the alternate screen.
 pub(super) fn print(state: &mut State, out: &mut Vec<Action>) {
+    if let Some(Overlay::Text { copy, .. }) = &state.overlay {
+        out.push(Action::Print(copy.text.clone()));
+        return;
+    }
     if let Some(Overlay::Copy(menu)) = state.overlay.take()
         && let Some(item) = menu.items.into_iter().nth(menu.at)
     {
@@ -50,6 +54,9 @@ pub(super) fn print(state: &mut State, out: &mut Vec<Action>) {
 
 /// What `c` copies: the id or the name of what is selected.
 pub(super) fn id(state: &State) -> Option<CopyItem> {
+    if let Some(overlay) = &state.overlay {
+        return if let Overlay::Text { copy, .. } = overlay { Some(copy.clone()) } else { None };
+    }
     items(state).into_iter().find(|item| item.what.starts_with(ID))
 }
 

@@ -227,6 +227,9 @@ fn look_up(state: &mut State, verb: Verb, filter: JobFilter, out: &mut Vec<Actio
 /// The jobs of a group came: what was asked for goes on.
 fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut Vec<Action>) {
     let target = match page.total {
+        _ if page.rows.is_empty() && on.verb == Verb::Cancel => {
+            return state.say(now, "nothing to give up here: its jobs have ended; R retries them");
+        }
         _ if page.rows.is_empty() => return state.say(now, "no job of this cause waits any more"),
         Some(count) if page.more => Target::All { filter: on.filter, count },
         None if page.more => {

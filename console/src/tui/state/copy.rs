@@ -7,6 +7,7 @@ use super::jobs::Marks;
 use super::overlay::Overlay;
 use super::{Action, State, first, report};
 use crate::tui::keys::Place;
+use crate::tui::model;
 
 /// Something to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +129,7 @@ fn of_agent(view: &AgentView, items: &mut Vec<CopyItem>) {
 }
 
 fn of_group(state: &State, group: &FailureGroup, items: &mut Vec<CopyItem>) {
-    push(items, "report", report::of_group(group, &state.look.zone));
+    push(items, "report", report::plain(&model::failure_report(group, &state.look.zone)));
     push(items, "id of the last job", group.job.map(|id| id.to_string()).unwrap_or_default());
     push(items, "cause", report::plain(&group.cause));
     push(items, "last cause, word for word", report::plain(&group.example));

@@ -23,8 +23,8 @@ use vc_protocol::operator::{AgentState, Snapshot};
 use vc_protocol::progress::Phase;
 
 pub(crate) use self::detail::command::shell_line;
+pub(crate) use self::failures::report as failure_report;
 use self::text::{Line, Role, clean, cut, head, width};
-pub(crate) use self::words::stamp;
 use super::keys;
 use super::look::Glyphs;
 use super::state::mouse::Hit;

@@ -1,6 +1,7 @@
 //! Whether a command does something now, and if not, why. Footer, help and palette leave out what does nothing.
 
 use super::deed::Verb;
+use super::overlay::Overlay;
 use super::{State, agents, asks, copy, detail, events, failures, jobs, overview};
 use crate::tui::Mode;
 use crate::tui::keys::{Command, Place};
@@ -84,6 +85,10 @@ impl State {
             Command::MarkNone => (self.jobs.marks.count() > 0, "nothing is marked"),
             Command::MarkAll => (self.jobs.count() > 0, "there is no job to mark"),
             Command::CopyId => (copy::id(self).is_some(), "nothing to copy is selected"),
+            Command::Print => {
+                let prints = matches!(self.overlay, Some(Overlay::Copy(_) | Overlay::Text { .. }));
+                (prints, "there is nothing to print")
+            }
             Command::CopyMenu => (!copy::items(self).is_empty(), "nothing to copy is selected"),
             Command::Suspend => (
                 self.mode == Mode::Attach,
@@ -141,7 +146,6 @@ impl State {
             | Command::Yes
             | Command::No
             | Command::Take
-            | Command::Print
             | Command::NextAnswer
             | Command::PrevAnswer
             | Command::Complete => (true, ""),

@@ -7,6 +7,7 @@ use super::jobs::Marks;
 use super::overlay::Overlay;
 use super::{Action, State, first, report};
 use crate::tui::keys::Place;
+use crate::tui::model;
 
 /// Something to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub(super) fn take(state: &mut State, out: &mut Vec<Action>) {
 
 /// Shows what has the focus outside of the alternate screen.
 pub(super) fn print(state: &mut State, out: &mut Vec<Action>) {
+    if let Some(Overlay::Text { copy, .. }) = &state.overlay {
+        out.push(Action::Print(copy.text.clone()));
+        return;
+    }
     if let Some(Overlay::Copy(menu)) = state.overlay.take()
         && let Some(item) = menu.items.into_iter().nth(menu.at)
     {
@@ -50,6 +55,9 @@ pub(super) fn print(state: &mut State, out: &mut Vec<Action>) {
 
 /// What `c` copies: the id or the name of what is selected.
 pub(super) fn id(state: &State) -> Option<CopyItem> {
+    if let Some(overlay) = &state.overlay {
+        return if let Overlay::Text { copy, .. } = overlay { Some(copy.clone()) } else { None };
+    }
     items(state).into_iter().find(|item| item.what.starts_with(ID))
 }
 
@@ -121,7 +129,7 @@ fn of_agent(view: &AgentView, items: &mut Vec<CopyItem>) {
 }
 
 fn of_group(state: &State, group: &FailureGroup, items: &mut Vec<CopyItem>) {
-    push(items, "report", report::of_group(group, &state.look.zone));
+    push(items, "report", report::plain(&model::failure_report(group, &state.look.zone)));
     push(items, "id of the last job", group.job.map(|id| id.to_string()).unwrap_or_default());
     push(items, "cause", report::plain(&group.cause));
     push(items, "last cause, word for word", report::plain(&group.example));

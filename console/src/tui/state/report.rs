@@ -1,12 +1,11 @@
-//! What helps somebody else to understand a job, an agent or a cause of failures, as text to paste.
+//! What helps somebody else to understand a job or an agent, as text to paste.
 
 use std::fmt::Write as _;
 
-use jiff::tz::TimeZone;
-use vc_protocol::operator::{AgentView, AttemptView, FailureGroup, JobDetail};
+use vc_protocol::operator::{AgentView, AttemptView, JobDetail};
 use vc_protocol::path::is_unprintable;
 
-use crate::tui::model::{shell_line, stamp};
+use crate::tui::model::shell_line;
 
 /// Text from outside without what would steer the terminal that it is pasted into; lines stay lines.
 pub(super) fn plain(text: &str) -> String {
@@ -61,28 +60,8 @@ pub(super) fn of_agent(view: &AgentView) -> String {
     plain(&text)
 }
 
-pub(super) fn of_group(group: &FailureGroup, zone: &TimeZone) -> String {
-    let class = group.class.map_or("-", |class| class.word());
-    let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-    let mut lines = vec![
-        format!("cause      {} ({class})", group.cause),
-        format!("jobs       {} open, {} to retry", group.open, group.retry),
-        format!("recovered  {} in 24 h", group.recovered),
-        format!("where      {}", dash(&group.place)),
-        format!("last       {}", stamp(group.last_ms, zone)),
-        format!("example    {}", dash(&group.example)),
-        format!("job        {}", group.job.map_or("-".into(), |id| format!("#{id}"))),
-    ];
-    if !group.hint.is_empty() || !group.advice.is_empty() {
-        lines.push(format!("advice     {} {}", dash(&group.hint), group.advice));
-    }
-    plain(&lines.join("\n"))
-}
-
 #[cfg(test)]
 mod tests {
-    use vc_protocol::failure::FailureClass;
-    use vc_protocol::id::JobId;
     use vc_protocol::job::JobState;
 
     use super::*;
@@ -102,22 +81,5 @@ mod tests {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         assert!(!text.contains(['\x1b', '\u{202e}']));
-        let group = FailureGroup {
-            cause: "moov atom not found".into(),
-            class: Some(FailureClass::Source),
-            open: 1,
-            retry: 0,
-            recovered: 2,
-            place: "ada/gpu0".into(),
-            last_ms: 1_700_000_000_000,
-            example: "x.mkv: moov atom not found".into(),
-            job: Some(JobId(7)),
-            hint: "s3".into(),
-            advice: "The file is cut.".into(),
-        };
-        let text = of_group(&group, &TimeZone::UTC);
-        for part in ["(source)", "1 open, 0 to retry", "2023-11-14 22:13:20", "#7", "s3 The file is cut."] {
-            assert!(text.contains(part), "{part:?} in {text}");
-        }
     }
 }

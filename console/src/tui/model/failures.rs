@@ -1,5 +1,6 @@
 //! Failures in words: a row for each cause, and what is known of the one under the cursor.
 
+use jiff::tz::TimeZone;
 use vc_protocol::operator::FailureGroup;
 
 use super::super::look::Glyphs;
@@ -121,4 +122,54 @@ fn hint_box(group: &FailureGroup, columns: usize, glyphs: Glyphs) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// A group as text to paste into a report.
+pub(crate) fn report(group: &FailureGroup, zone: &TimeZone) -> String {
+    let class = group.class.map_or("-", |class| class.word());
+    let dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let mut lines = vec![
+        format!("cause:     {}", group.cause),
+        format!("class:     {class}"),
+        format!("jobs:      {} open, {} to retry", group.open, group.retry),
+        format!("recovered: {} in 24 h", group.recovered),
+        format!("where:     {}", dash(&group.place)),
+        format!("last:      {}", words::stamp(group.last_ms, zone)),
+        format!("example:   {}", dash(&group.example)),
+        format!("job:       {}", group.job.map_or("-".into(), |id| format!("#{id}"))),
+    ];
+    if !group.hint.is_empty() || !group.advice.is_empty() {
+        lines.push(format!("advice:    {} {}", dash(&group.hint), group.advice));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::failure::FailureClass;
+    use vc_protocol::id::JobId;
+
+    use super::*;
+
+    #[test]
+    fn a_report_says_all_that_is_known_of_a_group() {
+        let group = FailureGroup {
+            cause: "moov atom not found".into(),
+            class: Some(FailureClass::Source),
+            open: 1,
+            retry: 0,
+            recovered: 2,
+            place: "ada/gpu0".into(),
+            last_ms: 1_700_000_000_000,
+            example: "x.mkv: moov atom not found".into(),
+            job: Some(JobId(7)),
+            hint: "s3".into(),
+            advice: "The file is cut.".into(),
+        };
+        let text = report(&group, &TimeZone::UTC);
+        for part in ["source", "1 open, 0 to retry", "2023-11-14 22:13:20", "#7", "s3 The file is cut."] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+    }
 }

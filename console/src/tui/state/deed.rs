@@ -3,8 +3,7 @@
 use vc_protocol::id::{AgentId, JobId};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    Acted, AgentAction, JobAction, JobFilter, JobRow, Request, Response, Role, Selection, StopHow,
-    TokenWish,
+    Acted, AgentAction, JobAction, JobFilter, JobRow, Request, Response, Role, Selection, StopHow, TokenWish,
 };
 use vc_protocol::path::FilePath;
 

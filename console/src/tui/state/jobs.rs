@@ -230,7 +230,7 @@ impl Jobs {
             return if waits { None } else { want(AskedFor::Rows, offset) };
         };
         let bottom = (top + height).min(window.count());
-        let reaches = bottom <= window.end() || !window.page.more;
+        let reaches = bottom <= window.end() || !window.page.more || window.searching();
         let covered = top >= window.offset && reaches;
         let open = self.asked.is_some_and(|a| a.open);
         if covered

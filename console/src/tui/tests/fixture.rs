@@ -306,6 +306,7 @@ fn job_events() -> Vec<EventView> {
 }
 
 /// A dashboard with a server that answers from the fixtures, as it would be driven by the loop.
+#[derive(Clone)]
 pub(crate) struct Board {
     pub(crate) state: State,
     pub(crate) now: Millis,

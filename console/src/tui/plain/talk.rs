@@ -140,7 +140,11 @@ impl Talk {
             }
             "5" | "agents" => self.tell_agents(),
             "6" => return self.command(now, "pause"),
-            "0" | "q" | "quit" => return self.press(now, Key::Char('q')),
+            "0" | "q" | "quit" => {
+                // There is no screen to go back to.
+                (self.state.detail, self.state.agent) = (None, None);
+                return self.press(now, Key::Char('q'));
+            }
             "help" => self.tell_commands(),
             line => return self.command(now, line),
         }
@@ -196,7 +200,9 @@ impl Talk {
                 None => "the server is back".into(),
             });
         }
-        if self.state.overlay != self.read {
+        // An answer that is still under way is not worth a line.
+        let asked = matches!(self.state.overlay, Some(Overlay::Why { answer: None, .. }));
+        if !asked && self.state.overlay != self.read {
             self.read.clone_from(&self.state.overlay);
             self.tell_dialog(now);
         }

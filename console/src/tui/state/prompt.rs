@@ -59,14 +59,17 @@ pub(super) fn paste(state: &mut State, text: &str) {
 pub(super) fn key(state: &mut State, key: Key) {
     let Some(prompt) = &mut state.prompt else { return };
     prompt.error = None;
-    match key {
-        Key::Enter => apply(state),
-        Key::Esc | Key::Ctrl('c') => state.prompt = None,
-        Key::Up => prompt.recall(&state.jobs.history, 1),
-        Key::Down => prompt.recall(&state.jobs.history, -1),
-        key => {
-            prompt.input.edit(key);
-        }
+    if prompt.input.edit(key) {
+        return;
+    }
+    if key == Key::Enter {
+        apply(state);
+    } else if matches!(key, Key::Esc | Key::Ctrl('c')) {
+        state.prompt = None;
+    } else if key == Key::Up {
+        prompt.recall(&state.jobs.history, 1);
+    } else if key == Key::Down {
+        prompt.recall(&state.jobs.history, -1);
     }
 }
 

@@ -231,6 +231,9 @@ fn acted_words(verb: Verb, acted: &Acted) -> String {
     let jobs = if acted.count == 1 { "1 job".to_owned() } else { format!("{} jobs", acted.count) };
     let mut words = format!("{jobs} {}", verb.done());
     if let Some((id, why)) = acted.left.first() {
+        if acted.count == 0 {
+            return format!("nothing was done; {} left alone, #{id}: {why}", acted.left.len());
+        }
         words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());
     }
     words

@@ -25,10 +25,10 @@ pub mod status;
 pub mod storage;
 pub(crate) mod supervisor;
 pub mod task;
-pub mod told;
 mod trial;
 pub mod work;
 
 pub use config::AgentConfig;
 pub use identity::{JoinError, join};
 pub use run::{AgentError, run};
+pub use vc_certs::told;

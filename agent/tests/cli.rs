@@ -27,6 +27,17 @@ fn version_is_one_line_on_stdout() {
 }
 
 #[test]
+fn words_are_completed_and_pages_made_from_the_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = said(dir.path(), &["completion", shell]);
+        assert!(code == 0 && out.contains("VC_COMPLETE"), "{out}");
+    }
+    let (code, page, _) = said(dir.path(), &["man"]);
+    assert!(code == 0 && page.contains("vc\\-agent"), "{page}");
+}
+
+#[test]
 fn status_of_no_agent_says_so_and_exits_3() {
     let dir = tempfile::tempdir().unwrap();
     let (code, out, err) = said(dir.path(), &["status"]);

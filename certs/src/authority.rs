@@ -18,10 +18,12 @@ use rustls::sign::CertifiedKey;
 use time::{Duration, OffsetDateTime};
 use vc_protocol::id::{AgentId, FarmId};
 use vc_protocol::join::CSR_BYTES_MAX;
+use vc_protocol::operator::Role;
 use zeroize::Zeroizing;
 
 use crate::error::{CertsError, random};
 use crate::line::CaPin;
+use crate::names::Member;
 use crate::x509::{self, KeyHash};
 use crate::{durable, names, tls};
 
@@ -29,8 +31,8 @@ use crate::{durable, names, tls};
 const CA_LIFE: Duration = Duration::days(3652);
 /// Life of the console's certificate; remade at two thirds.
 const SERVER_LIFE: Duration = Duration::days(90);
-/// Life of an agent's certificate: a month without renewal and a person should look.
-const AGENT_LIFE: Duration = Duration::days(30);
+/// Life of a member's certificate: a month without renewal and a person should look.
+const MEMBER_LIFE: Duration = Duration::days(30);
 /// How far before now a certificate begins to be valid: boxes whose clock is a bit late must accept it.
 const BACKDATE: Duration = Duration::hours(1);
 /// The first CA of a farm; each rotation counts up.
@@ -124,9 +126,9 @@ impl Authority {
         Ok(true)
     }
 
-    /// Signs the public key of this request, and nothing else that the request asks for, as `agent`'s.
-    pub fn sign_agent(&self, csr: &[u8], agent: AgentId) -> Result<Signed, CertsError> {
-        self.sign_agent_at(csr, agent, OffsetDateTime::now_utc())
+    /// Signs the public key of this request, and nothing else that the request asks for, as this member's.
+    pub fn sign_member(&self, csr: &[u8], role: Role, id: AgentId) -> Result<Signed, CertsError> {
+        self.sign_member_at(csr, Member { farm: self.farm, role, id }, OffsetDateTime::now_utc())
     }
 
     /// What the registry would know the key of this request by.
@@ -134,11 +136,13 @@ impl Authority {
         Ok(x509::key_hash(&public_key(csr)?.subject_public_key_info()))
     }
 
-    fn sign_agent_at(&self, csr: &[u8], agent: AgentId, now: OffsetDateTime) -> Result<Signed, CertsError> {
+    fn sign_member_at(&self, csr: &[u8], member: Member, now: OffsetDateTime) -> Result<Signed, CertsError> {
         let key = public_key(csr)?;
-        let mut params = leaf_params(now, AGENT_LIFE, ExtendedKeyUsagePurpose::ClientAuth)?;
-        params.distinguished_name.push(DnType::CommonName, format!("vc agent {agent}"));
-        params.subject_alt_names = vec![SanType::URI(ia5(names::agent(self.farm, agent))?)];
+        let mut params = leaf_params(now, MEMBER_LIFE, ExtendedKeyUsagePurpose::ClientAuth)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("vc {} {}", member.role.word(), member.id));
+        params.subject_alt_names = vec![SanType::URI(ia5(names::member(member))?)];
         let certificate =
             with_issuer(&self.dir, &self.ca, |issuer| params.signed_by(&key, issuer))?.der().to_vec();
         let facts = x509::read(&certificate).ok_or(CertsError::Certificate("it cannot be read back"))?;
@@ -363,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agents_certificate_says_what_we_grant_and_nothing_that_was_asked_for() {
+    fn a_members_certificate_says_what_we_grant_and_nothing_that_was_asked_for() {
         let (_dir, authority) = farm();
         let key = KeyPair::generate().unwrap();
         let mut greedy = CertificateParams::new(vec!["console.example".to_owned()]).unwrap();
@@ -372,14 +376,15 @@ mod tests {
         greedy.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let csr = greedy.serialize_request(&key).unwrap();
         let now = OffsetDateTime::now_utc();
-        let signed = authority.sign_agent_at(csr.der(), AgentId(3), now).unwrap();
+        let member = Member { farm: authority.farm(), role: Role::Viewer, id: AgentId(3) };
+        let signed = authority.sign_member_at(csr.der(), member, now).unwrap();
 
         let facts = x509::read(&signed.certificate).unwrap();
-        assert_eq!(facts.agent, Some((authority.farm(), AgentId(3))));
+        assert_eq!(facts.member, Some(member));
         assert_eq!(facts.key, x509::key_hash(&key.subject_public_key_info()));
         assert_eq!(facts.key, signed.key_hash);
         assert_eq!(facts.not_before, (now - BACKDATE).unix_timestamp());
-        assert_eq!(facts.not_after, (now + AGENT_LIFE).unix_timestamp());
+        assert_eq!(facts.not_after, (now + MEMBER_LIFE).unix_timestamp());
         let (_, certificate) = x509_parser::parse_x509_certificate(&signed.certificate).unwrap();
         assert!(!certificate.is_ca());
         let usage = certificate.extended_key_usage().unwrap().unwrap().value;
@@ -391,14 +396,17 @@ mod tests {
     fn requests_that_are_none_are_refused() {
         let (_dir, authority) = farm();
         let good = AgentKey::generate().unwrap().request().unwrap();
-        assert!(authority.sign_agent(&good, AgentId(1)).is_ok());
+        assert!(authority.sign_member(&good, Role::Agent, AgentId(1)).is_ok());
         let mut tampered = good.clone();
         let last = tampered.len() - 1;
         tampered[last] ^= 1;
         let p384 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
         let p384 = CertificateParams::default().serialize_request(&p384).unwrap().der().to_vec();
         for bad in [tampered, p384, Vec::new(), vec![0x30; CSR_BYTES_MAX + 1]] {
-            assert!(matches!(authority.sign_agent(&bad, AgentId(1)), Err(CertsError::Request(_))));
+            assert!(matches!(
+                authority.sign_member(&bad, Role::Agent, AgentId(1)),
+                Err(CertsError::Request(_))
+            ));
         }
     }
 

@@ -65,9 +65,9 @@ fn by_alert(code: u64) -> Ended {
     let words = match code.wrapping_sub(CRYPTO_ERROR) {
         42 | 48 | 51 => "this certificate is of another farm: join this one",
         43 => "this certificate is for another purpose: join again",
-        44 => "this agent was revoked: join again with a new token",
-        45 => "this agent's certificate has expired: join again, or set the clock",
-        49 => "the console does not know this agent: join again with a new token",
+        44 => "this identity was revoked: join again with a new token",
+        45 => "this certificate has expired: join again, or set the clock",
+        49 => "the console does not know this identity: join again with a new token",
         116 => "the console asks for a certificate: join first",
         120 => "the console does not speak this protocol: upgrade the older program",
         _ => return Ended::Lost(format!("the other end closed the connection (code {code:#x})")),
@@ -83,9 +83,9 @@ pub fn not_let_in(error: &ConnectionError) -> String {
     let words = match u64::from(e.code).wrapping_sub(CRYPTO_ERROR) {
         42 | 48 | 51 => "its certificate is of another farm",
         43 => "its certificate is for another purpose",
-        44 => "the agent was revoked",
+        44 => "its identity was revoked",
         45 => "its certificate has expired",
-        49 => "the registry does not know this agent and key",
+        49 => "the registry does not know this identity and key",
         120 => "it speaks none of this farm's protocols",
         _ => return format!("its handshake failed ({e})"),
     };

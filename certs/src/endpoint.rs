@@ -16,7 +16,7 @@ use crate::error::CertsError;
 use crate::identity::Identity;
 use crate::keys::EndpointKeys;
 use crate::line::CaPin;
-use crate::tls::{self, ALPN_AGENT, ALPN_JOIN, Admission};
+use crate::tls::{self, ALPN_JOIN, Admission};
 use crate::{peer, transport};
 
 /// Socket buffers asked of the kernel: 500 agents dialling at once took seconds with the usual 208 KiB.
@@ -119,10 +119,11 @@ pub enum DialError {
     },
 }
 
-/// Dials a console as the agent that this identity is. A finished handshake is not yet a welcome: a console that
+/// Dials a console as the member that this identity is, on the protocol of its role. A finished handshake is not yet a welcome: a console that
 /// refuses the certificate says so with the first read, see [`crate::ended`].
 pub async fn dial(endpoint: &Endpoint, to: SocketAddr, identity: &Identity) -> Result<Connection, DialError> {
-    connect(endpoint, to, tls::agent(identity)?, &tls::server_name(identity.farm), ALPN_AGENT).await
+    let name = tls::server_name(identity.farm);
+    connect(endpoint, to, tls::member(identity)?, &name, tls::protocol_of(identity.role)).await
 }
 
 /// Dials a console as a newcomer that knows the farm by its pin.
@@ -149,7 +150,7 @@ async fn connect(
     let setup = |why: String| DialError::Setup { address, why };
     let crypto = QuicClientConfig::try_from(tls).map_err(|e| setup(e.to_string()))?;
     let mut config = ClientConfig::new(Arc::new(crypto));
-    config.transport_config(transport::agent());
+    config.transport_config(transport::client());
     let connecting = endpoint.connect_with(config, address, name).map_err(|e| setup(e.to_string()))?;
     let connection = match tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await {
         Ok(Ok(connection)) => connection,

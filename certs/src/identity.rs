@@ -1,4 +1,4 @@
-//! An agent's key and certificate, and where it finds its console: one file, put in place at once.
+//! A member's key and certificate, and where it finds its console: one file, put in place at once.
 
 use std::fmt;
 use std::path::Path;
@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use vc_protocol::id::{AgentId, FarmId};
 use vc_protocol::join::Joined;
+use vc_protocol::operator::Role;
 use zeroize::Zeroizing;
 
 use crate::error::CertsError;
@@ -59,11 +60,13 @@ impl fmt::Debug for AgentKey {
     }
 }
 
-/// Who this box is in its farm.
+/// Who this box, or this person on it, is in the farm.
 #[derive(Clone)]
 pub struct Identity {
     /// The farm.
     pub farm: FarmId,
+    /// As what it belongs to the farm.
+    pub role: Role,
     /// The place in its registry.
     pub agent: AgentId,
     /// The name in the farm.
@@ -85,15 +88,17 @@ impl Identity {
         if facts.key != x509::key_hash(&key.0.subject_public_key_info()) {
             return Err(CertsError::Certificate("it is for another key"));
         }
-        if facts.agent != Some((joined.farm, joined.agent)) {
-            return Err(CertsError::Certificate("it names another farm or agent"));
-        }
+        let named = facts.member.filter(|member| (member.farm, member.id) == (joined.farm, joined.agent));
+        let Some(member) = named else {
+            return Err(CertsError::Certificate("it names another farm or member"));
+        };
         if joined.authorities.is_empty() {
             return Err(CertsError::Certificate("the farm's authority is missing"));
         }
         Ok(Identity {
-            farm: joined.farm,
-            agent: joined.agent,
+            farm: member.farm,
+            role: member.role,
+            agent: member.id,
             name: one_line(&joined.name),
             consoles: consoles.to_vec(),
             expires_s: facts.not_after,
@@ -145,13 +150,14 @@ impl Identity {
             return Err("no authority".into());
         }
         let facts = x509::read(&certificate).ok_or("its certificate cannot be read")?;
-        let (farm, agent) = facts.agent.ok_or("its certificate names no agent")?;
+        let member = facts.member.ok_or("its certificate names no member of a farm")?;
         let head = pem.split(|b| *b == b'\n').map_while(|line| std::str::from_utf8(line).ok());
         let head: Vec<&str> = head.take_while(|line| !line.starts_with("-----BEGIN")).collect();
         let field = |name: &'static str| head.iter().filter_map(move |line| line.strip_prefix(name));
         Ok(Identity {
-            farm,
-            agent,
+            farm: member.farm,
+            role: member.role,
+            agent: member.id,
             name: field("name: ").next().unwrap_or_default().to_owned(),
             consoles: field("console: ").filter(|a| line::is_address(a)).map(str::to_owned).collect(),
             expires_s: facts.not_after,
@@ -161,15 +167,9 @@ impl Identity {
         })
     }
 
-    /// Refused unless the pinned authority is among those that we would trust from here on.
-    pub(crate) fn check_authority(&self, pin: CaPin) -> Result<(), CertsError> {
-        let pinned =
-            self.authorities.iter().any(|der| x509::read(der).is_some_and(|facts| facts.key == pin.0));
-        if pinned {
-            Ok(())
-        } else {
-            Err(CertsError::Certificate("the farm's authority is not the pinned one"))
-        }
+    /// Whether the authority of this pin is among those that it trusts.
+    pub fn trusts(&self, pin: CaPin) -> bool {
+        self.authorities.iter().any(|der| x509::read(der).is_some_and(|facts| facts.key == pin.0))
     }
 
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
@@ -187,7 +187,7 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Identity({} of farm {})", self.agent, self.farm)
+        write!(f, "Identity({} {} of farm {})", self.role.word(), self.agent, self.farm)
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
     use crate::Authority;
 
     fn joined(authority: &Authority, key: &AgentKey, agent: AgentId) -> Joined {
-        let signed = authority.sign_agent(&key.request().unwrap(), agent).unwrap();
+        let signed = authority.sign_member(&key.request().unwrap(), Role::Viewer, agent).unwrap();
         Joined {
             farm: authority.farm(),
             agent,
@@ -237,6 +237,7 @@ mod tests {
         identity.store(&home).unwrap();
         let loaded = Identity::load(&home).unwrap().unwrap();
         assert_eq!((loaded.farm, loaded.agent, loaded.name.as_str()), (authority.farm(), AgentId(5), "ada"));
+        assert_eq!(loaded.role, Role::Viewer);
         assert_eq!(loaded.consoles, consoles);
         assert_eq!(loaded.key, identity.key);
         assert_eq!(loaded.authorities(), [authority.certificate().clone()]);

@@ -1,10 +1,11 @@
-//! Who belongs to the farm, and how its programs reach each other: the farm's authority, agents' identities, join
-//! lines and their proofs, the TLS and QUIC configurations made from them, and frames on QUIC streams.
+//! Who belongs to the farm, and how its programs reach each other: the farm's authority, identities of agents and
+//! operators, join lines and their proofs, the TLS and QUIC configurations made from them, and frames on QUIC streams.
 //!
-//! Knows nothing of jobs and of what a session means. The registry of agents is the console's; it is asked through
+//! Knows nothing of jobs and of what a session means. The registry of members is the console's; it is asked through
 //! [`tls::Admission`].
 
 pub mod authority;
+pub mod dial;
 mod durable;
 pub mod ended;
 pub mod endpoint;
@@ -17,6 +18,7 @@ mod names;
 pub mod peer;
 pub mod proof;
 pub mod tls;
+pub mod told;
 pub mod transport;
 pub mod wire;
 mod x509;

@@ -1,4 +1,5 @@
-//! The line that lets one box join: `vcj1.<addr,addr>.<ca-pin>.<token-id>.<secret>`.
+//! The line that lets one box join: `vcj1.<addr,addr>.<ca-pin>.<token-id>.<secret>`. For operators it begins with
+//! `vco1.` and for viewers with `vcv1.`, so that the wrong program refuses it before it is used up.
 //!
 //! Addresses hold dots and colons, so the line is read from its right end: the last three parts never hold a dot.
 
@@ -7,11 +8,28 @@ use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
 use vc_protocol::join::TokenId;
+use vc_protocol::operator::Role;
 use zeroize::Zeroizing;
 
 use crate::error::{CertsError, random};
 
-const PREFIX: &str = "vcj1.";
+/// What the line of a role begins with.
+fn prefix(role: Role) -> &'static str {
+    match role {
+        Role::Agent => "vcj1.",
+        Role::Operator => "vco1.",
+        Role::Viewer => "vcv1.",
+    }
+}
+
+/// The program that a newcomer of that role runs.
+fn program(role: Role) -> &'static str {
+    match role {
+        Role::Agent => "vc-agent",
+        Role::Operator | Role::Viewer => "vc-console",
+    }
+}
+
 /// Most addresses in a line: a box with more is reached by one of the first.
 pub const ADDRESSES_MAX: usize = 8;
 /// Longest `host:port`: the longest DNS name and a port.
@@ -57,6 +75,8 @@ impl fmt::Debug for Secret {
 /// Everything a newcomer needs. [`fmt::Display`] writes the secret too: that is what the line is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinLine {
+    /// As what the newcomer joins. The token decides; this is for whoever reads the line.
+    pub role: Role,
     /// Where the console may be reached, `host:port`, best first.
     pub addresses: Vec<String>,
     /// The farm's CA.
@@ -71,7 +91,9 @@ pub struct JoinLine {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// Does not begin like one.
-    #[error("a join line begins with \"vcj1.\"; paste the whole line that `vc-console token create` printed")]
+    #[error(
+        "a join line begins with \"vcj1.\", \"vco1.\" or \"vcv1.\"; paste the whole line that `vc-console token create` printed"
+    )]
     Prefix,
     /// A part is missing, too short or too long.
     #[error("the join line is incomplete: its {0} is wrong; paste the whole line again")]
@@ -94,10 +116,18 @@ pub fn is_address(text: &str) -> bool {
     text.len() <= ADDRESS_BYTES_MAX && host_ok && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
+impl JoinLine {
+    /// The command that the newcomer types. It shows the secret.
+    pub fn command(&self) -> String {
+        format!("{} join {self}", program(self.role))
+    }
+}
+
 impl fmt::Display for JoinLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secret = Zeroizing::new(BASE64URL_NOPAD.encode(self.secret.bytes()));
-        write!(f, "{PREFIX}{}.{}.{}.{}", self.addresses.join(","), self.pin, self.token, secret.as_str())
+        let prefix = prefix(self.role);
+        write!(f, "{prefix}{}.{}.{}.{}", self.addresses.join(","), self.pin, self.token, secret.as_str())
     }
 }
 
@@ -106,8 +136,11 @@ impl FromStr for JoinLine {
 
     fn from_str(text: &str) -> Result<Self, LineError> {
         let text = text.trim();
-        let text = text.strip_prefix("vc-agent join ").unwrap_or(text).trim();
-        let rest = text.strip_prefix(PREFIX).ok_or(LineError::Prefix)?;
+        // People paste the whole command as well.
+        let command = ["vc-agent join ", "vc-console join "].iter().find_map(|c| text.strip_prefix(c));
+        let text = command.unwrap_or(text).trim();
+        let found = Role::ALL.into_iter().find_map(|role| Some((role, text.strip_prefix(prefix(role))?)));
+        let (role, rest) = found.ok_or(LineError::Prefix)?;
         let (rest, secret) = rest.rsplit_once('.').ok_or(LineError::Part("secret"))?;
         let (rest, token) = rest.rsplit_once('.').ok_or(LineError::Part("token"))?;
         let (addresses, pin) = rest.rsplit_once('.').ok_or(LineError::Part("pin"))?;
@@ -121,7 +154,7 @@ impl FromStr for JoinLine {
         if let Some(bad) = addresses.iter().find(|a| !is_address(a)) {
             return Err(LineError::Address(bad.chars().take(40).flat_map(char::escape_default).collect()));
         }
-        Ok(JoinLine { addresses, pin, token, secret })
+        Ok(JoinLine { role, addresses, pin, token, secret })
     }
 }
 
@@ -136,6 +169,7 @@ mod tests {
 
     fn line(addresses: &[&str]) -> JoinLine {
         JoinLine {
+            role: Role::Agent,
             addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
             pin: CaPin([7; 32]),
             token: TokenId(0x1f),
@@ -148,7 +182,11 @@ mod tests {
         let all = ["10.0.0.1:4433", "[fe80::1]:4433", "console.example.org:1", "box:65535", "a-b_c.d:9"];
         let line = line(&all);
         assert_eq!(line.to_string().parse(), Ok(line.clone()));
-        assert_eq!(format!("  vc-agent join {line}\n").parse(), Ok(line));
+        assert_eq!(format!("  vc-agent join {line}\n").parse(), Ok(line.clone()));
+        for role in Role::ALL {
+            let line = JoinLine { role, ..line.clone() };
+            assert_eq!(line.command().parse(), Ok(line));
+        }
     }
 
     #[test]
@@ -193,6 +231,7 @@ mod tests {
         #[test]
         fn any_line_survives(pin: [u8; 32], token: u64, secret: [u8; 16], port in 1_u16..) {
             let line = JoinLine {
+                role: Role::Operator,
                 addresses: vec![format!("10.1.2.3:{port}"), format!("[::1]:{port}")],
                 pin: CaPin(pin),
                 token: TokenId(token),

@@ -1,23 +1,37 @@
 //! The names that certificates carry. The registry is the authority on ids; these only say whose key it is.
 
 use vc_protocol::id::{AgentId, FarmId};
+use vc_protocol::operator::Role;
+
+/// Whom a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// The farm.
+    pub(crate) farm: FarmId,
+    /// As what it belongs to it.
+    pub(crate) role: Role,
+    /// Its place in the registry.
+    pub(crate) id: AgentId,
+}
 
 /// What the console's certificate is always checked for, so that the console may change its address.
 pub(crate) fn server(farm: FarmId) -> String {
     format!("{farm}.vc.internal")
 }
 
-/// The URI in an agent's certificate.
-pub(crate) fn agent(farm: FarmId, agent: AgentId) -> String {
-    format!("vc://{farm}/agent/{agent}")
+/// The URI in a member's certificate.
+pub(crate) fn member(member: Member) -> String {
+    let Member { farm, role, id } = member;
+    format!("vc://{farm}/{}/{id}", role.word())
 }
 
-/// Farm and agent of a URI that [`agent`] made, of no other spelling and no other role.
-pub(crate) fn parse_agent(uri: &str) -> Option<(FarmId, AgentId)> {
-    let (farm, id) = uri.strip_prefix("vc://")?.split_once("/agent/")?;
-    let farm = parse_farm(farm)?;
-    let id = AgentId(id.parse().ok()?);
-    (agent(farm, id) == uri).then_some((farm, id))
+/// The member of a URI that [`member`] made, of no other spelling.
+pub(crate) fn parse_member(uri: &str) -> Option<Member> {
+    let (farm, rest) = uri.strip_prefix("vc://")?.split_once('/')?;
+    let (role, id) = rest.split_once('/')?;
+    let found =
+        Member { farm: parse_farm(farm)?, role: Role::from_word(role)?, id: AgentId(id.parse().ok()?) };
+    (member(found) == uri).then_some(found)
 }
 
 /// The CA's name: farm and generation, because verifiers mix up two authorities of one name.
@@ -42,12 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_spelling_of_an_agent_is_read() {
+    fn only_our_own_spelling_of_a_member_is_read() {
         let farm = FarmId([0xab; 16]);
-        let uri = agent(farm, AgentId(7));
-        assert_eq!(parse_agent(&uri), Some((farm, AgentId(7))));
+        for role in Role::ALL {
+            let known = Member { farm, role, id: AgentId(7) };
+            assert_eq!(parse_member(&member(known)), Some(known));
+        }
+        let uri = member(Member { farm, role: Role::Agent, id: AgentId(7) });
         for bad in [
-            uri.replace("agent", "operator"),
+            uri.replace("agent", "root"),
+            uri.replace("agent", "Agent"),
+            uri.replace("agent/", ""),
             uri.replace("/7", "/07"),
             uri.replace("/7", "/+7"),
             uri.replace("/7", "/7/"),
@@ -55,7 +74,7 @@ mod tests {
             uri.replace("ab", "AB"),
             "vc:///agent/7".to_owned(),
         ] {
-            assert_eq!(parse_agent(&bad), None, "{bad}");
+            assert_eq!(parse_member(&bad), None, "{bad}");
         }
         assert_eq!(parse_authority(&authority(farm, 2)), Some(farm));
     }

@@ -5,6 +5,7 @@
 
 use rustls::pki_types::CertificateDer;
 use vc_protocol::id::AgentId;
+use vc_protocol::operator::Role;
 
 use crate::tls::{ALPN_AGENT, ALPN_JOIN, ALPN_OPERATOR};
 use crate::x509;
@@ -16,6 +17,8 @@ pub enum Peer {
     Joiner,
     /// This agent; its key was found in the registry during the handshake.
     Agent(AgentId),
+    /// This operator or viewer, likewise.
+    Operator(AgentId),
 }
 
 /// Why a connection goes no further; the text is sent to the peer.
@@ -27,12 +30,18 @@ pub enum Refusal {
     /// A join request from one that has an identity.
     #[error("vc-join/1 takes no certificate: this box has joined already")]
     HasCertificate,
-    /// An operator's protocol.
-    #[error("vc-operator/1 is not for agents, and remote operators are not served here")]
-    Operator,
-    /// No agent's certificate.
-    #[error("the certificate is not an agent's")]
+    /// An operator's protocol without a certificate.
+    #[error("vc-operator/1 needs an operator's certificate: join first with `vc-console join`")]
+    NoOperatorCertificate,
+    /// An operator's protocol with an agent's certificate.
+    #[error("vc-operator/1 is not for agents: join with a token of an operator")]
+    NotAnOperator,
+    /// An agent's protocol with an operator's certificate.
+    #[error("vc-agent/1 is not for operators: join with a token of an agent")]
     NotAnAgent,
+    /// A certificate that names no member.
+    #[error("the certificate names no member of a farm")]
+    Nobody,
     /// A protocol we do not know, or none.
     #[error("the protocol is not one of this farm's")]
     Protocol,
@@ -41,14 +50,21 @@ pub enum Refusal {
 /// Who is at the other end of this connection that a console accepted.
 pub fn who(connection: &quinn::Connection) -> Result<Peer, Refusal> {
     let certificate = certificate(connection);
-    let agent = certificate.as_deref().map(|der| x509::read(der).and_then(|facts| facts.agent));
-    match (protocol(connection).as_deref(), agent) {
+    let member = certificate.as_deref().map(|der| x509::read(der).and_then(|facts| facts.member));
+    match (protocol(connection).as_deref(), member) {
         (Some(ALPN_JOIN), None) => Ok(Peer::Joiner),
         (Some(ALPN_JOIN), Some(_)) => Err(Refusal::HasCertificate),
-        (Some(ALPN_AGENT), Some(Some((_, agent)))) => Ok(Peer::Agent(agent)),
-        (Some(ALPN_AGENT), Some(None)) => Err(Refusal::NotAnAgent),
         (Some(ALPN_AGENT), None) => Err(Refusal::NoCertificate),
-        (Some(ALPN_OPERATOR), _) => Err(Refusal::Operator),
+        (Some(ALPN_OPERATOR), None) => Err(Refusal::NoOperatorCertificate),
+        (Some(ALPN_AGENT | ALPN_OPERATOR), Some(None)) => Err(Refusal::Nobody),
+        (Some(ALPN_AGENT), Some(Some(member))) => match member.role {
+            Role::Agent => Ok(Peer::Agent(member.id)),
+            Role::Operator | Role::Viewer => Err(Refusal::NotAnAgent),
+        },
+        (Some(ALPN_OPERATOR), Some(Some(member))) => match member.role {
+            Role::Operator | Role::Viewer => Ok(Peer::Operator(member.id)),
+            Role::Agent => Err(Refusal::NotAnOperator),
+        },
         (_, _) => Err(Refusal::Protocol),
     }
 }

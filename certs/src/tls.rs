@@ -19,6 +19,7 @@ use rustls::{
     ServerConfig, SignatureScheme,
 };
 use vc_protocol::id::{AgentId, FarmId};
+use vc_protocol::operator::Role;
 
 use crate::authority::Authority;
 use crate::error::CertsError;
@@ -29,28 +30,31 @@ use crate::x509::{self, KeyHash};
 
 /// Agents with a certificate: control connections.
 pub const ALPN_AGENT: &[u8] = b"vc-agent/1";
-/// Operators with a certificate. Reserved: the console names it so that its refusal can say why.
+/// Operators and viewers with a certificate: the operator service.
 pub const ALPN_OPERATOR: &[u8] = b"vc-operator/1";
 /// Newcomers without a certificate: only a join request is heard there.
 pub const ALPN_JOIN: &[u8] = b"vc-join/1";
 
 /// The registry's word on a key, asked in every handshake. Must answer from memory.
 pub trait Admission: Send + Sync {
-    /// Whether this key is this agent's, now.
-    fn admit(&self, agent: AgentId, key: KeyHash) -> Result<(), NotAdmitted>;
+    /// Whether this key is that of this member in this role, now.
+    fn admit(&self, role: Role, id: AgentId, key: KeyHash) -> Result<(), NotAdmitted>;
 }
 
 /// Why a certificate of the farm's own CA is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    /// The registry has no such agent.
-    #[error("no such agent is registered")]
+    /// The registry has no such member.
+    #[error("no such member is registered")]
     Unknown,
+    /// The registry knows it in another role.
+    #[error("the member is registered in another role")]
+    OtherRole,
     /// The registry knows another key for it.
-    #[error("the agent is registered with another key")]
+    #[error("the member is registered with another key")]
     OtherKey,
     /// Revoked.
-    #[error("the agent was revoked")]
+    #[error("the member was revoked")]
     Revoked,
 }
 
@@ -70,7 +74,7 @@ pub(crate) fn server(
         .allow_unauthenticated()
         .build()
         .map_err(|e| CertsError::Verifier(e.to_string()))?;
-    let verifier = AgentVerifier { chain, farm: authority.farm(), admission };
+    let verifier = MemberVerifier { chain, farm: authority.farm(), admission };
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(CertsError::Tls)?
@@ -83,8 +87,8 @@ pub(crate) fn server(
     Ok(config)
 }
 
-/// An agent's end. The name that it checks is the farm's made-up one, see [`server_name`].
-pub(crate) fn agent(identity: &Identity) -> Result<ClientConfig, CertsError> {
+/// A member's end, on the protocol of its role. The name that it checks is the farm's made-up one, see [`server_name`].
+pub(crate) fn member(identity: &Identity) -> Result<ClientConfig, CertsError> {
     let roots = Arc::new(roots(identity.authorities()).map_err(CertsError::Tls)?);
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
         .build()
@@ -95,7 +99,15 @@ pub(crate) fn agent(identity: &Identity) -> Result<ClientConfig, CertsError> {
         .with_webpki_verifier(verifier)
         .with_client_auth_cert(vec![identity.certificate().clone()], identity.key())
         .map_err(CertsError::Tls)?;
-    Ok(without_memory(config, ALPN_AGENT))
+    Ok(without_memory(config, protocol_of(identity.role)))
+}
+
+/// What a member of that role speaks.
+pub(crate) fn protocol_of(role: Role) -> &'static [u8] {
+    match role {
+        Role::Agent => ALPN_AGENT,
+        Role::Operator | Role::Viewer => ALPN_OPERATOR,
+    }
 }
 
 /// A newcomer's end: trusts the CA of this pin alone. After a failed handshake, the second value says which other
@@ -112,7 +124,7 @@ pub(crate) fn join(pin: CaPin) -> Result<(ClientConfig, Arc<OnceLock<CaPin>>), C
     Ok((without_memory(config, ALPN_JOIN), shown))
 }
 
-/// The name every agent of this farm checks its console for.
+/// The name every member of this farm checks its console for.
 pub(crate) fn server_name(farm: FarmId) -> String {
     names::server(farm)
 }
@@ -163,19 +175,19 @@ fn check_chain(leaf: &CertificateDer<'_>, ca: &CertificateDer<'_>) -> Result<(),
 }
 
 /// Chain, dates and purpose by webpki; role, farm and key by us.
-struct AgentVerifier {
+struct MemberVerifier {
     chain: Arc<dyn ClientCertVerifier>,
     farm: FarmId,
     admission: Arc<dyn Admission>,
 }
 
-impl fmt::Debug for AgentVerifier {
+impl fmt::Debug for MemberVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AgentVerifier({})", self.farm)
+        write!(f, "MemberVerifier({})", self.farm)
     }
 }
 
-impl ClientCertVerifier for AgentVerifier {
+impl ClientCertVerifier for MemberVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.chain.client_auth_mandatory()
     }
@@ -192,15 +204,14 @@ impl ClientCertVerifier for AgentVerifier {
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
         let facts = x509::read(end_entity).ok_or(CertificateError::BadEncoding)?;
-        match facts.agent {
-            Some((farm, agent)) if farm == self.farm => match self.admission.admit(agent, facts.key) {
-                Ok(()) => Ok(verified),
-                Err(NotAdmitted::Revoked) => Err(CertificateError::Revoked.into()),
-                Err(NotAdmitted::Unknown | NotAdmitted::OtherKey) => {
-                    Err(CertificateError::ApplicationVerificationFailure.into())
-                }
-            },
-            Some(_) | None => Err(CertificateError::ApplicationVerificationFailure.into()),
+        let member = facts.member.filter(|member| member.farm == self.farm);
+        let member = member.ok_or(CertificateError::ApplicationVerificationFailure)?;
+        match self.admission.admit(member.role, member.id, facts.key) {
+            Ok(()) => Ok(verified),
+            Err(NotAdmitted::Revoked) => Err(CertificateError::Revoked.into()),
+            Err(NotAdmitted::Unknown | NotAdmitted::OtherRole | NotAdmitted::OtherKey) => {
+                Err(CertificateError::ApplicationVerificationFailure.into())
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use quinn::{IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// A dead path is noticed after this; above three lost keep-alives.
 const IDLE_MS: u32 = 20_000;
-/// NAT mappings live about 30 s. Agents send these; consoles only answer.
+/// NAT mappings live about 30 s. Those that dial send these; consoles only answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Unread bytes of one control stream: a full frame fits.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -15,8 +15,10 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 /// Unread bytes of a peer that has not said who it is: a join request fits many times.
 const STRANGER_WINDOW: u32 = 16 * 1024;
-/// Streams of a control connection: one is used.
+/// Streams of an agent's control connection: one is used.
 const STREAMS: u32 = 4;
+/// Streams of an operator's connection: a dashboard has one for snapshots, one for questions and some that follow.
+const OPERATOR_STREAMS: u32 = 8;
 /// Works through every tunnel; `min_mtu` stays there.
 const MTU_FIRST: u16 = 1200;
 /// Ethernet less IPv6 and UDP headers. Larger discoveries ended at 1200 after loss.
@@ -35,8 +37,14 @@ pub fn raise_for_agent(connection: &quinn::Connection) {
     connection.set_max_concurrent_bi_streams(STREAMS.into());
 }
 
-/// The agent's end, also while it joins: consoles open no streams.
-pub(crate) fn agent() -> Arc<TransportConfig> {
+/// What a known operator may use from here on.
+pub fn raise_for_operator(connection: &quinn::Connection) {
+    connection.set_receive_window(CONNECTION_WINDOW.into());
+    connection.set_max_concurrent_bi_streams(OPERATOR_STREAMS.into());
+}
+
+/// The end of those that dial, also while they join: consoles open no streams.
+pub(crate) fn client() -> Arc<TransportConfig> {
     let mut config = common();
     config
         .max_concurrent_bidi_streams(0_u32.into())

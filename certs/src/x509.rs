@@ -1,11 +1,10 @@
 //! The few facts that are read out of certificates.
 
 use sha2::{Digest, Sha256};
-use vc_protocol::id::{AgentId, FarmId};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
-use crate::names;
+use crate::names::{self, Member};
 
 /// SHA-256 of a public key (its SubjectPublicKeyInfo): what the registry and pins know a key by.
 pub type KeyHash = [u8; 32];
@@ -15,8 +14,8 @@ pub type KeyHash = [u8; 32];
 pub(crate) struct Facts {
     /// The subject's common name.
     pub(crate) common_name: Option<String>,
-    /// Farm and agent, if it is an agent's and names no second identity.
-    pub(crate) agent: Option<(FarmId, AgentId)>,
+    /// Whom it is for, if it names one member of a farm and no second identity.
+    pub(crate) member: Option<Member>,
     /// Which key it is for.
     pub(crate) key: KeyHash,
     /// First second of its life.
@@ -35,7 +34,7 @@ pub(crate) fn read(der: &[u8]) -> Option<Facts> {
         certificate.subject().iter_common_name().next().and_then(|n| n.as_str().ok()).map(str::to_owned);
     Some(Facts {
         common_name,
-        agent: agent_of(&certificate),
+        member: member_of(&certificate),
         key: key_hash(certificate.public_key().raw),
         not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
@@ -54,11 +53,11 @@ pub(crate) fn key_hash(spki: &[u8]) -> KeyHash {
     Sha256::digest(spki).into()
 }
 
-/// Exactly one URI, and that one an agent's: a second name would be a second identity.
-fn agent_of(certificate: &X509Certificate<'_>) -> Option<(FarmId, AgentId)> {
+/// Exactly one URI, and that one a member's: a second name would be a second identity.
+fn member_of(certificate: &X509Certificate<'_>) -> Option<Member> {
     let names = certificate.subject_alternative_name().ok()??;
     match names.value.general_names.as_slice() {
-        [GeneralName::URI(uri)] => names::parse_agent(uri),
+        [GeneralName::URI(uri)] => names::parse_member(uri),
         _ => None,
     }
 }

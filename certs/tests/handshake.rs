@@ -17,25 +17,27 @@ use vc_certs::{AgentKey, Authority, Identity, KeyHash, endpoint};
 use vc_protocol::agent::ToAgent;
 use vc_protocol::id::AgentId;
 use vc_protocol::join::Joined;
+use vc_protocol::operator::Role;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
-struct Registry(Mutex<BTreeMap<AgentId, (KeyHash, bool)>>);
+struct Registry(Mutex<BTreeMap<AgentId, (Role, KeyHash, bool)>>);
 
 impl Registry {
     fn revoke(&self, agent: AgentId) {
-        self.0.lock().unwrap().get_mut(&agent).unwrap().1 = true;
+        self.0.lock().unwrap().get_mut(&agent).unwrap().2 = true;
     }
 }
 
 impl Admission for Registry {
-    fn admit(&self, agent: AgentId, key: KeyHash) -> Result<(), NotAdmitted> {
+    fn admit(&self, role: Role, agent: AgentId, key: KeyHash) -> Result<(), NotAdmitted> {
         match self.0.lock().unwrap().get(&agent) {
             None => Err(NotAdmitted::Unknown),
-            Some((known, _)) if *known != key => Err(NotAdmitted::OtherKey),
-            Some((_, true)) => Err(NotAdmitted::Revoked),
-            Some((_, false)) => Ok(()),
+            Some((known, ..)) if *known != role => Err(NotAdmitted::OtherRole),
+            Some((_, known, _)) if *known != key => Err(NotAdmitted::OtherKey),
+            Some((_, _, true)) => Err(NotAdmitted::Revoked),
+            Some((_, _, false)) => Ok(()),
         }
     }
 }
@@ -63,14 +65,19 @@ impl Farm {
 
     /// A registered agent.
     fn agent(&self, id: u32) -> Identity {
-        let (identity, key) = self.unregistered(id);
-        self.registry.0.lock().unwrap().insert(AgentId(id), (key, false));
+        self.member(id, Role::Agent)
+    }
+
+    /// A registered member.
+    fn member(&self, id: u32, role: Role) -> Identity {
+        let (identity, key) = self.unregistered(id, role);
+        self.registry.0.lock().unwrap().insert(AgentId(id), (role, key, false));
         identity
     }
 
-    fn unregistered(&self, id: u32) -> (Identity, KeyHash) {
+    fn unregistered(&self, id: u32, role: Role) -> (Identity, KeyHash) {
         let key = AgentKey::generate().unwrap();
-        let signed = self.authority.sign_agent(&key.request().unwrap(), AgentId(id)).unwrap();
+        let signed = self.authority.sign_member(&key.request().unwrap(), role, AgentId(id)).unwrap();
         let joined = Joined {
             farm: self.authority.farm(),
             agent: AgentId(id),
@@ -215,6 +222,28 @@ async fn no_certificate_reaches_joining_only() {
 }
 
 #[tokio::test]
+async fn operators_and_viewers_are_known_and_reach_their_own_protocol_only() {
+    let farm = Farm::start();
+    let endpoint = dialler(&farm);
+    for (id, role) in [(1, Role::Operator), (2, Role::Viewer)] {
+        let person = farm.member(id, role);
+        let peer = welcomed(&farm, endpoint::dial(&endpoint, farm.address(), &person)).await;
+        assert_eq!(peer, Peer::Operator(AgentId(id)));
+        let (key, certificate) = pem_of(&person);
+        for (alpn, needle) in [(tls::ALPN_JOIN, "has joined already"), (tls::ALPN_AGENT, "not for operators")]
+        {
+            let config = rogue(&farm, Some((&key, certificate.clone())), alpn);
+            let words = refused(&farm, dial_rogue(&farm, config)).await;
+            assert!(words.contains(needle), "{words}");
+        }
+    }
+    farm.registry.revoke(AgentId(1));
+    let (again, _) = farm.unregistered(1, Role::Operator);
+    let words = refused(&farm, endpoint::dial(&endpoint, farm.address(), &again)).await;
+    assert!(words.contains("does not know this identity"), "another key: {words}");
+}
+
+#[tokio::test]
 async fn an_agents_certificate_reaches_its_own_protocol_only() {
     let farm = Farm::start();
     let (key, certificate) = pem_of(&farm.agent(1));
@@ -242,13 +271,18 @@ async fn the_consoles_own_certificate_is_no_agents() {
 async fn the_registry_decides_over_the_certificate() {
     let farm = Farm::start();
     let endpoint = dialler(&farm);
-    let (unknown, key) = farm.unregistered(7);
-    let words = refused(&farm, endpoint::dial(&endpoint, farm.address(), &unknown)).await;
-    assert!(words.contains("does not know this agent"), "{words}");
+    let refused = async |identity: &Identity| {
+        let words = refused(&farm, endpoint::dial(&endpoint, farm.address(), identity)).await;
+        assert!(words.contains("does not know this identity"), "{words}");
+    };
+    let (unknown, key) = farm.unregistered(7, Role::Agent);
+    refused(&unknown).await;
     let replaced = farm.agent(8);
-    farm.registry.0.lock().unwrap().insert(AgentId(8), (key, false));
-    let words = refused(&farm, endpoint::dial(&endpoint, farm.address(), &replaced)).await;
-    assert!(words.contains("does not know this agent"), "{words}");
+    farm.registry.0.lock().unwrap().insert(AgentId(8), (Role::Agent, key, false));
+    refused(&replaced).await;
+    let (promoted, key) = farm.unregistered(9, Role::Operator);
+    farm.registry.0.lock().unwrap().insert(AgentId(9), (Role::Viewer, key, false));
+    refused(&promoted).await;
 }
 
 #[tokio::test]

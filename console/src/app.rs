@@ -14,16 +14,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_certs::endpoint::EndpointError;
 use vc_certs::{Authority, CertsError, JoinLine};
+use vc_protocol::close::Close;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::StopHow;
+use vc_protocol::operator::{Role, StopHow, TokenWish};
 
 use crate::engine::handle::Handle;
 use crate::engine::{Engine, EngineConfig};
 use crate::net::{self, Net, NetConfig};
+use crate::operator::members::Members;
 use crate::operator::service::{self, Service};
-use crate::registry::{Registry, RegistryError, TokenWish};
+use crate::operator::streams::Streams;
+use crate::registry::{Member, Registry, RegistryError};
 use crate::store::{Store, StoreError};
-use crate::wall::wall_ms;
 
 /// How long agents get to end what was taken back from them: twice what they promise, as some may be busy. What they
 /// still run after that they end when they next hear of this farm.
@@ -99,8 +101,7 @@ impl StartError {
 
 /// A running server.
 pub struct Server {
-    registry: Arc<Registry>,
-    authority: Arc<Authority>,
+    members: Arc<Members>,
     net: Net,
     handle: Handle,
     engine_ended: CancellationToken,
@@ -117,8 +118,9 @@ impl Server {
         // Disk work, and a repair after a crash may take seconds.
         let opened = tokio::task::spawn_blocking(move || open(&dir)).await;
         let (store, authority, registry) = opened.map_err(|_| StartError::BrokeOff)??;
-        let registered = registry.agents().into_iter().filter(|agent| agent.revoked_ms.is_none());
-        let registered = registered.map(|agent| (agent.id, agent.name)).collect();
+        let is_agent = |member: &Member| member.role == Role::Agent && member.revoked_ms.is_none();
+        let agents = registry.members().into_iter().filter(is_agent);
+        let registered = agents.map(|agent| (agent.id, agent.name)).collect();
         let farm = farm_name();
         let engine = Engine::start(EngineConfig { farm: farm.clone(), registered }, store)?;
         let (handle, engine_ended) = (engine.handle, CancellationToken::new());
@@ -142,9 +144,15 @@ impl Server {
                 return Err(error.into());
             }
         };
-        let server = Server {
+        let close = net.closer();
+        let members = Members {
             registry,
             authority,
+            addresses: net::reachable(net.address()),
+            close: Box::new(move |member| close(member, Close::Revoked)),
+        };
+        let server = Server {
+            members: Arc::new(members),
             net,
             handle,
             engine_ended,
@@ -163,18 +171,16 @@ impl Server {
     }
 
     fn listen_for_operators(&self, state_dir: &Path) -> io::Result<()> {
-        let (registry, authority, listen) = (self.registry.clone(), self.authority.clone(), self.listen());
-        let service = Service {
+        let service = Arc::new(Service {
             farm: self.farm.clone(),
             engine: self.handle.clone(),
-            listen: listen.to_string(),
-            make_token: Box::new(move |uses, ttl| {
-                let line = join_line(&registry, &authority, listen, uses, ttl);
-                line.map(|line| line.to_string()).map_err(|e| format!("{:#}", anyhow::Error::from(e)))
-            }),
+            listen: self.listen().to_string(),
+            members: self.members.clone(),
             stop_asked: self.stop_asked.clone(),
-        };
-        service::listen(state_dir, Arc::new(service), &self.operators, self.stop.clone())
+        });
+        service::listen(state_dir, service.clone(), &self.operators, self.stop.clone())?;
+        self.net.accept(Arc::new(Streams { service, stop: self.stop.clone() }));
+        Ok(())
     }
 
     /// Where agents dial, with the port that was taken.
@@ -184,7 +190,7 @@ impl Server {
 
     /// A line that lets agents in.
     pub fn join_line(&self, uses: u16, ttl: Duration) -> Result<JoinLine, RegistryError> {
-        join_line(&self.registry, &self.authority, self.listen(), uses, ttl)
+        self.members.join_line(TokenWish { uses, ttl_s: ttl.as_secs(), role: Role::Agent })
     }
 
     /// Waits until the server is to end because an operator asked for it: at once, when what runs was told to stop, or
@@ -249,15 +255,4 @@ fn open(state_dir: &Path) -> Result<Opened, StartError> {
     let authority = Arc::new(Authority::open_or_create(&state_dir.join("identity"))?);
     let registry = Arc::new(Registry::open(store.clone())?);
     Ok((store, authority, registry))
-}
-
-fn join_line(
-    registry: &Registry,
-    authority: &Authority,
-    listen: SocketAddr,
-    uses: u16,
-    ttl: Duration,
-) -> Result<JoinLine, RegistryError> {
-    let wish = TokenWish { uses, ttl, addresses: net::reachable(listen), pin: authority.ca_pin() };
-    registry.create_token(wish, wall_ms())
 }

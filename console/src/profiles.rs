@@ -82,6 +82,12 @@ impl Profiles {
         Ok(Profiles { texts })
     }
 
+    /// Those that a server told of: names, descriptions and texts.
+    pub fn told(list: Vec<(String, String, String)>) -> Profiles {
+        let texts = list.into_iter().map(|(name, _, text)| (name, ("the server".to_owned(), text)));
+        Profiles { texts: texts.collect() }
+    }
+
     /// The profile of that name, parsed and checked.
     pub fn get(&self, name: &str) -> Result<NamedProfile, ProfilesError> {
         let Some((origin, text)) = self.texts.get(name) else {

@@ -20,7 +20,7 @@ pub enum Close {
     TooSlow = 6,
     /// Too many connections at once; try later.
     Busy = 7,
-    /// The agent was revoked.
+    /// The peer was revoked.
     Revoked = 8,
 }
 
@@ -44,7 +44,7 @@ impl Close {
             Self::Replaced => "replaced by a newer session of the same identity",
             Self::TooSlow => "too slow",
             Self::Busy => "busy, try again later",
-            Self::Revoked => "this agent was revoked",
+            Self::Revoked => "this identity was revoked",
         }
     }
 }

@@ -8,8 +8,13 @@ mod budgets;
 mod convert;
 mod farm;
 mod faults;
+mod generated;
+mod operate;
+mod orders;
 mod pty;
+mod remote;
 mod tidy;
+mod verbs;
 
 use serde_json::Value;
 use std::path::Path;

@@ -103,6 +103,14 @@ impl Console {
         }
     }
 
+    /// Waits until it ends because somebody told it to, and what it said.
+    ///
+    /// # Panics
+    /// When it was ended before.
+    pub fn wait_end(&mut self) -> Output {
+        self.running.take().expect("the console runs").wait(LONG)
+    }
+
     /// Ends it as a supervisor would: SIGTERM, and what it said.
     pub fn stop(&mut self) -> Output {
         let running = self.running.take().expect("the console runs");
@@ -185,11 +193,12 @@ impl Console {
         });
     }
 
-    /// A line to paste on a new agent, as it stands between the words of `token create`.
+    /// A line to paste where a newcomer is, as it stands between the words of `token create`.
     #[track_caller]
     pub fn token(&self, more: &[&str]) -> String {
         let output = self.cli(["token", "create"].iter().chain(more)).expect_code(0);
-        let line = output.stdout.split_whitespace().find(|word| word.starts_with("vcj1."));
+        let is_line = |word: &&str| ["vcj1.", "vco1.", "vcv1."].iter().any(|begin| word.starts_with(begin));
+        let line = output.stdout.split_whitespace().find(is_line);
         line.unwrap_or_else(|| panic!("no join line in {}", output.said())).to_owned()
     }
 }

@@ -96,7 +96,7 @@ impl From<JoinError> for Failed {
             JoinError::AlreadyJoined { .. } => Code::Usage,
             JoinError::Certs(_) => Code::Unexpected,
             JoinError::Unreachable(_) | JoinError::Broken(_) => Code::Unreachable,
-            JoinError::Untrusted(_) => Code::NotAllowed,
+            JoinError::Untrusted(_) | JoinError::NotAnAgents(_) => Code::NotAllowed,
             JoinError::Refused(why) => of_refusal(*why),
         };
         Failed::of(code, &error)

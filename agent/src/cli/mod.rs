@@ -1,6 +1,7 @@
 //! The command line of `vc-agent`: words in, one of the documented exit codes out. The only place that prints.
 
 mod exit;
+mod pages;
 mod show;
 
 use std::ffi::{OsStr, OsString};
@@ -26,6 +27,7 @@ use crate::state_dir::StateDir;
 use crate::storage::{MapError, PathMaps};
 use crate::{status, task};
 use exit::{Code, Failed};
+use pages::Shell;
 
 /// Longest join line read from stdin: eight full addresses and the rest are under 3 KiB.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
@@ -69,6 +71,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a shell reads to complete the commands
+    ///
+    /// bash: source <(vc-agent completion bash). zsh: the same with zsh. fish: vc-agent completion fish | source.
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the man page, or write one for each command
+    Man {
+        /// Folder to write them into
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Show the version
     Version,
 }
@@ -92,6 +107,8 @@ struct Run {
 /// Does what the process's command line says. Never returns to a runtime that has work left: the caller exits.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the edge to the person at the keyboard")]
 pub fn main() -> ExitCode {
+    // A shell that asks for words gets them, and nothing else is done.
+    pages::complete();
     // A usage error ends here with exit code 2, help and version with 0.
     let cli = Cli::parse();
     let json = matches!(cli.command, Command::Status { json: true });
@@ -118,6 +135,8 @@ fn dispatch(cli: Cli) -> Result<Code, Failed> {
             show::line(&format!("vc-agent {}", env!("CARGO_PKG_VERSION")));
             Ok(Code::Done)
         }
+        Command::Completion { shell } => pages::completion(shell),
+        Command::Man { out } => pages::man(out),
         Command::Status { json } => {
             let status = status::ask(&StateDir::socket(&state_dir()?))?;
             show::status(&status, json);

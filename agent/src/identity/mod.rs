@@ -3,23 +3,16 @@
 //! The console is trusted by the pin in the join line and by nothing else; the token's secret is never sent.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use vc_certs::ended::Ended;
 use vc_certs::wire::WireError;
 use vc_certs::{AgentKey, CertsError, Identity, JoinLine, join as exchange};
 use vc_protocol::join::{HOST_BYTES_MAX, JoinRefusal};
+use vc_protocol::operator::Role;
 
-use crate::session::dial;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::{task, told};
-
-/// A difference of the clocks that is worth a word; certificates allow for an hour.
-const CLOCK_OFF_MS: i64 = 60_000;
-/// How long the console gets to hear our close.
-const CLOSE_BOUND: Duration = Duration::from_millis(200);
 
 /// Why this box did not join.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +28,12 @@ pub enum JoinError {
         /// The farm.
         farm: String,
     },
+    /// The line is a person's.
+    #[error(
+        "join: the role of this token is {}; give the line to `vc-console join`, or make one for an agent with `vc-console token create`",
+        .0.word()
+    )]
+    NotAnAgents(Role),
     /// Keys, certificates or their files.
     #[error(transparent)]
     Certs(#[from] CertsError),
@@ -61,39 +60,30 @@ pub async fn join(
     state_dir: &Path,
     force: bool,
 ) -> Result<(Identity, JoinHandle<()>), JoinError> {
+    if line.role != Role::Agent {
+        return Err(JoinError::NotAnAgents(line.role));
+    }
     let dir = StateDir::open(state_dir)?;
     if !force && let Some(known) = Identity::load(dir.path())? {
         return Err(JoinError::AlreadyJoined { name: known.name.clone(), farm: known.farm.to_string() });
     }
     let key = AgentKey::pending(dir.path())?;
-    let dialled = dial::newcomer(&line.addresses, line.pin).await.map_err(|ended| match ended {
-        Ended::Refused(words) => JoinError::Untrusted(words),
-        Ended::Lost(words) => JoinError::Unreachable(words),
-    })?;
-    let (endpoint, connection, address) = dialled;
-    let host = host_name();
-    let answer = exchange::ask(&connection, line, &key, &host, env!("CARGO_PKG_VERSION")).await;
-    // What is lost by leaving early is only the courtesy of a close frame.
-    drop(connection);
-    let goodbye = task::spawn("goodbye", async move {
-        let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
-    });
-    let (mut identity, console_ms) = match answer {
-        Ok(answer) => answer,
-        Err(error) => {
-            let _ = goodbye.await;
-            return Err(error.into());
-        }
-    };
-    warn_of_clock(console_ms);
-    identity.consoles = best_first(&line.addresses, &address);
-    identity.store(dir.path())?;
-    Ok((identity, goodbye))
+    let entered = exchange::enter(line, &key, &host_name(), env!("CARGO_PKG_VERSION")).await?;
+    if let Some(off_s) = entered.clock_off_s() {
+        tracing::warn!(
+            "the clock of this box is {off_s} s off the console's: set it, or certificates will not be valid"
+        );
+    }
+    let goodbye = task::spawn("goodbye", entered.goodbye());
+    entered.identity.store(dir.path())?;
+    Ok((entered.identity, goodbye))
 }
 
 impl From<exchange::JoinError> for JoinError {
     fn from(error: exchange::JoinError) -> Self {
         match error {
+            exchange::JoinError::Dial(Ended::Refused(words)) => Self::Untrusted(words),
+            exchange::JoinError::Dial(Ended::Lost(words)) => Self::Unreachable(words),
             exchange::JoinError::Refused(why) => Self::Refused(why),
             exchange::JoinError::Certs(error) => Self::Certs(error),
             exchange::JoinError::Wire(WireError::Ended(Ended::Refused(words))) => Self::Untrusted(words),
@@ -102,23 +92,6 @@ impl From<exchange::JoinError> for JoinError {
                 Self::Broken(told::chain(&other))
             }
         }
-    }
-}
-
-/// The address that answered goes first.
-fn best_first(addresses: &[String], best: &str) -> Vec<String> {
-    let rest = addresses.iter().filter(|a| *a != best).cloned();
-    std::iter::once(best.to_owned()).chain(rest).collect()
-}
-
-fn warn_of_clock(console_ms: i64) {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
-    let off_ms = now_ms.saturating_sub(console_ms);
-    if off_ms.abs() > CLOCK_OFF_MS {
-        tracing::warn!(
-            "the clock of this box is {} s off the console's: set it, or certificates will not be valid",
-            off_ms / 1000
-        );
     }
 }
 

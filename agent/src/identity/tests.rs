@@ -12,6 +12,7 @@ use vc_certs::wire::{self, Channel};
 use vc_certs::{Authority, CaPin, Identity, JoinLine, KeyHash, endpoint};
 use vc_protocol::id::AgentId;
 use vc_protocol::join::{JoinAnswer, JoinRefusal, JoinRequest, Joined, TokenId};
+use vc_protocol::operator::Role;
 
 use super::{JoinError, join};
 
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Nobody;
 
 impl Admission for Nobody {
-    fn admit(&self, _: AgentId, _: KeyHash) -> Result<(), NotAdmitted> {
+    fn admit(&self, _: Role, _: AgentId, _: KeyHash) -> Result<(), NotAdmitted> {
         Err(NotAdmitted::Unknown)
     }
 }
@@ -29,6 +30,8 @@ struct Console {
     authority: Authority,
     endpoint: quinn::Endpoint,
     line: JoinLine,
+    /// As what its token lets newcomers in.
+    role: Role,
     dir: tempfile::TempDir,
 }
 
@@ -40,8 +43,8 @@ impl Console {
         let endpoint = endpoint::listen(loopback, &authority, Arc::new(Nobody)).unwrap();
         let addresses = vec!["no.such.host.invalid:1".to_owned(), endpoint.local_addr().unwrap().to_string()];
         let (pin, secret) = (authority.ca_pin(), Secret::generate().unwrap());
-        let line = JoinLine { addresses, pin, token: TokenId(7), secret };
-        Console { authority, endpoint, line, dir }
+        let line = JoinLine { role: Role::Agent, addresses, pin, token: TokenId(7), secret };
+        Console { authority, endpoint, line, role: Role::Agent, dir }
     }
 
     fn state_dir(&self) -> PathBuf {
@@ -58,7 +61,7 @@ impl Console {
         let answer = match refusal {
             Some(why) => JoinAnswer::Refused(why),
             None => {
-                let signed = self.authority.sign_agent(&request.csr, AgentId(agent)).unwrap();
+                let signed = self.authority.sign_member(&request.csr, self.role, AgentId(agent)).unwrap();
                 JoinAnswer::Joined(Box::new(Joined {
                     farm: self.authority.farm(),
                     agent: AgentId(agent),
@@ -119,4 +122,18 @@ async fn a_console_with_another_pin_is_not_trusted() {
     let (_, refused) =
         tokio::time::timeout(PATIENCE, async { tokio::join!(accepting, dialled) }).await.unwrap();
     assert!(matches!(refused, Err(JoinError::Untrusted(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_line_of_an_operator_is_refused_by_name_before_it_is_used_up() {
+    let mut console = Console::start();
+    console.line.role = Role::Operator;
+    let refused = join(&console.line, &console.state_dir(), false).await.unwrap_err();
+    assert!(refused.to_string().contains("role of this token is operator"), "{refused}");
+    // One that lies about its role gives no identity either.
+    console.line.role = Role::Agent;
+    console.role = Role::Operator;
+    let refused = console.join(3, None, false).await;
+    assert!(matches!(refused, Err(JoinError::Certs(_))), "{refused:?}");
+    assert!(Identity::load(&console.state_dir()).unwrap().is_none());
 }

@@ -13,6 +13,7 @@ use vc_protocol::agent::{AgentHello, Disposition, FromAgent, Held, Outcome, ToAg
 use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, AttemptId};
 use vc_protocol::join::Joined;
+use vc_protocol::operator::Role;
 use vc_protocol::profile::VideoCodec;
 use vc_protocol::prove::Challenge;
 
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Everybody;
 
 impl Admission for Everybody {
-    fn admit(&self, _: AgentId, _: KeyHash) -> Result<(), NotAdmitted> {
+    fn admit(&self, _: Role, _: AgentId, _: KeyHash) -> Result<(), NotAdmitted> {
         Ok(())
     }
 }
@@ -59,7 +60,7 @@ impl Console {
     /// An agent of this farm, running.
     fn agent(&self) -> (CancellationToken, tokio::task::JoinHandle<()>) {
         let key = AgentKey::generate().unwrap();
-        let signed = self.authority.sign_agent(&key.request().unwrap(), AgentId(1)).unwrap();
+        let signed = self.authority.sign_member(&key.request().unwrap(), Role::Agent, AgentId(1)).unwrap();
         let joined = Joined {
             farm: self.authority.farm(),
             agent: AgentId(1),

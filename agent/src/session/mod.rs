@@ -4,7 +4,6 @@
 //! what is said goes to the [`crate::supervisor`], which outlives every session.
 
 pub(crate) mod backoff;
-pub(crate) mod dial;
 pub(crate) mod fit;
 pub(crate) mod state;
 
@@ -15,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use vc_certs::Identity;
+use vc_certs::dial;
 use vc_certs::ended::Ended;
 use vc_certs::wire::{self, Channel, FrameReader, FrameWriter, WireError};
 use vc_protocol::agent::{AgentHello, FromAgent, ToAgent};
@@ -97,7 +97,7 @@ impl Session {
     async fn once(&self, preferred: &mut usize) -> Ended {
         let dialled = tokio::select! {
             () = self.closing.cancelled() => return Ended::Lost("shutting down".into()),
-            dialled = dial::agent(&self.identity, preferred) => dialled,
+            dialled = dial::member(&self.identity, &self.identity.consoles, preferred) => dialled,
         };
         let (endpoint, connection, address) = match dialled {
             Ok(dialled) => dialled,

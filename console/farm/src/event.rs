@@ -117,10 +117,13 @@ pub enum OperatorEvent {
     SelfTest(AgentId, DeviceId),
     /// The agent's key is refused from now on: all that it holds goes to others.
     Revoked(AgentId),
-    /// The console is about to end: hand out nothing any more. Unlike a pause this is forgotten with the console.
+    /// The console is about to end: hand out nothing any more, and take back what only waits on its agent. Unlike a
+    /// pause this is forgotten with the console.
     Close,
     /// What runs comes back at once, and the agents are told to end it.
     Recall,
+    /// Something done that is none of the farm's, such as a token: for the list of what happened.
+    Noted(String),
 }
 
 /// What was found of a granted output whose holder vanished.

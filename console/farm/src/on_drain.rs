@@ -134,9 +134,9 @@ impl Farm {
                     Some(TaskState::Granted(..) | TaskState::Open | TaskState::Done) | None => false,
                 }
         };
-        let meant: Vec<(AttemptId, AgentId)> =
-            self.runs.iter().filter(is_meant).map(|(attempt, run)| (*attempt, run.lease.agent)).collect();
-        for (attempt, agent) in meant {
+        let meant: Vec<AttemptId> = self.runs.iter().filter(is_meant).map(|(attempt, _)| *attempt).collect();
+        let told = format!("back to pending: {reason}");
+        for attempt in meant {
             if !self.fence_attempt(attempt, out) {
                 continue;
             }
@@ -145,7 +145,7 @@ impl Farm {
             self.jobs.edit(job, |live| live.record.take_back(attempt.task, reason, wall_ms));
             self.enqueue(job);
             self.put(job, out);
-            note(out, "back to pending", Some(job), Some(agent));
+            note(out, told.clone(), Some(job), None);
         }
     }
 }
@@ -255,12 +255,12 @@ mod tests {
         r.ask(OperatorEvent::Close);
         r.ask(OperatorEvent::Recall);
         r.expect(&[
-            "attempt 1.0/1 stopped",
-            "tell 1 cancel 1.0/1",
-            "job 1 pending: open",
             "attempt 2.0/1 stopped",
             "tell 1 cancel 2.0/1",
             "job 2 pending: open",
+            "attempt 1.0/1 stopped",
+            "tell 1 cancel 1.0/1",
+            "job 1 pending: open",
         ]);
         let task = &r.row(1).tasks[0];
         assert_eq!((task.launches, task.retries, task.lost, task.attempt.0), (0, 0, 0, 1));

@@ -6,6 +6,7 @@ use vc_protocol::job::{JobState, Priority};
 use crate::effect::{Effect, Effects};
 use crate::event::OperatorEvent;
 use crate::farm::{Farm, note_by};
+use crate::on_drain::What;
 use crate::ready::LaneKey;
 use crate::record::{FarmRecord, JobRecord, Pause, Reason};
 
@@ -31,6 +32,7 @@ impl Farm {
             OperatorEvent::Revoked(agent) => self.on_revoked(who, agent, out),
             OperatorEvent::Close => self.on_close(who, out),
             OperatorEvent::Recall => self.on_recall(who, out),
+            OperatorEvent::Noted(text) => note_by(out, who, text, None, None),
         }
     }
 
@@ -173,6 +175,7 @@ impl Farm {
         let why = "the server ends when nothing runs any more".to_owned();
         self.closing = Some(Pause { who: who.to_owned(), why, since_ms: self.wall_ms });
         note_by(out, who, "nothing new is handed out: the server is to end", None, None);
+        self.take_all_back(What::Waiting, "the server was to end", out, |_| true);
     }
 
     pub(crate) fn put_farm(&self, out: &mut Effects) {
@@ -367,6 +370,8 @@ mod tests {
         r.restart();
         r.join(1, 1);
         assert_eq!(r.offers(), [(1, 1)]);
+        r.encodes(1, attempt(1, 1));
+        r.skip();
         r.ask(OperatorEvent::Close);
         r.add([new_job(2)]);
         r.nothing_else();

@@ -62,6 +62,12 @@ pub(super) async fn add(target: &Target, args: AddArgs, config: &Config) -> Resu
     let out = config.path(Name::Out).ok_or_else(|| {
         Failed::usage("say where the outputs go: --out DIR, or add.out in the configuration")
     })?;
+    // A path below the folder that we are in is one of this box.
+    let relative = args.paths.iter().map(PathBuf::as_path).chain([out]).find(|path| path.is_relative());
+    if let Some(path) = relative.filter(|_| target.is_remote()) {
+        let path = path.display();
+        return Err(Failed::usage(format!("{path}: the server is on another box: say the whole path there")));
+    }
     let request = AddRequest {
         paths: args.paths.iter().map(|p| absolute(p)).collect::<Result<_, _>>()?,
         out: absolute(out)?,
@@ -83,7 +89,7 @@ pub(super) async fn add(target: &Target, args: AddArgs, config: &Config) -> Resu
         let new = jobs.iter().flat_map(|(first, last)| (first.0..=last.0).map(JobId));
         new.for_each(|job| waiting.know(job, JobState::Pending));
         let say = if args.json { Say::Notes } else { Say::Lines };
-        waiting.to_the_end(target.server(), since_ms, say, args.timeout).await?;
+        waiting.until_all_ended(target.server()?, since_ms, say, args.timeout).await?;
     }
     if args.json {
         let ended = args.wait.then_some(&waiting);

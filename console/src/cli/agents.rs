@@ -13,6 +13,7 @@ use super::ask::{answer, snapshot};
 use super::confirm::{self, Answer};
 use super::exit::{Exit, Failed};
 use super::loss::{self, Running};
+use super::members::{self, MemberCommand};
 use super::table::{self, Audience, Cell, Column, Fit};
 use super::target::Target;
 use super::{json, text};
@@ -53,6 +54,8 @@ pub(super) enum AgentsCommand {
     Release(Place),
     /// Try each encoder of a device now: a good end takes it out of quarantine
     Test(Place),
+    #[command(flatten)]
+    Member(MemberCommand),
     /// Start an agent on this box in the background, for the server of the state folder
     Start {
         /// One JSON document
@@ -114,6 +117,7 @@ pub(super) async fn run(target: &Target, command: AgentsCommand) -> Result<Exit,
             let actions = devices(agent, device, |_| true).into_iter().map(AgentAction::SelfTest).collect();
             act(&mut client, agent, actions, place.json).await
         }
+        AgentsCommand::Member(command) => members::run(&mut client, command).await,
         AgentsCommand::Start { json } => start(target, json).await,
     }
 }
@@ -154,7 +158,7 @@ fn device_of<'a>(agent: &'a AgentView, name: &str) -> Result<&'a DeviceView, Fai
     let by_name = agent.devices.iter().find(|device| device.short == name || device.name == name);
     let by_number = || agent.devices.iter().find(|device| name.parse() == Ok(device.id));
     by_name.or_else(by_number).ok_or_else(|| {
-        let known: Vec<_> = agent.devices.iter().map(|device| shown(device)).collect();
+        let known: Vec<_> = agent.devices.iter().map(shown).collect();
         nobody(&format!("device of {}", agent.name), name, &known)
     })
 }
@@ -216,16 +220,19 @@ async fn list(client: &mut Client, as_json: bool) -> Result<Exit, Failed> {
 }
 
 async fn start(target: &Target, as_json: bool) -> Result<Exit, Failed> {
-    let started = launch::start_local_agent(target.state_dir()).await;
-    let sentence = started.map_err(|error| match error {
-        launch::LocalAgentError::Token(error) => Failed::from(error),
-        error => Failed::new(Exit::Unexpected, format!("{:#}", anyhow::Error::from(error))),
-    })?;
-    if as_json {
-        text::json_out(&json!({ "v": 1, "done": sentence }));
-    } else {
-        text::out(&sentence);
+    if target.is_remote() {
+        return Err(Failed::usage(
+            "the server is on another box: start the agent there, or join it from here",
+        ));
     }
+    let started = launch::start_local_agent(target.state_dir()).await;
+    let sentence = started.map_err(|error| {
+        if let launch::LocalAgentError::Token(error) = error {
+            return Failed::from(error);
+        }
+        Failed::unexpected(&anyhow::Error::from(error).context("no agent was started"))
+    })?;
+    text::done(&[sentence], as_json);
     Ok(Exit::Done)
 }
 

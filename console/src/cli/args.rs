@@ -15,7 +15,9 @@ use super::doctor::DoctorArgs;
 use super::events::EventsArgs;
 use super::failures::FailuresArgs;
 use super::jobs::JobsCommand;
+use super::join::JoinArgs;
 use super::look::LookArgs;
+use super::members::OperatorsCommand;
 use super::pages::Shell;
 use super::profiles::ProfilesCommand;
 use super::serve::ServeArgs;
@@ -53,6 +55,9 @@ pub(super) struct Common {
     /// Folder of the job table, the keys and the socket [env: VC_STATE_DIR] [default: ~/.local/state/vc-console]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Server on another box, of a farm that you joined with `join`; - for the only one [env: VC_CONNECT]
+    #[arg(long, global = true, value_name = "HOST[:PORT]", allow_hyphen_values = true)]
+    connect: Option<String>,
     /// Settings, before those in the usual places [env: VC_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -102,9 +107,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let agents into the farm
+    /// Operators and viewers on other boxes
+    #[command(subcommand)]
+    Operators(OperatorsCommand),
+    /// Let agents, operators and viewers into the farm
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Become an operator or viewer of a farm on another box, with a line from `token create --role` there
+    Join(JoinArgs),
     /// The recipes that jobs can name
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -141,6 +151,7 @@ impl Cli {
     pub(super) fn given(&self) -> Given {
         let mut given = Given { file: self.common.config.clone(), flags: Vec::new() };
         given.flag(Name::StateDir, self.common.state_dir.clone());
+        given.flag(Name::Connect, self.common.connect.clone());
         self.look.given(&mut given);
         if let Some(Command::Attach(look)) = &self.command {
             look.given(&mut given);
@@ -152,5 +163,130 @@ impl Cli {
             args.given(&mut given);
         }
         given
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+    use crate::tui::settings;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(["vc-console"].into_iter().chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_dashboard_does_a_command_does() {
+        for action in settings::actions() {
+            assert!(!action.acts || !action.subcommand.is_empty(), "no command does {}", action.name);
+            for line in action.subcommand.split(", ").filter(|line| !line.is_empty()) {
+                let mut command = Cli::command();
+                command.build();
+                for word in line.split_whitespace() {
+                    if let Some(option) = word.strip_prefix("--") {
+                        let has = command.get_arguments().any(|arg| arg.get_long() == Some(option));
+                        assert!(has, "`{line}`, of {}: no option {word}", action.name);
+                    } else if let Some(below) = command.find_subcommand(word).cloned() {
+                        command = below;
+                    } else {
+                        assert!(
+                            !command.has_subcommands(),
+                            "`{line}`, of {}: no command {word}",
+                            action.name
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_verb_is_read() {
+        for line in [
+            "jobs ls",
+            "jobs ls --filter is:failed --sort updated:desc --limit 5 --jsonl",
+            "jobs ls --sort where --json",
+            "jobs show 7 --json",
+            "jobs show #7",
+            "jobs logs 7 --follow",
+            "jobs logs 7 -f",
+            "jobs logs 7 --json",
+            "jobs retry 1 2 3",
+            "jobs retry --filter is:failed --yes --json",
+            "jobs cancel - -y",
+            "jobs hold 1",
+            "jobs release --filter cause:moov",
+            "jobs prio 9 1 2",
+            "jobs prio +1 --filter is:pending",
+            "jobs prio -1 -",
+            "jobs purge --filter age:>30d",
+            "jobs wait",
+            "jobs wait 1 2 --timeout 90s",
+            "jobs wait --filter agent:ada --jsonl",
+            "add /a /b --out /out --depth 2 --wait --timeout 2h",
+            "add /a --out /out --recursive --dry-run",
+            "pause",
+            "resume --json",
+            "agents ls --json",
+            "agents show ada",
+            "agents drain ada/gpu0 --kill --yes",
+            "agents drain 3 --device gpu0 --json",
+            "agents undrain ada",
+            "agents release ada --device gpu1",
+            "agents test ada/gpu1",
+            "failures --json",
+            "events --follow --since 2h",
+            "events --since 2026-01-31T12:00:00Z --json",
+            "events --follow --jsonl --job 7",
+            "events --limit 5",
+            "stats --days 30 --json",
+            "status",
+            "status --watch",
+            "status --watch --jsonl",
+            "status --check --json",
+            "why 7 --json",
+            "version --json",
+        ] {
+            assert!(
+                parsed(line).is_ok(),
+                "{line}: {}",
+                parsed(line).err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        use ErrorKind::*;
+        let check = |line: &str, kind| assert_eq!(parsed(line).err().map(|e| e.kind()), Some(kind), "{line}");
+        check("jobs ls --json --jsonl", ArgumentConflict);
+        check("jobs ls --sort colour", ValueValidation);
+        check("jobs ls --sort id:up", ValueValidation);
+        check("jobs show seven", ValueValidation);
+        check("jobs logs 7 --follow --json", ArgumentConflict);
+        check("jobs retry 1 --filter is:failed", ArgumentConflict);
+        check("jobs prio 10 1", ValueValidation);
+        check("jobs prio -2 1", ValueValidation);
+        check("jobs prio +5 1", ValueValidation);
+        check("jobs prio", MissingRequiredArgument);
+        check("jobs wait --timeout soon", ValueValidation);
+        check("add /a --out /out --timeout 2h", MissingRequiredArgument);
+        check("add /a --out /out --wait --dry-run", ArgumentConflict);
+        check("add /a --out /out --recursive --depth 1", ArgumentConflict);
+        check("events --follow --json", ArgumentConflict);
+        check("events --since yesterday", ValueValidation);
+        check("stats --days 0", ValueValidation);
+        check("status --watch --check", ArgumentConflict);
+        check("status --jsonl", MissingRequiredArgument);
+        check("agents show", MissingRequiredArgument);
+        check("agents drain", MissingRequiredArgument);
     }
 }

@@ -12,12 +12,12 @@ use crate::operator::client::{Client, ClientError};
 /// Shows the server; off a terminal nothing is started, and its status is printed.
 pub(super) async fn attach(target: &Target, config: &Config, given: &Given) -> Result<Exit, Failed> {
     let somebody_looks = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-    match Client::connect(target.server()).await {
+    match Client::connect(target.server()?).await {
         Ok(_) => {}
         Err(ClientError::NotRunning(_)) if somebody_looks => start(target, given).await?,
         Err(error) => return Err(error.into()),
     }
-    if somebody_looks { screen::attach(target.server(), config).await } else { status::plain(target).await }
+    if somebody_looks { screen::attach(target.server()?, config).await } else { status::plain(target).await }
 }
 
 async fn start(target: &Target, given: &Given) -> Result<(), Failed> {

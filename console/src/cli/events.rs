@@ -109,7 +109,7 @@ async fn past(client: &mut Client, args: &EventsArgs, newest: u64) -> Result<Vec
 
 /// Prints what happens after that event, until the reader had enough.
 async fn follow(target: &Target, job: Option<JobId>, after: u64, form: &Form) -> Result<Exit, Failed> {
-    let mut stream = Stream::open(target.server(), &Request::FollowEvents(after)).await?;
+    let mut stream = Stream::open(target.server()?, &Request::FollowEvents(after)).await?;
     loop {
         let Response::Events(events) = stream.next().await? else {
             return Err(ClientError::Unexpected.into());

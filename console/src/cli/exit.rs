@@ -1,8 +1,16 @@
 //! Exit statuses, and the errors that carry them.
 
+use std::io::ErrorKind;
+
+use vc_certs::ended::Ended;
+use vc_certs::join::JoinError;
+use vc_certs::wire::WireError;
+use vc_protocol::join::JoinRefusal;
 use vc_protocol::operator::RefusalCode;
 
 use crate::operator::client::ClientError;
+use crate::operator::people::PeopleError;
+use crate::operator::remote::RemoteError;
 
 /// Exit status of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,20 +72,51 @@ impl Failed {
     }
 }
 
+fn is_gone(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
+}
+
 impl From<ClientError> for Failed {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
             ClientError::NotRunning(_) | ClientError::Gone => Exit::NoServer,
+            // A server that is killed takes what was on its way with it.
+            ClientError::Socket(error) if is_gone(error.kind()) => Exit::NoServer,
             ClientError::Refused { code: RefusalCode::Usage, .. } => Exit::Usage,
             ClientError::Refused { code: RefusalCode::NotFound, .. } => Exit::NothingMatched,
-            ClientError::Refused { code: RefusalCode::NotAllowed, .. } | ClientError::OfAnother(_) => {
-                Exit::NotAllowed
-            }
+            ClientError::Refused { code: RefusalCode::NotAllowed, .. }
+            | ClientError::OfAnother(_)
+            | ClientError::Remote(RemoteError::NotJoined | RemoteError::Refused(_)) => Exit::NotAllowed,
+            ClientError::Remote(RemoteError::Lost(_)) => Exit::NoServer,
+            ClientError::Remote(RemoteError::Address(_) | RemoteError::Several(_)) => Exit::Usage,
             ClientError::Refused { code: RefusalCode::Unavailable | RefusalCode::Changed, .. }
             | ClientError::Socket(_)
             | ClientError::Version(_)
+            | ClientError::Remote(RemoteError::Certs(_))
             | ClientError::Unexpected => Exit::Unexpected,
         };
         Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))
+    }
+}
+
+impl From<PeopleError> for Failed {
+    fn from(error: PeopleError) -> Self {
+        let exit = match &error {
+            PeopleError::NotAPersons => Exit::NotAllowed,
+            PeopleError::AlreadyJoined { .. } => Exit::Usage,
+            PeopleError::Certs(_) => Exit::Unexpected,
+            PeopleError::Join(error) => of_join(error),
+        };
+        Failed::new(exit, format!("{:#}", anyhow::Error::from(error)))
+    }
+}
+
+fn of_join(error: &JoinError) -> Exit {
+    match error {
+        JoinError::Refused(JoinRefusal::NotStored) | JoinError::Certs(_) => Exit::Unexpected,
+        JoinError::Refused(_)
+        | JoinError::Dial(Ended::Refused(_))
+        | JoinError::Wire(WireError::Ended(Ended::Refused(_)) | WireError::Hello(_)) => Exit::NotAllowed,
+        JoinError::Dial(Ended::Lost(_)) | JoinError::Wire(_) | JoinError::Binding => Exit::NoServer,
     }
 }

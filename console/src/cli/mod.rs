@@ -18,9 +18,11 @@ mod failures;
 mod farm;
 mod follow;
 mod jobs;
+mod join;
 mod json;
 mod look;
 mod loss;
+mod members;
 mod pages;
 mod profiles;
 mod screen;
@@ -39,6 +41,7 @@ mod when;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap::Parser;
 use vc_protocol::path::FilePath;
@@ -67,7 +70,11 @@ pub async fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let done = run(cli).await;
-    match text::lost().map_or(done, Err) {
+    if let Some(failed) = text::lost() {
+        text::report(&failed, false);
+        return failed.exit;
+    }
+    match done {
         Ok(exit) => exit,
         Err(failed) => {
             text::report(&failed, wants_json(&args));
@@ -88,33 +95,46 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Some(Command::Config(command)) => return config::run(command, &given),
         Some(Command::Completion { shell }) => return pages::completion(shell),
         Some(Command::Man { out }) => return pages::man(out),
+        Some(Command::Version { json }) => {
+            let config = config::load(&given).ok();
+            let target = config.and_then(|config| Target::new(&config).ok());
+            return Ok(farm::version(target.as_ref(), json).await);
+        }
         Some(command) => command,
         None => Command::Attach(look::LookArgs::default()),
     };
     let config = config::load(&given)?;
     crash::write_down(config.path(Name::StateDir).map(PathBuf::from));
-    let target = || Target::new(&config);
-    match command {
-        Command::Attach(_) => attach::attach(&target()?, &config, &given).await,
+    let made = OnceLock::new();
+    let target = || Target::new(&config).map(|target| made.get_or_init(|| target));
+    let done = match command {
+        Command::Attach(_) => attach::attach(target()?, &config, &given).await,
         Command::Serve(_) => serve::serve(target()?.state_dir().to_owned(), &config).await,
         Command::Convert(args) => convert::convert(args, &config).await,
-        Command::Add(args) => add::add(&target()?, args, &config).await,
-        Command::Status(args) => status::status(&target()?, &args).await,
-        Command::Jobs(command) => jobs::run(&target()?, command).await,
-        Command::Agents(command) => agents::run(&target()?, command).await,
-        Command::Why { job, json } => status::why(&target()?, job, json).await,
-        Command::Failures(args) => failures::failures(&target()?, &args).await,
-        Command::Events(args) => events::events(&target()?, &args).await,
-        Command::Stats(args) => stats::stats(&target()?, &args).await,
-        Command::Pause { json } => farm::pause(&target()?, json).await,
-        Command::Resume { json } => farm::resume(&target()?, json).await,
-        Command::Token(command) => token::run(&target()?, command).await,
-        Command::Profiles(command) => profiles::run(&command),
-        Command::Stop(args) => stop::stop(&target()?, args).await,
+        Command::Add(args) => add::add(target()?, args, &config).await,
+        Command::Status(args) => status::status(target()?, &args).await,
+        Command::Jobs(command) => jobs::run(target()?, command).await,
+        Command::Agents(command) => agents::run(target()?, command).await,
+        Command::Operators(command) => members::operators(target()?, command).await,
+        Command::Why { job, json } => status::why(target()?, job, json).await,
+        Command::Failures(args) => failures::failures(target()?, &args).await,
+        Command::Events(args) => events::events(target()?, &args).await,
+        Command::Stats(args) => stats::stats(target()?, &args).await,
+        Command::Pause { json } => farm::pause(target()?, json).await,
+        Command::Resume { json } => farm::resume(target()?, json).await,
+        Command::Token(command) => token::run(target()?, command).await,
+        Command::Join(args) => join::join(target()?, args).await,
+        Command::Profiles(command) => profiles::run(target()?, &command).await,
+        Command::Stop(args) => stop::stop(target()?, args).await,
         Command::Doctor(args) => doctor::run(&config, args).await,
-        Command::Version { json } => Ok(farm::version(json)),
-        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } => Ok(Exit::Done),
+        Command::Config(_) | Command::Completion { .. } | Command::Man { .. } | Command::Version { .. } => {
+            Ok(Exit::Done)
+        }
+    };
+    if let Some(target) = made.get() {
+        target.close().await;
     }
+    done
 }
 
 /// An absolute path, without asking whether it exists.

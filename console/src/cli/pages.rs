@@ -15,10 +15,11 @@ use vc_protocol::operator::{JobFilter, PAGE_ROWS_MAX, Request, Response, Sort};
 
 use super::args::Cli;
 use super::exit::{Exit, Failed};
+use super::target::Target;
 use super::{config, text};
 use crate::config::Given;
 use crate::config::keys::Name;
-use crate::operator::client::{Client, Target};
+use crate::operator::client::Client;
 use crate::profiles::{Profiles, user_folder};
 
 /// The variable by which the shell says that it wants words completed.
@@ -113,15 +114,15 @@ where
 {
     let asked = || {
         let config = config::load(&given()).ok()?;
-        let target = Target::Local(config.path(Name::StateDir)?.to_owned());
+        let target = Target::new(&config).ok()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let answer = async { ask(Client::connect(&target).await.ok()?).await };
+        let answer = async { ask(target.connect().await.ok()?).await };
         runtime.block_on(async { tokio::time::timeout(WORDS_MAX, answer).await.ok()? })
     };
     candidates(asked().unwrap_or_default())
 }
 
-/// The state folder and the file of settings, as far as they were typed before the word in question.
+/// Where the server is and the file of settings, as far as they were typed before the word in question.
 fn given() -> Given {
     let typed: Vec<_> = std::env::args_os().collect();
     let after = |flag: &str| {
@@ -130,6 +131,7 @@ fn given() -> Given {
     };
     let mut given = Given { file: after("--config").map(PathBuf::from), flags: Vec::new() };
     given.flag(Name::StateDir, after("--state-dir"));
+    given.flag(Name::Connect, after("--connect"));
     given
 }
 
@@ -161,4 +163,60 @@ fn profiles() -> Vec<CompletionCandidate> {
     let known = Profiles::load(user_folder().as_deref());
     let known = known.map(|profiles| profiles.list()).unwrap_or_default();
     candidates(known.into_iter().map(|(name, about, _)| (name, about)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::settings::actions;
+
+    /// The command that these words name, and those of them that are left.
+    fn find<'w>(words: &'w str, root: &Command) -> (Command, Vec<&'w str>) {
+        let mut at = root.clone();
+        let mut left: Vec<_> = words.split(' ').collect();
+        while let Some(inner) = left.first().and_then(|word| at.find_subcommand(word)) {
+            (at, left) = (inner.clone(), left.split_off(1));
+        }
+        (at, left)
+    }
+
+    #[test]
+    fn every_action_of_the_dashboard_has_a_command_that_exists() {
+        let root = Cli::command();
+        root.clone().debug_assert();
+        for action in actions() {
+            for words in action.subcommand.split(", ").filter(|words| !words.is_empty() && *words != "help") {
+                let (command, left) = find(words, &root);
+                assert!(command.get_name() != root.get_name(), "{}: no command {words:?}", action.name);
+                assert!(!command.has_subcommands(), "{}: {words:?} is half a command", action.name);
+                for flag in left.iter().filter_map(|word| word.strip_prefix("--")) {
+                    let known = command.get_arguments().any(|arg| arg.get_long() == Some(flag));
+                    assert!(known, "{}: {words:?} has no --{flag}", action.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_the_farm_knows_are_completed() {
+        let root = with_ids();
+        let is_completed = |words: &str| {
+            let (command, _) = find(words, &root);
+            let mut arguments = command.get_arguments();
+            arguments.any(|arg| arg.get::<ArgValueCandidates>().is_some())
+        };
+        for words in [
+            "jobs show",
+            "jobs retry",
+            "jobs cancel",
+            "why",
+            "agents drain",
+            "agents show",
+            "profiles show",
+            "add",
+        ] {
+            assert!(is_completed(words), "{words}");
+        }
+        assert!(!is_completed("serve"));
+    }
 }

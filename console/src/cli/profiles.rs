@@ -1,10 +1,14 @@
-//! `profiles`: the recipes that jobs can name. Reads files and asks no server.
+//! `profiles`: the recipes that jobs can name. Reads files and asks no server, unless it is on another box.
 
 use clap::Subcommand;
 use serde_json::json;
+use vc_protocol::operator::{Request, Response};
 
+use super::ask::answer;
 use super::exit::{Exit, Failed};
+use super::target::Target;
 use super::text;
+use crate::operator::client::ClientError;
 use crate::profiles::{Profiles, user_folder};
 
 #[derive(Subcommand)]
@@ -26,8 +30,13 @@ pub(super) enum ProfilesCommand {
     },
 }
 
-pub(super) fn run(command: &ProfilesCommand) -> Result<Exit, Failed> {
-    let profiles = Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?;
+pub(super) async fn run(target: &Target, command: &ProfilesCommand) -> Result<Exit, Failed> {
+    let profiles = if target.is_remote() {
+        let mut client = target.connect().await?;
+        Profiles::told(answer!(client, &Request::Profiles, Response::Profiles(list) => list))
+    } else {
+        Profiles::load(user_folder().as_deref()).map_err(|e| Failed::usage(e.to_string()))?
+    };
     match command {
         ProfilesCommand::Ls { json: true } => {
             let rows: Vec<_> = profiles

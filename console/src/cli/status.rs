@@ -92,7 +92,7 @@ fn check(farm: &Snapshot, as_json: bool) -> Exit {
 
 /// A line now and then.
 async fn lines(target: &Target) -> Result<Exit, Failed> {
-    let mut snapshots = Stream::snapshots(target.server()).await?;
+    let mut snapshots = Stream::snapshots(target.server()?).await?;
     let mut newest = snapshots.snapshot().await?;
     let mut every = interval(LINE_EVERY);
     loop {
@@ -105,7 +105,7 @@ async fn lines(target: &Target) -> Result<Exit, Failed> {
 
 /// Each snapshot, painted over the one of before or as an object.
 async fn pictures(target: &Target, as_objects: bool, audience: Audience) -> Result<Exit, Failed> {
-    let mut snapshots = Stream::snapshots(target.server()).await?;
+    let mut snapshots = Stream::snapshots(target.server()?).await?;
     let mut every = interval_at(Instant::now(), REPAINT);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut painted = 0;

@@ -13,6 +13,8 @@ const WIDTH_UNKNOWN: usize = 80;
 const WIDE: usize = 110;
 /// A cut column keeps this much.
 const CUT_MIN: usize = 8;
+/// Names keep this much as long as a sentence can give way: episodes differ at their ends.
+const NAME_MIN: usize = 24;
 /// Blanks between two columns.
 const GAP: &str = "  ";
 
@@ -140,23 +142,44 @@ fn widths(columns: &[Column], rows: &[Vec<String>], total: usize) -> Vec<Option<
         (!is_off && widest > 0).then_some(widest.max(title.len()))
     };
     let mut widths: Vec<Option<usize>> = columns.iter().enumerate().map(natural).collect();
-    let shown = widths.iter().flatten().count();
-    let room = total.saturating_sub(GAP.len() * shown.saturating_sub(1));
-    let mut over = widths.iter().flatten().sum::<usize>().saturating_sub(room);
-    // The widest gives first, so that no name is cut while a sentence has room.
-    while over > 0 {
-        let widest = widths
+    let has_names = columns.iter().any(|(_, fit)| *fit == Fit::Name);
+    shrink(columns, &mut widths, total, |fit| match fit {
+        Fit::Name => Some(NAME_MIN),
+        Fit::Text => Some(CUT_MIN),
+        Fit::Left | Fit::Right | Fit::Wide | Fit::Hidden => None,
+    });
+    if has_names && over(&widths, total) > 0 {
+        widths
             .iter_mut()
             .zip(columns)
-            .filter(|(_, (_, fit))| matches!(fit, Fit::Name | Fit::Text))
-            .filter_map(|(width, _)| width.as_mut())
-            .filter(|width| **width > CUT_MIN)
-            .max();
-        let Some(widest) = widest else { break };
-        *widest -= 1;
-        over -= 1;
+            .filter(|(_, (_, fit))| *fit == Fit::Text)
+            .for_each(|(width, _)| *width = None);
+        shrink(columns, &mut widths, total, |fit| (fit == Fit::Name).then_some(CUT_MIN));
     }
     widths
+}
+
+/// Columns of the terminal that these are too many.
+fn over(widths: &[Option<usize>], total: usize) -> usize {
+    let gaps = GAP.len() * widths.iter().flatten().count().saturating_sub(1);
+    (widths.iter().flatten().sum::<usize>() + gaps).saturating_sub(total)
+}
+
+/// Takes what is too much from columns that can be cut, each down to its least; the widest gives first.
+fn shrink(
+    columns: &[Column],
+    widths: &mut [Option<usize>],
+    total: usize,
+    least: impl Fn(Fit) -> Option<usize>,
+) {
+    for _ in 0..over(widths, total) {
+        let can_give = widths.iter_mut().zip(columns).filter_map(|(width, (_, fit))| {
+            let width = width.as_mut()?;
+            (*width > least(*fit)?).then_some(width)
+        });
+        let Some(widest) = can_give.max() else { break };
+        *widest -= 1;
+    }
 }
 
 #[cfg(test)]
@@ -178,17 +201,22 @@ mod tests {
     #[test]
     fn people_get_titles_and_columns_that_fit() {
         let rows =
-            [row(7, "日本語の映画.mkv", "moov atom not found"), row(12, "wedding_2019_master.mov", "")];
-        let lines = lines(&COLUMNS, &rows, Audience::People(40, Glyphs::Unicode));
-        assert_eq!(
-            lines,
-            [
-                "ID  FILE               CAUSE",
-                " 7  日本語の映画.mkv   moov atom not fo…",
-                "12  wedding_2…ter.mov"
-            ]
+            [row(7, "日本語の映画.mkv", "moov atom not found"), row(12, "wedding_2019_final_master.mov", "")];
+        let check = |columns, expected: &[&str]| {
+            let lines = lines(&COLUMNS, &rows, Audience::People(columns, Glyphs::Unicode));
+            assert_eq!(lines, expected);
+            assert!(lines.iter().all(|line| width(line) <= columns), "{lines:?}");
+        };
+        check(
+            46,
+            &[
+                "ID  FILE                      CAUSE",
+                " 7  日本語の映画.mkv          moov atom not f…",
+                "12  wedding_2019_fi…ster.mov",
+            ],
         );
-        assert!(lines.iter().all(|line| width(line) <= 40), "{lines:?}");
+        // No room for both: the name stays.
+        check(24, &["ID  FILE", " 7  日本語の映画.mkv", "12  wedding_2019…ter.mov"]);
     }
 
     #[test]

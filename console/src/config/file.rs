@@ -99,19 +99,13 @@ impl Reader<'_> {
         for (section, value) in document {
             let (name, at) = (section.get_ref().as_ref(), section.span());
             let is_known = ["keys", "theme"].contains(&name) || KEYS.iter().any(|key| key.section == name);
-            match value.get_ref() {
-                DeValue::Table(table) if is_known => self.section(name, table),
-                _ if is_known => {
+            match value.get_ref().as_table() {
+                Some(table) if is_known => self.section(name, table),
+                Some(_) => self.unknown(&at, name, &sections()),
+                None if is_known => {
                     self.problem(&at, name, format!("is a table: write [{name}] on a line of its own"), None);
                 }
-                DeValue::Table(table) => {
-                    let mut known = sections();
-                    known.sort();
-                    let inner = table.keys().next().map(|key| key.span());
-                    let at = if at.is_empty() { inner.unwrap_or(at) } else { at };
-                    self.unknown(&at, name, &known);
-                }
-                _ => self.unknown(&at, name, &full_names()),
+                None => self.unknown(&at, name, &full_names()),
             }
         }
     }
@@ -143,12 +137,13 @@ impl Reader<'_> {
 
     /// An action with its key or keys, or a role with its style.
     fn binding(&mut self, section: &str, name: &str, at: &Range<usize>, value: &Spanned<DeValue<'_>>) {
-        let texts: Option<Vec<String>> = match value.get_ref() {
-            DeValue::String(text) => Some(vec![text.clone().into_owned()]),
-            DeValue::Array(array) if section == "keys" => {
-                array.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
+        let list = value.get_ref().as_array().filter(|_| section == "keys");
+        let texts: Option<Vec<String>> = match (value.get_ref().as_str(), list) {
+            (Some(text), _) => Some(vec![text.to_owned()]),
+            (None, Some(list)) => {
+                list.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
             }
-            _ => None,
+            (None, None) => None,
         };
         let full = format!("{section}.{name}");
         let Some(texts) = texts else {

@@ -12,6 +12,7 @@ use crate::profiles;
 #[expect(missing_docs, reason = "each is documented in the table, for people")]
 pub enum Name {
     StateDir,
+    Connect,
     Listen,
     Log,
     Color,
@@ -46,8 +47,8 @@ pub enum Fallback {
     Is(&'static str),
     /// `vc-console` in the folder where programs keep their state.
     StateHome,
-    /// Nothing: it must be said where it is needed.
-    Nothing,
+    /// Nothing: it must be said where it is needed, for example so.
+    Nothing(&'static str),
 }
 
 /// A row of the table.
@@ -72,8 +73,9 @@ pub struct Key {
 }
 
 /// Tables of the file, with what they are about.
-pub const SECTIONS: [(&str, &str); 3] = [
+pub const SECTIONS: [(&str, &str); 4] = [
     ("server", "The server: `vc-console serve`, and what plain `vc-console` starts in the background."),
+    ("remote", "A server on another box, whose farm `vc-console join` made you an operator or viewer of."),
     ("dashboard", "How the dashboard looks and what it allows."),
     ("add", "What `vc-console add` takes when nothing else is said."),
 ];
@@ -82,7 +84,7 @@ pub const SECTIONS: [(&str, &str); 3] = [
 pub const THEMES: [&str; 6] = ["terminal", "dark", "light", "contrast", "mono", "auto"];
 
 /// Every setting.
-pub const KEYS: [Key; 11] = [
+pub const KEYS: [Key; 12] = [
     Key {
         name: Name::StateDir,
         section: "server",
@@ -112,6 +114,16 @@ pub const KEYS: [Key; 11] = [
         flag: "--log",
         variables: &["VC_LOG"],
         doc: "How much is logged: error, warn, info, debug, trace, or a filter such as info,vc_console=debug.",
+    },
+    Key {
+        name: Name::Connect,
+        section: "remote",
+        key: "connect",
+        kind: Kind::Text,
+        default: Fallback::Nothing("console.example"),
+        flag: "--connect",
+        variables: &["VC_CONNECT"],
+        doc: "Commands and the dashboard are for the server at this HOST or HOST:PORT. - is the one farm that you joined.",
     },
     Key {
         name: Name::Color,
@@ -188,7 +200,7 @@ pub const KEYS: [Key; 11] = [
         section: "add",
         key: "out",
         kind: Kind::Path,
-        default: Fallback::Nothing,
+        default: Fallback::Nothing("/srv/converted"),
         flag: "--out",
         variables: &["VC_OUT"],
         doc: "Folder for the outputs; the tree below each source is kept.",
@@ -284,7 +296,7 @@ impl Key {
         match self.default {
             Fallback::Is(text) => self.kind.parse(OsStr::new(text)).ok(),
             Fallback::StateHome => state_home(var).map(|dir| Value::Path(dir.join("vc-console"))),
-            Fallback::Nothing => None,
+            Fallback::Nothing(_) => None,
         }
     }
 }

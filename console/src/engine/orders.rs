@@ -8,7 +8,7 @@ use super::run::{After, Loop};
 use crate::store::Turn;
 
 /// Something asked of the farm as a whole, of an agent or of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// Hand out nothing until somebody resumes, restarts included.
     Pause,
@@ -35,6 +35,10 @@ pub enum Order {
     SelfTest(AgentId, DeviceId),
     /// The registry refuses the agent's key from now on: forget it, and give what it has to others.
     Revoked(AgentId),
+    /// The registry knows the agent by another name.
+    Renamed(AgentId, String),
+    /// Something was done that is none of the farm's: for the list of what happened.
+    Noted(String),
 }
 
 /// Why an order was not carried out.
@@ -93,14 +97,20 @@ impl Loop {
             }
             Order::Revoked(agent) => {
                 let name = self.agent_name(agent);
+                self.config.registered.remove(&agent);
                 (vec![OperatorEvent::Revoked(agent)], format!("{name} is revoked"))
             }
+            Order::Renamed(agent, name) => {
+                let done = format!("{} is called {name} from here on", self.agent_name(agent));
+                self.painter.named(agent, &name);
+                self.config.registered.insert(agent, name);
+                self.painter.dirty();
+                (vec![OperatorEvent::Noted(done.clone())], done)
+            }
+            Order::Noted(text) => (vec![OperatorEvent::Noted(text.clone())], text),
         };
         for event in events {
             self.apply(Event::Operator(who.to_owned(), event), turn, after);
-        }
-        if let Order::Revoked(agent) = order {
-            self.config.registered.remove(&agent);
         }
         Ok(done)
     }

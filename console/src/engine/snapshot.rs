@@ -364,7 +364,6 @@ impl Loop {
                 .collect(),
             completed,
             failed,
-            ..AgentView::default()
         })
     }
 

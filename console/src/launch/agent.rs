@@ -37,10 +37,10 @@ const CERTIFICATE_LEFT_MIN_S: i64 = 24 * 3600;
 #[derive(Debug, thiserror::Error)]
 pub enum LocalAgentError {
     /// The program is not installed.
-    #[error("start an agent here: {PROGRAM} is neither beside vc-console nor on the PATH; install it there")]
+    #[error("{PROGRAM} is neither beside vc-console nor on the PATH; install it there")]
     NoProgram,
     /// Its folder cannot be used.
-    #[error("start an agent here: use the folder {}", path.display())]
+    #[error("use the folder {}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum LocalAgentError {
         source: io::Error,
     },
     /// The program does not start.
-    #[error("start an agent here: run {}", program.display())]
+    #[error("run {}", program.display())]
     Program {
         /// The program.
         program: PathBuf,
@@ -58,13 +58,13 @@ pub enum LocalAgentError {
         source: io::Error,
     },
     /// The server gave no token.
-    #[error("start an agent here: ask the server for a token")]
+    #[error("ask the server for a token")]
     Token(#[from] ClientError),
     /// It was not let in.
-    #[error("start an agent here: it could not join: {0}")]
+    #[error("it could not join: {0}")]
     Join(String),
     /// It ended before it could be asked.
-    #[error("start an agent here: it ended at once; the last lines of {}:\n{said}", log.display())]
+    #[error("it ended at once; the last lines of {}:\n{said}", log.display())]
     Ended {
         /// Its log.
         log: PathBuf,
@@ -72,7 +72,7 @@ pub enum LocalAgentError {
         said: String,
     },
     /// It runs, and does not reach the console.
-    #[error("start an agent here: process {pid} runs, and has not reached the console: {why}; see {}", log.display())]
+    #[error("process {pid} runs, and has not reached the console: {why}; see {}", log.display())]
     Apart {
         /// Its process.
         pid: u32,
@@ -122,10 +122,10 @@ fn has_joined(folder: &Path) -> bool {
 async fn token(state_dir: &Path) -> Result<String, LocalAgentError> {
     let mut client = Client::connect(&Target::Local(state_dir.to_owned())).await?;
     let wish = TokenWish { uses: 1, ttl_s: TOKEN_TTL_S, role: Role::Agent };
-    match client.request(&Request::TokenCreate(wish)).await? {
-        Response::Token { line, .. } => Ok(line),
-        _ => Err(ClientError::Unexpected.into()),
-    }
+    let Response::Token { line, .. } = client.request(&Request::TokenCreate(wish)).await? else {
+        return Err(ClientError::Unexpected.into());
+    };
+    Ok(line)
 }
 
 /// The line goes by a pipe: the words of a command are there for everybody to read.

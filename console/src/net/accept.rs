@@ -13,12 +13,13 @@ use vc_certs::{transport, wire};
 use vc_protocol::close::Close;
 
 use super::gate::{Address, Place, Verdict};
-use super::{Context, join, session};
+use super::{Context, Operators, join, operators, session};
 
 /// Runs until the endpoint closes or it is told to stop.
 pub(super) async fn run(
     endpoint: Endpoint,
     context: Arc<Context>,
+    service: Arc<dyn Operators>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -36,7 +37,7 @@ pub(super) async fn run(
         };
         match context.gate.knock(from.ip(), address) {
             Verdict::Accept(place) => {
-                let connection = greet(incoming, place, Arc::clone(&context));
+                let connection = greet(incoming, place, Arc::clone(&context), Arc::clone(&service));
                 spawn("connection", tasks.track_future(connection));
             }
             Verdict::Retry => {
@@ -53,7 +54,7 @@ pub(super) async fn run(
 }
 
 /// One connection from its first packet to its end.
-async fn greet(incoming: Incoming, place: Place, context: Arc<Context>) {
+async fn greet(incoming: Incoming, place: Place, context: Arc<Context>, service: Arc<dyn Operators>) {
     let from = incoming.remote_address();
     let connection = match tokio::time::timeout(HANDSHAKE_TIMEOUT, incoming).await {
         Ok(Ok(connection)) => connection,
@@ -65,6 +66,10 @@ async fn greet(incoming: Incoming, place: Place, context: Arc<Context>) {
             drop(place);
             transport::raise_for_agent(&connection);
             session::run(connection, agent, &context).await;
+        }
+        Ok(Peer::Operator(operator)) => {
+            drop(place);
+            operators::run(connection, operator, &context, &service).await;
         }
         // Holds its place to the end: strangers that talk are as many as strangers that knock.
         Ok(Peer::Joiner) => join::run(connection, &context).await,

@@ -1,5 +1,5 @@
-//! The console's end of the network: accepts connections, decides who is who, and carries messages between agents and
-//! the engine.
+//! The console's end of the network: accepts connections, decides who is who, carries messages between agents and the
+//! engine, and hands operators' streams to their service.
 //!
 //! Knows nothing of jobs: it translates streams to [`crate::engine::input::Input`] and back. Every limit of one peer
 //! ends that peer's session and nothing else.
@@ -10,6 +10,7 @@ mod complaints;
 mod gate;
 mod join;
 mod limits;
+mod operators;
 mod session;
 mod sessions;
 
@@ -34,6 +35,7 @@ use gate::Gate;
 use sessions::Sessions;
 
 pub use addresses::reachable;
+pub use operators::{Operators, Stream};
 
 /// Version told in every hello.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -41,6 +43,8 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// How long sessions get to end once they are told.
 const SESSIONS_END: Duration = Duration::from_secs(5);
+/// How long the last answers to operators get to arrive; they are told to end before the network is.
+const CONVERSATIONS_END: Duration = Duration::from_secs(2);
 /// How long close frames get to leave.
 const LAST_PACKETS: Duration = Duration::from_secs(2);
 
@@ -64,6 +68,8 @@ struct Context {
     sessions: Sessions,
     gate: Arc<Gate>,
     complaints: Complaints,
+    /// Streams of operators.
+    conversations: TaskTracker,
 }
 
 /// The running network.
@@ -76,7 +82,7 @@ pub struct Net {
 }
 
 impl Net {
-    /// Listens. Agents are heard from here on. To be called within the runtime that carries the network.
+    /// Takes the port; nobody is heard before [`Net::accept`]. To be called within the runtime that carries the network.
     pub fn start(config: NetConfig) -> Result<Self, EndpointError> {
         let NetConfig { listen, authority, registry, engine } = config;
         let endpoint = endpoint::listen(listen, &authority, Arc::<Registry>::clone(&registry))?;
@@ -89,12 +95,18 @@ impl Net {
             sessions: Sessions::default(),
             gate: Arc::default(),
             complaints: Complaints::default(),
+            conversations: TaskTracker::new(),
         });
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let accept = accept::run(endpoint.clone(), Arc::clone(&context), stop.clone(), tasks.clone());
-        spawn("accept", tasks.track_future(accept));
-        spawn("net housekeeping", tasks.track_future(housekeeping(Arc::clone(&context), stop.clone())));
-        Ok(Net { endpoint, address, context, stop, tasks })
+        Ok(Net { endpoint, address, context, stop: CancellationToken::new(), tasks: TaskTracker::new() })
+    }
+
+    /// Hears agents, newcomers and operators from here on; what operators say goes to `service`.
+    pub fn accept(&self, service: Arc<dyn Operators>) {
+        let (context, stop) = (Arc::clone(&self.context), self.stop.clone());
+        let accept = accept::run(self.endpoint.clone(), context, service, stop.clone(), self.tasks.clone());
+        spawn("accept", self.tasks.track_future(accept));
+        let housekeeping = housekeeping(Arc::clone(&self.context), stop);
+        spawn("net housekeeping", self.tasks.track_future(housekeeping));
     }
 
     /// Where it listens; with the port that was given when 0 was asked for.
@@ -102,15 +114,18 @@ impl Net {
         self.address
     }
 
-    /// Closes the sessions of an agent, as after its revocation.
-    pub fn close_agent(&self, agent: AgentId, why: Close) {
-        self.context.sessions.close(agent, why);
+    /// What closes every connection of a member, as after its revocation.
+    pub fn closer(&self) -> impl Fn(AgentId, Close) + Send + Sync + 'static {
+        let context = Arc::clone(&self.context);
+        move |member, why| context.sessions.close(member, why)
     }
 
     /// Stops accepting, tells every peer, waits for the sessions' tasks and for the last packets, each with a bound.
-    /// The engine must still take its input, or the bound is what ends the wait.
+    /// The engine must still take its input, or the bound is what ends the wait. The operator service has been told.
     pub async fn shutdown(self) {
         self.stop.cancel();
+        self.context.conversations.close();
+        let _ = tokio::time::timeout(CONVERSATIONS_END, self.context.conversations.wait()).await;
         self.context.sessions.close_all(Close::Shutdown);
         self.tasks.close();
         // Whoever is in the middle of a handshake hears it from the endpoint.

@@ -106,7 +106,7 @@ async fn open(
     let _in_order = context.sessions.opening.lock().await;
     let session = context.sessions.open(agent, connection);
     // Asked after the session can be found and closed: a revocation since the handshake finds it, or is found here.
-    let Some(name) = context.registry.active_name(agent) else {
+    let Some(name) = context.registry.active(agent).map(|member| member.name) else {
         context.sessions.ended(agent, session);
         return Err(SessionError::Revoked);
     };

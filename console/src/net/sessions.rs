@@ -1,4 +1,5 @@
-//! The live session of each agent. A newer one closes the older.
+//! The live session of each agent, of which a newer one closes the older, and the connections of operators, of whom
+//! each may have a few.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,12 @@ use vc_certs::wire;
 use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, SessionNo};
 
-/// Which connection speaks for which agent.
+/// Most connections of operators at once.
+const OPERATORS_MAX: usize = 64;
+/// Most of them of one operator: a few terminals, and scripts beside them.
+const PER_OPERATOR_MAX: usize = 16;
+
+/// Which connection speaks for which member.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     live: Mutex<Live>,
@@ -21,6 +27,7 @@ pub(super) struct Sessions {
 struct Live {
     last: u64,
     by_agent: BTreeMap<AgentId, (SessionNo, Connection)>,
+    operators: BTreeMap<SessionNo, (AgentId, Connection)>,
 }
 
 impl Sessions {
@@ -43,16 +50,39 @@ impl Sessions {
         }
     }
 
-    /// Closes the session of one agent, if there is one.
-    pub(super) fn close(&self, agent: AgentId, why: Close) {
-        if let Some((_, connection)) = self.live().by_agent.get(&agent) {
+    /// Numbers a connection of an operator; nothing if there are too many.
+    pub(super) fn open_operator(&self, operator: AgentId, connection: &Connection) -> Option<SessionNo> {
+        let mut live = self.live();
+        let same = live.operators.values().filter(|(other, _)| *other == operator).count();
+        if live.operators.len() >= OPERATORS_MAX || same >= PER_OPERATOR_MAX {
+            return None;
+        }
+        live.last += 1;
+        let session = SessionNo(live.last);
+        live.operators.insert(session, (operator, connection.clone()));
+        Some(session)
+    }
+
+    /// That connection of an operator ended.
+    pub(super) fn operator_ended(&self, session: SessionNo) {
+        self.live().operators.remove(&session);
+    }
+
+    /// Closes every connection of one member.
+    pub(super) fn close(&self, member: AgentId, why: Close) {
+        let live = self.live();
+        let agents = live.by_agent.get(&member).map(|(_, connection)| connection);
+        let operators = live.operators.values().filter(|(id, _)| *id == member).map(|(_, c)| c);
+        for connection in agents.into_iter().chain(operators) {
             wire::close(connection, why, why.words());
         }
     }
 
     /// Closes them all.
     pub(super) fn close_all(&self, why: Close) {
-        for (_, connection) in self.live().by_agent.values() {
+        let live = self.live();
+        let agents = live.by_agent.values().map(|(_, connection)| connection);
+        for connection in agents.chain(live.operators.values().map(|(_, connection)| connection)) {
             wire::close(connection, why, why.words());
         }
     }

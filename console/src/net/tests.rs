@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use futures_util::future::BoxFuture;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use vc_certs::ended::{Ended, ended};
 use vc_certs::join::JoinError;
@@ -12,14 +14,30 @@ use vc_protocol::codec::FRAME_BYTES_MAX;
 use vc_protocol::hello::Hello;
 use vc_protocol::id::{AttemptId, AttemptNo, JobId, SessionNo, TaskNo};
 use vc_protocol::join::JoinRefusal;
+use vc_protocol::operator::Role;
 
 use super::*;
 use crate::engine::input::{Input, Opened};
+use crate::operator::service::Caller;
 use crate::registry::{TTL_DEFAULT, TokenWish};
 use crate::store::Store;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const ATTEMPT: AttemptId = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
+
+/// An operator service that says who speaks, and gives back what it hears.
+struct Echo;
+
+impl Operators for Echo {
+    fn serve<'a>(&'a self, stream: &'a mut Stream, caller: Caller) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let who = format!("{} {};", caller.role.word(), caller.who);
+            stream.write_all(who.as_bytes()).await.unwrap();
+            let (mut from, mut to) = tokio::io::split(stream);
+            let _ = tokio::io::copy(&mut from, &mut to).await;
+        })
+    }
+}
 
 struct World {
     dir: tempfile::TempDir,
@@ -35,6 +53,7 @@ fn start() -> World {
     let registry = Arc::new(Registry::open(Store::open(dir.path()).unwrap()).unwrap());
     let (engine, inbox) = mpsc::channel(64);
     let net = Net::start(config(&authority, &registry, engine, 0)).unwrap();
+    net.accept(Arc::new(Echo));
     World { dir, net, registry, authority, inbox }
 }
 
@@ -50,8 +69,12 @@ fn config(
 
 impl World {
     fn line(&self, made_ms: i64) -> JoinLine {
+        self.line_for(Role::Agent, made_ms)
+    }
+
+    fn line_for(&self, role: Role, made_ms: i64) -> JoinLine {
         let addresses = reachable(self.net.address());
-        let wish = TokenWish { uses: 1, ttl: TTL_DEFAULT, addresses, pin: self.authority.ca_pin() };
+        let wish = TokenWish { role, uses: 1, ttl: TTL_DEFAULT, addresses, pin: self.authority.ca_pin() };
         self.registry.create_token(wish, made_ms).unwrap()
     }
 
@@ -151,6 +174,46 @@ async fn a_box_joins_connects_and_is_heard() {
 }
 
 #[tokio::test]
+async fn operators_have_several_streams_and_are_cut_off_when_they_are_revoked() {
+    let world = start();
+    let line = world.line_for(Role::Viewer, wall_ms());
+    let identity = world.join(&line, &AgentKey::generate().unwrap()).await.unwrap();
+    let (first, second) = (world.dial(&identity).await, world.dial(&identity).await);
+    let mut streams = Vec::new();
+    for connection in [&first, &first, &first, &second] {
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        send.write_all(b"hello").await.unwrap();
+        let mut heard = [0; 16];
+        recv.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"viewer ada;hello");
+        streams.push((send, recv));
+    }
+    world.registry.revoke(identity.agent, wall_ms()).unwrap();
+    world.net.closer()(identity.agent, Close::Revoked);
+    assert!(closed(&first).await.contains("revoked") && closed(&second).await.contains("revoked"));
+    let again = world.dial(&identity).await;
+    assert!(closed(&again).await.contains("was revoked"));
+}
+
+#[tokio::test]
+async fn one_operator_may_have_a_few_connections_and_no_more() {
+    let world = start();
+    let line = world.line_for(Role::Operator, wall_ms());
+    let identity = world.join(&line, &AgentKey::generate().unwrap()).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let connection = world.dial(&identity).await;
+        // Known as an operator's once it is served.
+        let (mut send, mut recv) = connection.open_bi().await.unwrap();
+        send.write_all(b"x").await.unwrap();
+        recv.read_exact(&mut [0; 4]).await.unwrap();
+        held.push((connection, send, recv));
+    }
+    assert!(closed(&world.dial(&identity).await).await.contains("too many connections"));
+    assert!(held.iter().all(|(connection, ..)| connection.close_reason().is_none()));
+}
+
+#[tokio::test]
 async fn tokens_that_are_no_good_are_refused_by_name() {
     let world = start();
     let line = world.line(wall_ms());
@@ -208,7 +271,7 @@ async fn a_revoked_agent_is_thrown_out_and_stays_out() {
     let mut client = world.connect(&identity).await;
     let opened = world.opened().await;
     world.registry.revoke(opened.agent, wall_ms()).unwrap();
-    world.net.close_agent(opened.agent, Close::Revoked);
+    world.net.closer()(opened.agent, Close::Revoked);
     assert!(client.ended().await.contains("revoked"));
     assert!(matches!(world.next().await, Input::Closed(_, _)));
     let again = world.dial(&identity).await;

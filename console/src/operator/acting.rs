@@ -5,6 +5,7 @@ use vc_protocol::operator::{
     Acted, AgentAction, IDS_MAX, JobAction, RefusalCode, Response, Selection, StopHow,
 };
 
+use super::members::answer_of;
 use super::service::{Service, refused, unavailable};
 use crate::engine::handle::{CallError, Handle};
 use crate::engine::orders::Order;
@@ -51,26 +52,22 @@ async fn act_on_all(
 }
 
 /// Carries out a [`vc_protocol::operator::Request::OnAgent`].
-pub(super) async fn on_agent(engine: &Handle, agent: AgentId, action: AgentAction, who: &str) -> Response {
+pub(super) async fn on_agent(service: &Service, agent: AgentId, action: AgentAction, who: &str) -> Response {
+    let engine = &service.engine;
     let order = match action {
+        AgentAction::Revoke => return service.members.revoke(engine, agent, who).await,
+        AgentAction::Rename(name) => return service.members.rename(engine, agent, &name, who).await,
         AgentAction::Drain { device, kill } => Order::Drain { agent, device, kill },
         AgentAction::Undrain(device) => Order::Undrain(agent, device),
         AgentAction::Release(device) => Order::Release(agent, device),
         AgentAction::SelfTest(device) => Order::SelfTest(agent, device),
-        AgentAction::Revoke | AgentAction::Rename(_) => {
-            return refused(RefusalCode::Usage, "this server does not do that".to_owned());
-        }
     };
     order_it(engine, order, who).await
 }
 
 /// Carries out an order and says so.
 pub(super) async fn order_it(engine: &Handle, order: Order, who: &str) -> Response {
-    match engine.order(order, who).await {
-        Ok(Ok(done)) => Response::Done(done),
-        Ok(Err(refusal)) => refused(refusal.code, refusal.message),
-        Err(error) => unavailable(error),
-    }
+    answer_of(engine.order(order, who).await)
 }
 
 /// Pauses nothing for good: whoever starts the server again gets a farm that works.

@@ -2,12 +2,16 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use quinn::Connection;
 use tokio::net::UnixStream;
+use vc_certs::ended::ended;
 use vc_protocol::hello::HelloError;
 use vc_protocol::operator::{RefusalCode, Request, Response, Welcome};
 
 use super::SOCKET;
+use super::remote::{Remote, RemoteError};
 use super::wire::{self, Duplex, GreetError, PROGRAM};
 
 /// Why there is no answer.
@@ -19,7 +23,10 @@ pub enum ClientError {
     /// The socket is another user's.
     #[error("not allowed: the server of {} belongs to another user", .0.display())]
     OfAnother(PathBuf),
-    /// The socket failed.
+    /// The server is on another box, and not reached.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The stream failed.
     #[error("talk to the server")]
     Socket(#[source] io::Error),
     /// The server ended the conversation.
@@ -41,41 +48,78 @@ pub enum ClientError {
     Unexpected,
 }
 
+impl ClientError {
+    /// Trying again changes nothing before somebody joins, upgrades, or says something else.
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::OfAnother(_)
+            | Self::Version(_)
+            | Self::Refused { .. }
+            | Self::Unexpected
+            | Self::Remote(
+                RemoteError::Address(_)
+                | RemoteError::NotJoined
+                | RemoteError::Several(_)
+                | RemoteError::Certs(_)
+                | RemoteError::Refused(_),
+            ) => true,
+            Self::NotRunning(_) | Self::Socket(_) | Self::Gone | Self::Remote(RemoteError::Lost(_)) => false,
+        }
+    }
+}
+
 /// Which server.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// That of this state folder, over its socket.
     Local(PathBuf),
+    /// One on another box.
+    Remote(Arc<Remote>),
+}
+
+impl Target {
+    /// Says goodbye, where leaving without a word would cost the server something.
+    pub async fn close(&self) {
+        match self {
+            Self::Local(_) => {}
+            Self::Remote(remote) => remote.close().await,
+        }
+    }
 }
 
 /// A connection to a server.
 pub struct Client {
-    stream: Box<dyn Duplex>,
+    line: Line,
     /// Version of the server.
     program: String,
     welcome: Welcome,
 }
 
+/// A stream, and what tells why it ended.
+struct Line {
+    stream: Box<dyn Duplex>,
+    connection: Option<Connection>,
+}
+
 impl Client {
     /// Connects to that server, and hears whom it takes us for.
     pub async fn connect(target: &Target) -> Result<Client, ClientError> {
-        let mut stream: Box<dyn Duplex> = match target {
-            Target::Local(state_dir) => Box::new(dial(state_dir).await?),
+        let mut line = match target {
+            Target::Local(state_dir) => Line { stream: Box::new(dial(state_dir).await?), connection: None },
+            Target::Remote(remote) => {
+                let (stream, connection) = remote.open().await?;
+                Line { stream: Box::new(stream), connection: Some(connection) }
+            }
         };
-        let program = match wire::greet(&mut stream).await {
+        let program = match wire::greet(&mut line.stream).await {
             Ok(hello) => shown(&hello.program),
             Err(GreetError::Hello(error)) => return Err(ClientError::Version(version_words(&error))),
-            // One that knows no hello takes ours for a frame that is too long, and hangs up.
-            Err(GreetError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(ClientError::Version(version_words(&HelloError::Malformed)));
-            }
-            Err(GreetError::Io(error)) => return Err(ClientError::Socket(error)),
+            Err(GreetError::Io(error)) => return Err(line.not_greeted(error)),
         };
-        let welcome = match next(&mut stream, &program).await? {
-            Response::Welcome(welcome) => welcome,
-            _ => return Err(ClientError::Unexpected),
+        let Response::Welcome(welcome) = line.next(&program).await? else {
+            return Err(ClientError::Unexpected);
         };
-        Ok(Client { stream, program, welcome })
+        Ok(Client { line, program, welcome })
     }
 
     /// Whom the server takes us for.
@@ -85,12 +129,13 @@ impl Client {
 
     /// Asks, without waiting for the answer: for streams of answers.
     pub async fn ask(&mut self, request: &Request) -> Result<(), ClientError> {
-        wire::send(&mut self.stream, request).await.map_err(ClientError::Socket)
+        let sent = wire::send(&mut self.line.stream, request).await;
+        sent.map_err(|error| self.line.ended().unwrap_or(ClientError::Socket(error)))
     }
 
     /// The next answer.
     pub async fn next(&mut self) -> Result<Response, ClientError> {
-        next(&mut self.stream, &self.program).await
+        self.line.next(&self.program).await
     }
 
     /// Asks and waits for the one answer.
@@ -100,26 +145,47 @@ impl Client {
     }
 }
 
-async fn dial(state_dir: &Path) -> Result<UnixStream, ClientError> {
-    UnixStream::connect(state_dir.join(SOCKET)).await.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            ClientError::NotRunning(state_dir.to_owned())
+impl Line {
+    async fn next(&mut self, program: &str) -> Result<Response, ClientError> {
+        match wire::receive(&mut self.stream).await {
+            Ok(Some(Response::Refused { code, message })) => Err(ClientError::Refused { code, message }),
+            Ok(Some(response)) => Ok(response),
+            Ok(None) => Err(self.ended().unwrap_or(ClientError::Gone)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(ClientError::Version(format!(
+                "the server's answer cannot be read: it is vc-console {program}, this is {PROGRAM}; upgrade the older one"
+            ))),
+            Err(error) => Err(self.ended().unwrap_or(ClientError::Socket(error))),
         }
-        io::ErrorKind::PermissionDenied => ClientError::OfAnother(state_dir.to_owned()),
-        _ => ClientError::Socket(error),
-    })
+    }
+
+    /// What the connection ended with, if it has: that tells more than its streams do.
+    fn ended(&self) -> Option<ClientError> {
+        let reason = self.connection.as_ref()?.close_reason()?;
+        Some(RemoteError::from(ended(&reason)).into())
+    }
+
+    fn not_greeted(&self, error: io::Error) -> ClientError {
+        match self.ended() {
+            Some(ended) => ended,
+            // One that knows no hello takes ours for a frame that is too long, and hangs up.
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                ClientError::Version(version_words(&HelloError::Malformed))
+            }
+            None => ClientError::Socket(error),
+        }
+    }
 }
 
-async fn next(stream: &mut Box<dyn Duplex>, program: &str) -> Result<Response, ClientError> {
-    match wire::receive(stream).await {
-        Ok(Some(Response::Refused { code, message })) => Err(ClientError::Refused { code, message }),
-        Ok(Some(response)) => Ok(response),
-        Ok(None) => Err(ClientError::Gone),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(ClientError::Version(format!(
-            "the server's answer cannot be read: it is vc-console {program}, this is {PROGRAM}; upgrade the older one"
-        ))),
-        Err(error) => Err(ClientError::Socket(error)),
-    }
+async fn dial(state_dir: &Path) -> Result<UnixStream, ClientError> {
+    UnixStream::connect(state_dir.join(SOCKET)).await.map_err(|error| {
+        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+            ClientError::NotRunning(state_dir.to_owned())
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            ClientError::OfAnother(state_dir.to_owned())
+        } else {
+            ClientError::Socket(error)
+        }
+    })
 }
 
 /// Says which side to upgrade.

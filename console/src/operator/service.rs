@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    EVENTS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, TokenWish, Welcome,
+    EVENTS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, Welcome,
 };
 
+use super::members::Members;
 use super::wire::{self, Duplex, PROGRAM};
 use super::{SOCKET, acting, adding};
 use crate::engine::handle::{CallError, Handle, WithLog};
@@ -32,9 +33,6 @@ const EVENTS_A_MESSAGE: usize = 200;
 const STATS_DAYS_MAX: u32 = 10_000;
 /// Least time between two snapshots to one client: ten a second.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
-
-/// Makes the line that lets agents in; the text is the reason why it could not.
-pub type MakeToken = dyn Fn(u16, Duration) -> Result<String, String> + Send + Sync;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +51,8 @@ pub struct Service {
     pub engine: Handle,
     /// Where agents dial, for screens.
     pub listen: String,
-    /// Makes join lines.
-    pub make_token: Box<MakeToken>,
+    /// Who belongs to the farm.
+    pub members: Arc<Members>,
     /// Set when an operator asks for the end.
     pub stop_asked: watch::Sender<Option<StopHow>>,
 }
@@ -132,7 +130,7 @@ fn may_attach(peer: u32, own: u32) -> bool {
 }
 
 /// The name of an account; one that has none is known by its number.
-fn account(uid: u32) -> String {
+pub(crate) fn account(uid: u32) -> String {
     let found = nix::unistd::User::from_uid(uid.into()).ok().flatten();
     found.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
@@ -244,7 +242,7 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             }
         }
         Request::Act { action, jobs, expect } => acting::act(engine, action, jobs, expect, who).await,
-        Request::OnAgent(agent, action) => acting::on_agent(engine, agent, action, who).await,
+        Request::OnAgent(agent, action) => acting::on_agent(service, agent, action, who).await,
         Request::Pause => acting::order_it(engine, Order::Pause, who).await,
         Request::Resume => acting::resume(service, who).await,
         Request::Why(id) => match engine.why(id).await {
@@ -252,12 +250,10 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             Ok(None) => no_job(id),
             Err(error) => unavailable(error),
         },
-        Request::TokenCreate(TokenWish { uses, ttl_s, .. }) => {
-            match (service.make_token)(uses, Duration::from_secs(ttl_s)) {
-                Ok(line) => Response::Token { line, ttl_s },
-                Err(reason) => refused(RefusalCode::Unavailable, reason),
-            }
-        }
+        Request::TokenCreate(wish) => service.members.token_create(engine, wish, who).await,
+        Request::Tokens => service.members.tokens(),
+        Request::TokenRevoke(id) => service.members.token_revoke(engine, &id, who).await,
+        Request::Members => service.members.members(),
         Request::Profiles => match Profiles::load(user_folder().as_deref()) {
             Ok(profiles) => Response::Profiles(profiles.list()),
             Err(error) => refused(RefusalCode::Usage, error.to_string()),
@@ -280,7 +276,6 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             Ok(None) => refused(RefusalCode::NotFound, format!("there is no agent {id}")),
             Err(error) => unavailable(error),
         },
-        _ => refused(RefusalCode::Usage, "this server does not do that".to_owned()),
     }
 }
 

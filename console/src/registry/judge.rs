@@ -59,6 +59,20 @@ pub(super) fn judge(
     Verdict::Admit
 }
 
+/// Why this cannot be a member's name; nothing if it can. A number alone would be taken for the member of that number.
+pub(super) fn name_problem(name: &str) -> Option<&'static str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > NAME_CHARS_MAX {
+        Some("a name has 1 to 24 characters")
+    } else if !name.chars().all(fits) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        Some("a name is made of letters, digits, `-`, `_` and `.`, and begins with a letter or digit")
+    } else if name.chars().all(|c| c.is_ascii_digit()) {
+        Some("a name is not a number alone")
+    } else {
+        None
+    }
+}
+
 /// Recent failures by address.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
@@ -103,13 +117,13 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A free name made of a host name: `ada`, then `ada-2`.
-pub(super) fn name_for(host: &str, is_taken: impl Fn(&str) -> bool) -> String {
+/// A free name made of the name of a host or an account: `ada`, then `ada-2`; `nameless` where nothing is left of it.
+pub(super) fn name_for(host: &str, nameless: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let label = host.split('.').next().unwrap_or_default();
     let fits = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let name: String = label.chars().take(NAME_CHARS_MAX).map(fits).collect();
     let name = match name.trim_matches('-') {
-        "" => "agent",
+        "" => nameless,
         name => name,
     };
     if !is_taken(name) {
@@ -120,12 +134,21 @@ pub(super) fn name_for(host: &str, is_taken: impl Fn(&str) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vc_protocol::operator::Role;
+
     use super::*;
 
     const KEY: KeyHash = [1; 32];
 
     fn token() -> TokenRow {
-        TokenRow { mac_key: Some([9; 32]), expires_ms: 1_000, uses: 1, wrong: 0, joined: vec![] }
+        TokenRow {
+            mac_key: Some([9; 32]),
+            expires_ms: 1_000,
+            uses: 1,
+            wrong: 0,
+            joined: vec![],
+            role: Role::Agent,
+        }
     }
 
     #[test]
@@ -181,6 +204,16 @@ mod tests {
     }
 
     #[test]
+    fn names_that_would_mislead_are_not_given() {
+        for good in ["a", "Ada-2", "gpu.box_1", "7up"] {
+            assert_eq!(name_problem(good), None, "{good}");
+        }
+        for bad in ["", "42", "-x", "a b", "a/b", "a\u{1b}[2J", "ä", "abcdefghijklmnopqrstuvwxy"] {
+            assert!(name_problem(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
     fn names_are_tame_and_free() {
         let free = |_: &str| false;
         for (host, name) in [
@@ -193,9 +226,9 @@ mod tests {
             ("a_b", "a-b"),
             ("abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwx"),
         ] {
-            assert_eq!(name_for(host, free), name, "{host:?}");
+            assert_eq!(name_for(host, "agent", free), name, "{host:?}");
         }
         let taken = |name: &str| ["ada", "ada-2"].contains(&name);
-        assert_eq!(name_for("ada", taken), "ada-3");
+        assert_eq!(name_for("ada", "agent", taken), "ada-3");
     }
 }

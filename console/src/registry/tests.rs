@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use vc_certs::{AgentKey, Identity};
+use vc_certs::{AgentKey, Identity, JoinLine};
+use vc_protocol::join::TokenId;
 
 use super::*;
 
@@ -19,9 +21,12 @@ fn world() -> World {
 
 impl World {
     fn line(&self, uses: u16) -> JoinLine {
-        let addresses = vec!["127.0.0.1:1".to_owned()];
-        let wish =
-            TokenWish { uses, ttl: Duration::from_millis(1_000), addresses, pin: self.authority.ca_pin() };
+        self.line_for(Role::Agent, uses)
+    }
+
+    fn line_for(&self, role: Role, uses: u16) -> JoinLine {
+        let (ttl, addresses) = (Duration::from_millis(1_000), vec!["127.0.0.1:1".to_owned()]);
+        let wish = TokenWish { role, uses, ttl, addresses, pin: self.authority.ca_pin() };
         self.registry.create_token(wish, 0).unwrap()
     }
 
@@ -77,7 +82,8 @@ fn a_newcomer_gets_a_number_a_name_and_a_certificate_that_last() {
     assert_eq!((second.agent, second.name.as_str()), (AgentId(2), "ada-2"));
     Identity::new(&keys[0], &ada, &[]).unwrap();
     let world = world.reopened();
-    let names: Vec<_> = world.registry.agents().into_iter().map(|agent| (agent.id.0, agent.name)).collect();
+    let names: Vec<_> =
+        world.registry.members().into_iter().map(|member| (member.id.0, member.name)).collect();
     assert_eq!(names, [(1, "ada".to_owned()), (2, "ada-2".to_owned())]);
     let line = world.line(1);
     let third = joined(world.join(&request(&line, &AgentKey::generate().unwrap()), 1, 0));
@@ -96,7 +102,7 @@ fn a_lost_answer_is_given_again_without_a_second_use() {
         refused(world.join(&request(&line, &AgentKey::generate().unwrap()), 1, 0)),
         JoinRefusal::UsedToken
     );
-    assert_eq!(world.registry.agents().len(), 1);
+    assert_eq!(world.registry.members().len(), 1);
     world.registry.revoke(first.agent, 1).unwrap();
     assert_eq!(
         refused(world.join(&request(&line, &key), 1, 0)),
@@ -158,7 +164,7 @@ fn fifty_at_once_on_one_use_have_one_winner() {
     });
     let winners = answers.iter().filter(|answer| matches!(answer, JoinAnswer::Joined(_))).count();
     assert_eq!(winners, 1);
-    assert_eq!(world.registry.agents().len(), 1);
+    assert_eq!(world.registry.members().len(), 1);
 }
 
 #[test]
@@ -177,8 +183,14 @@ fn an_expired_tokens_key_is_erased_and_its_name_forgotten_later() {
     assert_eq!(key_of(&world), Some(None));
     let good = request(&line, &AgentKey::generate().unwrap());
     assert_eq!(refused(world.join(&good, 1, 1_000)), JoinRefusal::ExpiredToken);
-    let later = 1_000 + REMEMBER_EXPIRED_MS;
-    let wish = TokenWish { uses: 1, ttl: TTL_DEFAULT, addresses: vec!["a:1".into()], pin: line.pin };
+    let later = 1_000 + super::tokens::REMEMBER_EXPIRED_MS;
+    let wish = TokenWish {
+        role: Role::Agent,
+        uses: 1,
+        ttl: TTL_DEFAULT,
+        addresses: vec!["a:1".into()],
+        pin: line.pin,
+    };
     world.registry.create_token(wish, later).unwrap();
     assert_eq!(key_of(&world), None);
     assert_eq!(refused(world.join(&good, 1, later)), JoinRefusal::UnknownToken);
@@ -187,8 +199,13 @@ fn an_expired_tokens_key_is_erased_and_its_name_forgotten_later() {
 #[test]
 fn a_token_nobody_should_have_is_not_made() {
     let world = world();
-    let good =
-        TokenWish { uses: 1, ttl: TTL_DEFAULT, addresses: vec!["a:1".into()], pin: world.authority.ca_pin() };
+    let good = TokenWish {
+        role: Role::Agent,
+        uses: 1,
+        ttl: TTL_DEFAULT,
+        addresses: vec!["a:1".into()],
+        pin: world.authority.ca_pin(),
+    };
     for bad in [
         TokenWish { uses: 0, ..good.clone() },
         TokenWish { uses: USES_MAX + 1, ..good.clone() },
@@ -208,13 +225,67 @@ fn handshakes_are_judged_by_number_key_and_state() {
     let key = AgentKey::generate().unwrap();
     let answer = joined(world.join(&request(&line, &key), 1, 0));
     let hash = Authority::request_key(&key.request().unwrap()).unwrap();
-    let admit = |world: &World, agent, key| world.registry.admit(agent, key);
+    let admit = |world: &World, agent, key| world.registry.admit(Role::Agent, agent, key);
     assert_eq!(admit(&world, answer.agent, hash), Ok(()));
     assert_eq!(admit(&world, answer.agent, [0; 32]), Err(NotAdmitted::OtherKey));
     assert_eq!(admit(&world, AgentId(9), hash), Err(NotAdmitted::Unknown));
     world.registry.revoke(answer.agent, 5).unwrap();
-    assert_eq!(world.registry.active_name(answer.agent), None);
+    assert_eq!(world.registry.active(answer.agent), None);
     let world = world.reopened();
     assert_eq!(admit(&world, answer.agent, hash), Err(NotAdmitted::Revoked));
-    assert!(matches!(world.registry.revoke(AgentId(9), 5), Err(RegistryError::NoAgent(_))));
+    assert!(matches!(world.registry.revoke(AgentId(9), 5), Err(RegistryError::Nobody(_))));
+}
+
+#[test]
+fn an_operators_token_makes_operators_and_the_registry_knows_their_role() {
+    let world = world();
+    for (no, role) in [(1, Role::Operator), (2, Role::Viewer)] {
+        let line = world.line_for(role, 1);
+        assert_eq!(line.role, role);
+        let key = AgentKey::generate().unwrap();
+        let answer = joined(world.join(&request(&line, &key), 1, 0));
+        assert_eq!(Identity::new(&key, &answer, &[]).unwrap().role, role);
+        let hash = Authority::request_key(&key.request().unwrap()).unwrap();
+        assert_eq!(world.registry.admit(role, answer.agent, hash), Ok(()));
+        assert_eq!(world.registry.admit(Role::Agent, answer.agent, hash), Err(NotAdmitted::OtherRole));
+        assert_eq!(world.registry.active(AgentId(no)).map(|member| member.role), Some(role));
+    }
+    let world = world.reopened();
+    assert_eq!(world.registry.active(AgentId(2)).map(|member| member.role), Some(Role::Viewer));
+}
+
+#[test]
+fn tokens_are_listed_while_they_let_somebody_in_and_can_be_taken_back() {
+    let world = world();
+    let (one, two) = (world.line(1), world.line_for(Role::Viewer, 2));
+    let list = |now_ms| {
+        let mut all: Vec<_> = world.registry.tokens(now_ms).unwrap();
+        all.sort_by_key(|token| token.uses_left);
+        all.iter().map(|token| (token.id, token.role, token.uses_left)).collect::<Vec<_>>()
+    };
+    assert_eq!(list(0), [(one.token, Role::Agent, 1), (two.token, Role::Viewer, 2)]);
+    joined(world.join(&request(&one, &AgentKey::generate().unwrap()), 1, 0));
+    assert_eq!(list(0), [(two.token, Role::Viewer, 2)], "a used one lets nobody in");
+    assert_eq!(list(1_000), [], "nor does an expired one");
+    assert!(world.registry.revoke_token(two.token).unwrap());
+    assert!(!world.registry.revoke_token(two.token).unwrap());
+    let late = request(&two, &AgentKey::generate().unwrap());
+    assert_eq!(refused(world.join(&late, 1, 0)), JoinRefusal::UnknownToken);
+}
+
+#[test]
+fn a_new_name_is_free_tame_and_lasts() {
+    let world = world();
+    let line = world.line(2);
+    let ids: Vec<_> = (0..2)
+        .map(|_| joined(world.join(&request(&line, &AgentKey::generate().unwrap()), 1, 0)).agent)
+        .collect();
+    assert_eq!(world.registry.rename(ids[1], "gpu.box").unwrap().name, "gpu.box");
+    assert!(matches!(world.registry.rename(ids[1], "ada"), Err(RegistryError::Name(_))), "taken");
+    assert!(matches!(world.registry.rename(ids[1], "a b"), Err(RegistryError::Name(_))));
+    assert!(matches!(world.registry.rename(AgentId(9), "x"), Err(RegistryError::Nobody(_))));
+    let world = world.reopened();
+    assert_eq!(world.registry.active(ids[1]).unwrap().name, "gpu.box");
+    world.registry.revoke(ids[0], 1).unwrap();
+    assert!(matches!(world.registry.rename(ids[1], "ada"), Err(RegistryError::Name(_))), "history keeps it");
 }

@@ -85,7 +85,9 @@ impl Part {
             Part::OfPriority(state, _) if state != JobState::Pending => {
                 fits.jobs(|facet| facet.state == state)
             }
-            part => fits.jobs(|facet| part.has(facet)),
+            part @ (Part::Places(_) | Part::OfPriority(..) | Part::Numbers | Part::Changes) => {
+                fits.jobs(|facet| part.has(facet))
+            }
         }
     }
 

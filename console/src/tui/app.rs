@@ -1,38 +1,53 @@
 //! The loop: waits for keys, answers, signals and time; updates the state; draws when something changed.
 
-use std::io::{BufWriter, Stdout, stdout};
+use std::io::{Write, stdout};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, EventStream};
+use crossterm::execute;
+use crossterm::style::Print;
 use futures_util::StreamExt;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::keys::Key;
+use super::input::{Clicks, Late, translate_key};
 use super::link::{Link, Reply};
-use super::model::model;
+use super::look::Background;
+use super::model::{FrameModel, model};
+use super::probe;
+use super::state::copy::CopyItem;
 use super::state::{Action, Millis, Msg, State, update};
-use super::term::{Alarm, Terminal};
+use super::term::{Alarm, Screenful, Terminal};
 use super::view::{FrameView, Inks};
-use super::{Leave, Options};
+use super::{Leave, Options, clipboard};
 
 /// Least time between two frames that keys ask for: a key is answered within 50 ms, a storm of them or of resizes
 /// is drawn once.
 const KEY_FRAME_MS: Millis = 30;
-/// Frames are small; one write each.
-const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// Least time between two frames while nobody looks.
+const UNSEEN_FRAME_MS: Millis = 1000;
 
-type Screen = ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+type Screen = ratatui::Terminal<CrosstermBackend<Screenful>>;
 
 /// Runs the dashboard on this process's terminal until the operator leaves or it is ended. Start it only when stdin
 /// and stdout are terminals. The terminal is restored when this returns.
 pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
-    let terminal = Terminal::enter().context("take the terminal")?;
-    let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, stdout()));
+    if options.accessible {
+        return super::plain::run(options, link).await;
+    }
+    let terminal = Terminal::enter(options.mouse).context("take the terminal")?;
+    let mut options = options;
+    let answers = if probe::can_ask(|name| std::env::var(name).ok()) {
+        probe::ask(options.look.theme.wants_background()).await
+    } else {
+        probe::Answers::default()
+    };
+    options.look.know_background(answers.light.map(Background::of_light));
+    let backend = CrosstermBackend::new(Screenful::new(answers.synchronized));
     let mut screen = ratatui::Terminal::new(backend).context("open the terminal")?;
     let size = screen.size().context("ask the terminal for its size")?;
     let mut state = State::new(options, size);
@@ -45,8 +60,13 @@ pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
         started: Instant::now(),
         drawn: None,
         hurry: false,
+        frame: None,
+        clicks: Clicks::default(),
+        late: Late::new(answers.late),
+        looked_at: true,
+        printed: false,
     };
-    let leave = app.drive(&mut screen, &terminal.alarm).await;
+    let leave = app.drive(&mut screen, &terminal).await;
     drop(terminal);
     leave
 }
@@ -56,8 +76,17 @@ enum Wake {
     Terminal(Option<std::io::Result<Event>>),
     Reply(Option<Reply>),
     Signal(i32),
+    /// The shell lets us go on.
+    Continued,
     Alarm,
     Time,
+}
+
+/// Signals that the loop listens to.
+struct Signals {
+    term: Signal,
+    hup: Signal,
+    cont: Signal,
 }
 
 struct App {
@@ -71,6 +100,14 @@ struct App {
     frame_ms: u64,
     /// Somebody waits for the next frame.
     hurry: bool,
+    /// What is on the screen: clicks mean what lies under them there.
+    frame: Option<FrameModel>,
+    clicks: Clicks,
+    late: Late,
+    /// The window has the focus, as far as the terminal says.
+    looked_at: bool,
+    /// A text stands outside of the alternate screen; the next key comes back.
+    printed: bool,
 }
 
 impl App {
@@ -78,51 +115,53 @@ impl App {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    async fn drive(&mut self, screen: &mut Screen, alarm: &Alarm) -> anyhow::Result<Leave> {
+    async fn drive(&mut self, screen: &mut Screen, terminal: &Terminal) -> anyhow::Result<Leave> {
         let mut events = EventStream::new();
-        let mut term = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-        let mut hup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+        let mut signals = Signals {
+            term: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            hup: signal(SignalKind::hangup()).context("listen for SIGHUP")?,
+            cont: signal(SignalKind::from_raw(nix::libc::SIGCONT)).context("listen for SIGCONT")?,
+        };
+        let alarm = &terminal.alarm;
         loop {
             self.draw(screen)?;
-            let wake = self.wait(&mut events, (&mut term, &mut hup), alarm).await;
-            let msgs = match wake {
+            let wake = self.wait(&mut events, &mut signals, alarm).await;
+            let msg = match wake {
+                Wake::Terminal(Some(Ok(event))) if self.printed => {
+                    self.come_back(&event, screen, terminal)?
+                }
                 Wake::Terminal(Some(Ok(event))) => self.translate(event),
                 Wake::Terminal(Some(Err(_)) | None) => return Ok(Leave::Hangup),
                 Wake::Reply(Some(reply)) => {
                     // An answer is what a key asked for.
                     self.hurry |= matches!(reply, Reply::Response(..));
-                    vec![Msg::Reply(reply)]
+                    Some(Msg::Reply(reply))
                 }
                 Wake::Reply(None) => {
                     self.linked = false;
-                    vec![Msg::Reply(Reply::Gone("the connection ended".into()))]
+                    Some(Msg::Reply(Reply::Gone("the connection ended".into())))
                 }
                 Wake::Signal(number) => return Ok(Leave::Signal(number)),
+                Wake::Continued => Some(self.retake(screen, terminal)?),
                 Wake::Alarm if alarm.hangup.load(Ordering::Relaxed) => return Ok(Leave::Hangup),
                 Wake::Alarm if alarm.panicked.load(Ordering::Relaxed) => {
                     anyhow::bail!("a part of the program panicked; its message is above")
                 }
-                Wake::Alarm => Vec::new(),
-                Wake::Time => vec![Msg::Tick],
+                Wake::Alarm => None,
+                Wake::Time => Some(Msg::Tick),
             };
-            for msg in msgs {
-                let now = self.now();
-                for action in update(&mut self.state, now, msg) {
-                    if let Some(leave) = self.perform(action, screen)? {
-                        return Ok(leave);
-                    }
+            let Some(msg) = msg else { continue };
+            let now = self.now();
+            for action in update(&mut self.state, now, msg) {
+                if let Some(leave) = self.perform(action, screen, terminal)? {
+                    return Ok(leave);
                 }
             }
         }
     }
 
     /// Every arm is safe to cancel: streams, queues, signals and alarms keep what was not taken.
-    async fn wait(
-        &mut self,
-        events: &mut EventStream,
-        (term, hup): (&mut Signal, &mut Signal),
-        alarm: &Alarm,
-    ) -> Wake {
+    async fn wait(&mut self, events: &mut EventStream, signals: &mut Signals, alarm: &Alarm) -> Wake {
         let wake_at = self.wake_at().map(|at| self.started + Duration::from_millis(at));
         let time = async {
             match wake_at {
@@ -132,8 +171,9 @@ impl App {
         };
         tokio::select! { biased;
             () = alarm.rung.notified() => Wake::Alarm,
-            _ = hup.recv() => Wake::Signal(SignalKind::hangup().as_raw_value()),
-            _ = term.recv() => Wake::Signal(SignalKind::terminate().as_raw_value()),
+            _ = signals.hup.recv() => Wake::Signal(SignalKind::hangup().as_raw_value()),
+            _ = signals.term.recv() => Wake::Signal(SignalKind::terminate().as_raw_value()),
+            _ = signals.cont.recv() => Wake::Continued,
             event = events.next() => Wake::Terminal(event),
             reply = self.link.replies.recv(), if self.linked => Wake::Reply(reply),
             () = time => Wake::Time,
@@ -142,46 +182,68 @@ impl App {
 
     /// The next frame that is due, or what time alone changes.
     fn wake_at(&self) -> Option<Millis> {
-        let frame = self.state.dirty.then(|| self.frame_due());
+        let frame = (self.state.dirty && !self.printed).then(|| self.frame_due());
         frame.into_iter().chain(self.state.next_tick(self.now())).min()
     }
 
     fn frame_due(&self) -> Millis {
-        let gap = if self.hurry { KEY_FRAME_MS } else { self.frame_ms };
+        let gap = match (self.hurry, self.looked_at) {
+            (true, _) => KEY_FRAME_MS,
+            (false, true) => self.frame_ms,
+            (false, false) => UNSEEN_FRAME_MS,
+        };
         self.drawn.map_or(0, |at| at + gap)
     }
 
     fn draw(&mut self, screen: &mut Screen) -> anyhow::Result<()> {
         let now = self.now();
-        if !self.state.dirty || now < self.frame_due() {
+        if !self.state.dirty || self.printed || now < self.frame_due() {
             return Ok(());
         }
         let inks = Inks { theme: &self.state.look.theme, color: self.state.look.color };
+        let mut drawn = None;
         screen.draw(|frame| {
             let area = frame.area();
-            let model = model(&self.state, area.as_size(), now);
+            let model = drawn.insert(model(&self.state, area.as_size(), now));
             if let Some(cursor) = model.cursor {
                 frame.set_cursor_position(cursor);
             }
-            frame.render_widget(FrameView { model: &model, inks }, area);
+            frame.render_widget(FrameView { model, inks }, area);
         })?;
+        self.frame = drawn;
         self.state.drawn();
         self.hurry = false;
         self.drawn = Some(now);
         Ok(())
     }
 
-    fn translate(&mut self, event: Event) -> Vec<Msg> {
+    fn translate(&mut self, event: Event) -> Option<Msg> {
+        let now = self.now();
         self.hurry = true;
         match event {
-            Event::Key(key) => translate_key(key).map(Msg::Key).into_iter().collect(),
-            Event::Paste(text) => vec![Msg::Paste(text)],
-            Event::Resize(width, height) => vec![Msg::Resize(Size { width, height })],
-            Event::Mouse(_) | Event::FocusGained | Event::FocusLost => Vec::new(),
+            Event::Key(key) if self.late.swallows(&key) => None,
+            Event::Key(key) => translate_key(key).map(Msg::Key),
+            Event::Paste(text) => Some(Msg::Paste(text)),
+            Event::Resize(width, height) => Some(Msg::Resize(Size { width, height })),
+            Event::Mouse(mouse) => self.clicks.translate(now, mouse, self.frame.as_ref()),
+            Event::FocusGained => {
+                self.looked_at = true;
+                self.clicks.focus(now);
+                None
+            }
+            Event::FocusLost => {
+                (self.looked_at, self.hurry) = (false, false);
+                None
+            }
         }
     }
 
-    fn perform(&mut self, action: Action, screen: &mut Screen) -> anyhow::Result<Option<Leave>> {
+    fn perform(
+        &mut self,
+        action: Action,
+        screen: &mut Screen,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Option<Leave>> {
         match action {
             Action::Leave(leave) => return Ok(Some(leave)),
             Action::Repaint => screen.clear()?,
@@ -195,53 +257,75 @@ impl App {
             Action::Send(tag, request) => {
                 // The other side always reads; if it does not, the screen must not wait for it.
                 if self.link.requests.try_send((tag, request)).is_err() {
-                    let now = self.now();
                     let gone = Msg::Reply(Reply::Gone("requests are not taken".into()));
-                    update(&mut self.state, now, gone);
+                    self.tell(gone);
                 }
+            }
+            Action::Copy(item) => self.copy(item, screen)?,
+            Action::Print(text) => {
+                terminal.step_out().context("leave the alternate screen")?;
+                // Still raw: a line must be told to start at the left.
+                let text = text.lines().collect::<Vec<_>>().join("\r\n");
+                execute!(stdout(), Print(format!("\r\n{text}\r\n\r\nany key comes back\r\n")))?;
+                self.printed = true;
+            }
+            Action::Mouse(on) => terminal.take_mouse(on).context("switch the mouse")?,
+            Action::Suspend => {
+                terminal.lend();
+                nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP).context("suspend")?;
+                let size = self.retake(screen, terminal)?;
+                self.tell(size);
             }
         }
         Ok(None)
     }
-}
 
-/// Our key for the terminal library's, if we know it.
-fn translate_key(key: KeyEvent) -> Option<Key> {
-    if key.kind == KeyEventKind::Release {
-        return None;
+    /// A message that comes from an action: it asks for nothing further.
+    fn tell(&mut self, msg: Msg) {
+        let now = self.now();
+        update(&mut self.state, now, msg);
     }
-    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-    if key.modifiers.contains(KeyModifiers::ALT) {
-        return None;
+
+    fn copy(&mut self, item: CopyItem, screen: &mut Screen) -> anyhow::Result<()> {
+        let local = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let said = match clipboard::osc52(&item.text) {
+            Some(sequence) => {
+                screen.backend_mut().write_all(sequence.as_bytes())?;
+                screen.backend_mut().flush()?;
+                format!("copied: {}", item.what)
+            }
+            None => match clipboard::save(&item.text) {
+                Ok(path) => format!("too long for a terminal's clipboard: it is in {}", path.display()),
+                Err(error) => format!("too long for a terminal's clipboard, and not saved: {error}"),
+            },
+        };
+        if !self.state.look.remote {
+            clipboard::to_tool(item.text, local);
+        }
+        self.tell(Msg::Say(said));
+        Ok(())
     }
-    Some(match key.code {
-        KeyCode::Char(c) if ctrl => Key::Ctrl(c.to_ascii_lowercase()),
-        KeyCode::Char(c) => Key::Char(c),
-        KeyCode::F(n) => Key::F(n),
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::Left => Key::Left,
-        KeyCode::Right => Key::Right,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Esc,
-        KeyCode::Tab => Key::Tab,
-        KeyCode::BackTab => Key::BackTab,
-        KeyCode::Backspace => Key::Backspace,
-        KeyCode::Delete => Key::Delete,
-        KeyCode::Insert
-        | KeyCode::Null
-        | KeyCode::CapsLock
-        | KeyCode::ScrollLock
-        | KeyCode::NumLock
-        | KeyCode::PrintScreen
-        | KeyCode::Pause
-        | KeyCode::Menu
-        | KeyCode::KeypadBegin
-        | KeyCode::Media(_)
-        | KeyCode::Modifier(_) => return None,
-    })
+
+    /// After a printed text: a key or a click comes back to the dashboard.
+    fn come_back(
+        &mut self,
+        event: &Event,
+        screen: &mut Screen,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Option<Msg>> {
+        match event {
+            Event::Key(_) | Event::Paste(_) => Ok(Some(self.retake(screen, terminal)?)),
+            Event::Resize(width, height) => Ok(Some(Msg::Resize(Size { width: *width, height: *height }))),
+            Event::Mouse(_) | Event::FocusGained | Event::FocusLost => Ok(None),
+        }
+    }
+
+    /// Takes the terminal anew, which may have another size by now, and draws everything.
+    fn retake(&mut self, screen: &mut Screen, terminal: &Terminal) -> anyhow::Result<Msg> {
+        self.printed = false;
+        self.hurry = true;
+        terminal.take(self.state.mouse).context("take the terminal again")?;
+        screen.clear()?;
+        Ok(Msg::Resize(screen.size().context("ask the terminal for its size")?))
+    }
 }

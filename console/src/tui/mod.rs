@@ -4,11 +4,17 @@
 //! [`vc_protocol::operator::Request`]s into a [`Link`] and draws what comes back. Messages go through
 //! `state::update`, which is pure; `model::model` turns the state into words and `view` paints them.
 
+use vc_protocol::operator::StopHow;
+
 mod app;
+mod clipboard;
+mod input;
 mod keys;
 mod link;
 mod look;
 mod model;
+mod plain;
+mod probe;
 pub mod settings;
 mod state;
 mod term;
@@ -61,8 +67,8 @@ impl Options {
 pub enum Leave {
     /// The operator left; the farm goes on (or nothing was running).
     Detached,
-    /// The operator asks to stop the server; the request is not sent yet.
-    StopFarm,
+    /// The operator asks to stop the server so; the request is not sent yet.
+    Stop(StopHow),
     /// The operator gave up the conversion: cancel everything and quit.
     CancelAll,
     /// The link said that all is done ([`Reply::End`]).

@@ -1,15 +1,21 @@
 //! The terminal: taken on entry, given back on every way out. Knows nothing of what is drawn.
 
-use std::io::{self, IsTerminal, Write, stdout};
+use std::io::{self, IsTerminal, Stdout, Write, stdout};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossterm::cursor::Show;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+};
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
 use tokio::sync::Notify;
 
 /// How often the watchdog looks whether the terminal is still there. With [`GRACE`] it stays under the second in
@@ -19,6 +25,9 @@ const WATCH_EVERY: Duration = Duration::from_millis(400);
 const GRACE: Duration = Duration::from_millis(500);
 /// Exit code when the loop did not end: as if SIGHUP had ended us.
 const EXIT_HANGUP: i32 = 129;
+/// Buttons and wheel, in the form without a limit of columns. Not the library's own command: that one asks for every
+/// movement too, which nobody here uses and which a slow line pays for.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 
 /// What can happen to the terminal or the process behind the loop's back.
 #[derive(Debug, Default)]
@@ -39,7 +48,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Takes the terminal. A panic on any thread gives it back before its message is printed, and rings the alarm.
-    pub(crate) fn enter() -> io::Result<Terminal> {
+    pub(crate) fn enter(mouse: bool) -> io::Result<Terminal> {
         let held = Arc::new(AtomicBool::new(true));
         let alarm = Arc::new(Alarm::default());
         let previous_hook: Arc<Hook> = Arc::from(std::panic::take_hook());
@@ -52,10 +61,31 @@ impl Terminal {
             alarm.rung.notify_one();
         }));
         let terminal = Terminal { held, previous_hook, alarm };
-        enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        terminal.take(mouse)?;
         terminal.watch()?;
         Ok(terminal)
+    }
+
+    /// Raw mode, alternate screen and the reports that the loop listens to; also after it was lent to a shell.
+    pub(crate) fn take(&self, mouse: bool) -> io::Result<()> {
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        self.take_mouse(mouse)
+    }
+
+    /// Clicks come here, or go to the terminal.
+    pub(crate) fn take_mouse(&self, mouse: bool) -> io::Result<()> {
+        if mouse { execute!(stdout(), Print(MOUSE_ON)) } else { execute!(stdout(), DisableMouseCapture) }
+    }
+
+    /// Lends the terminal to a shell until [`Terminal::take`].
+    pub(crate) fn lend(&self) {
+        restore();
+    }
+
+    /// Leaves the alternate screen, but still hears every key.
+    pub(crate) fn step_out(&self) -> io::Result<()> {
+        execute!(stdout(), DisableMouseCapture, DisableFocusChange, LeaveAlternateScreen, Show)
     }
 
     /// Ends the program when the terminal is gone and the loop does not: crossterm's reader is known to spin then.
@@ -94,11 +124,60 @@ impl Drop for Terminal {
     }
 }
 
-/// Restores the terminal once; errors are of no use to a terminal that may be gone.
+/// Restores the terminal once.
 fn give_back(held: &AtomicBool) {
     if held.swap(false, Ordering::Relaxed) {
-        let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
-        let _ = disable_raw_mode();
-        let _ = stdout().flush();
+        restore();
+    }
+}
+
+/// Errors are of no use to a terminal that may be gone.
+fn restore() {
+    let _ = execute!(
+        stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = disable_raw_mode();
+    let _ = stdout().flush();
+}
+
+/// Collects a frame and writes it at once: as one update where the terminal knows such a thing, and nothing at all
+/// when nothing changed.
+pub(crate) struct Screenful {
+    out: Stdout,
+    frame: Vec<u8>,
+    pub(crate) synchronized: bool,
+}
+
+impl Screenful {
+    pub(crate) fn new(synchronized: bool) -> Screenful {
+        Screenful { out: stdout(), frame: Vec::new(), synchronized }
+    }
+}
+
+impl Write for Screenful {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let frame = std::mem::take(&mut self.frame);
+        if self.synchronized {
+            crossterm::queue!(self.out, BeginSynchronizedUpdate)?;
+        }
+        self.out.write_all(&frame)?;
+        if self.synchronized {
+            crossterm::queue!(self.out, EndSynchronizedUpdate)?;
+        }
+        self.out.flush()
     }
 }

@@ -1,8 +1,12 @@
 //! Screens as text, keys as journeys.
 
 mod answers;
+mod cost;
 mod drawing;
-mod fixture;
+pub(super) mod fixture;
+mod full;
+mod interaction;
 mod journeys;
+mod overlays;
 mod random;
 mod screens;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::device::{BoxFacts, EncoderFacts};
-use crate::id::DeviceId;
+use crate::id::{AgentId, DeviceId};
 
 use super::AgentView;
 
@@ -95,6 +95,21 @@ pub struct TokenView {
     pub uses_left: u16,
     /// When it ends, milliseconds since 1970.
     pub ends_ms: i64,
+}
+
+/// Somebody who joined: a box that works, or a person at another box.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// The number.
+    pub id: AgentId,
+    /// The name, which nobody else has.
+    pub name: String,
+    /// As what they joined.
+    pub role: Role,
+    /// When they joined, milliseconds since 1970.
+    pub joined_ms: i64,
+    /// When they were thrown out, milliseconds since 1970.
+    pub revoked_ms: Option<i64>,
 }
 
 /// More of a device than a row shows.

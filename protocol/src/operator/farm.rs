@@ -239,7 +239,7 @@ pub struct Snapshot {
 pub struct Paused {
     /// Who; empty if the farm did it by itself.
     pub who: String,
-    /// Why, when the farm did it by itself: all devices fail alike.
+    /// Why, if that is more than that somebody asked for it: all devices fail alike, the server is to end.
     pub why: String,
     /// Since when, milliseconds since 1970.
     pub since_ms: i64,

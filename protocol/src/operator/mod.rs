@@ -104,6 +104,8 @@ pub enum Request {
     Profiles,
     /// A [`Response::Stopping`], then the server ends.
     Stop(StopHow),
+    /// A [`Response::Members`].
+    Members,
 }
 
 impl Request {
@@ -130,6 +132,7 @@ impl Request {
             | Self::TokenCreate(_)
             | Self::Tokens
             | Self::TokenRevoke(_)
+            | Self::Members
             | Self::Stop(_) => false,
         }
     }
@@ -253,4 +256,6 @@ pub enum Response {
         /// The sentence, with what to do.
         message: String,
     },
+    /// Everybody who ever joined, by number.
+    Members(Vec<MemberView>),
 }

@@ -36,7 +36,7 @@ pub(super) async fn act(
         Selection::Filter(filter) if action == JobAction::Purge => {
             Selection::Filter(narrowed(&filter, JobState::ALL.into_iter().filter(|state| state.is_final())))
         }
-        jobs => jobs,
+        jobs @ (Selection::Filter(_) | Selection::Ids(_)) => jobs,
     };
     let mut client = target.connect().await?;
     let acted = loop {
@@ -96,6 +96,9 @@ fn tell(action: JobAction, acted: &Acted, as_json: bool) {
     if as_json {
         text::json_out(&json::acted(acted));
         return;
+    }
+    if acted.count == 0 && acted.left.is_empty() {
+        text::note("no job fits");
     }
     let done = done(action);
     let shown = if std::io::stdout().is_terminal() { LINES_MAX } else { usize::MAX };

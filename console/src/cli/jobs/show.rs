@@ -62,12 +62,15 @@ pub(super) async fn follow(target: &Target, job: JobId) -> Result<Exit, Failed> 
             }
             // A line that is still being written comes when it is whole, or when nothing more comes.
             let goes_on = detail.row.state == JobState::Running && newest.ended_ms.is_none();
-            let log = if goes_on { whole_lines(&newest.log) } else { newest.log.trim_end() };
-            let added = added(&printed, log);
-            if !added.is_empty() && text::part(added.trim_end()) == Reader::Gone {
-                return Ok(Exit::Done);
+            let log = if goes_on { whole_lines(&newest.log) } else { &newest.log };
+            // Between its end on the agent and its end here, an attempt has no log.
+            if !log.is_empty() {
+                let added = added(&printed, log).trim_end();
+                if !added.is_empty() && text::part(added) == Reader::Gone {
+                    return Ok(Exit::Done);
+                }
+                printed = log.to_owned();
             }
-            printed = log.to_owned();
         }
         if detail.row.state.is_final() || detail.row.state == JobState::Held {
             text::note(&format!("job {job} is {}", detail.row.state.word()));
@@ -82,13 +85,14 @@ fn whole_lines(log: &str) -> &str {
 
 /// What a log that only keeps its last lines has more than the one of before.
 fn added<'a>(before: &str, log: &'a str) -> &'a str {
+    let before = before.trim_end_matches('\n');
     // The longest end of the old one that the new one begins with, cut at lines.
     let starts = std::iter::once(0).chain(before.match_indices('\n').map(|(at, _)| at + 1));
-    starts
+    let rest = starts
         .map(|at| &before[at..])
-        .find_map(|end| log.strip_prefix(end))
-        .unwrap_or(log)
-        .trim_start_matches('\n')
+        .filter(|end| !end.is_empty())
+        .find_map(|end| log.strip_prefix(end).filter(|rest| rest.is_empty() || rest.starts_with('\n')));
+    rest.map_or(log, |rest| rest.trim_start_matches('\n'))
 }
 
 /// Everything about a job.
@@ -167,6 +171,9 @@ mod tests {
         check("a\nb\nc\n", "c\nd\n", "d\n");
         check("a\nb\n", "x\ny\n", "x\ny\n");
         check("a\nb", "a\nb\nc", "c");
+        check("a\nb\n", "a\nb", "");
+        check("a\nframe=1", "frame=12\n", "frame=12\n");
+        check("a\na\n", "a\na\na\n", "a\n");
         assert_eq!([whole_lines("a\nb"), whole_lines("a")], ["a\n", ""]);
     }
 

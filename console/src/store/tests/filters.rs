@@ -136,7 +136,9 @@ fn sorted(mut rows: Vec<(JobRow, u64)>, sort: Sort) -> Vec<u64> {
     let placed = |(row, cost): &(JobRow, u64)| match row.state {
         JobState::Pending => (Reverse(u64::from(row.priority.0)), Reverse(*cost), row.id.0),
         JobState::Running => (Reverse(0), Reverse(0), row.id.0),
-        _ => (Reverse(row.updated_ms as u64), Reverse(row.id.0), 0),
+        JobState::Completed | JobState::Failed | JobState::Cancelled | JobState::Skipped | JobState::Held => {
+            (Reverse(row.updated_ms as u64), Reverse(row.id.0), 0)
+        }
     };
     let id = |row: &JobRow| row.id;
     match sort.by {

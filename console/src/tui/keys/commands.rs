@@ -57,7 +57,7 @@ pub(crate) struct Fact {
     pub(crate) argument: &'static str,
     /// The arguments of `vc-console` that do the same; empty if there is nothing to do outside of a screen.
     pub(crate) cli: &'static str,
-    /// What help says.
+    /// What help and palette say; short, so that two columns of it fit 80.
     pub(crate) help: &'static str,
 }
 
@@ -96,67 +96,69 @@ commands! {
     GoEvents "events" View Look "" "events" "Events";
     Open "open" View Look "" "jobs show, agents show" "open";
     Log "log" View Look "" "jobs logs" "log";
-    Why "why" View Look "" "why" "why does this job not run";
+    Why "why" View Look "" "why" "why does it not run";
     Fold "fold" View Look "" "" "fold";
     Unfold "unfold" View Look "" "" "unfold";
-    Expand "expand" View Look "" "" "more room for this pane";
+    Expand "expand" View Look "" "" "more room here";
     Tree "tree" View Look "" "" "tree or flat list";
     PrevTab "previous-tab" View Look "" "" "tab before";
     NextTab "next-tab" View Look "" "" "next tab";
-    Follow "follow" View Look "" "jobs logs --follow" "follow the end of the log";
+    Follow "follow" View Look "" "jobs logs --follow" "follow the log's end";
     Wrap "wrap" View Look "" "" "fold long lines";
-    Times "times" View Look "" "" "show when each line came";
-    SortBefore "sort-before" View Look "" "jobs ls --sort" "sort by the column before";
-    SortNext "sort-next" View Look "" "jobs ls --sort" "sort by the next column";
-    Invert "invert" View Look "" "jobs ls --sort" "sort the other way round";
+    Times "times" View Look "" "" "times of lines";
+    SortBefore "sort-before" View Look "" "jobs ls --sort" "column before";
+    SortNext "sort-next" View Look "" "jobs ls --sort" "next column";
+    Invert "invert" View Look "" "jobs ls --sort" "sort the other way";
     SortBy "sort" View Look "<column>" "jobs ls --sort" "sort by a column";
-    Freeze "freeze" View Look "" "" "freeze the picture, or let it go on";
-    Theme "theme" View Look "<name>" "" "other colours: terminal dark light contrast mono";
+    Freeze "freeze" View Look "" "" "freeze the picture";
+    Theme "theme" View Look "<name>" "" "other colours";
     Redraw "redraw" View Look "" "" "draw anew";
     Resubscribe "resubscribe" View Look "" "" "ask the server anew";
     Help "help" View Look "" "help" "this help";
     Palette "command" View Look "" "" "command by name";
-    Back "back" View Look "" "" "close, clear the filter, back";
+    Back "back" View Look "" "" "close, back";
 
-    Filter "filter" Find Look "<filter>" "jobs ls --filter" "filter, or find in a text";
-    NextHit "next" Find Look "" "" "next hit, or what needs you next";
+    Filter "filter" Find Look "<filter>" "jobs ls --filter" "filter or find";
+    NextHit "next" Find Look "" "" "next hit or need";
     PrevHit "previous" Find Look "" "" "hit or need before";
 
     Mark "mark" Mark Look "" "" "mark or unmark";
-    MarkRange "mark-range" Mark Look "" "" "mark from here on, to where you press it again";
-    MarkAll "mark-all" Mark Look "" "" "mark all in the filter";
+    MarkRange "mark-range" Mark Look "" "" "mark a range";
+    MarkAll "mark-all" Mark Look "" "" "mark all in filter";
     MarkNone "mark-none" Mark Look "" "" "unmark all";
 
-    Retry "retry" Do Undoable "" "jobs retry" "retry (asks above 100)";
-    RetryGroup "retry-group" Do Undoable "" "jobs retry --filter cause:CAUSE" "retry all of this cause";
+    Retry "retry" Do Undoable "" "jobs retry" "retry";
+    RetryGroup "retry-group" Do Undoable "" "jobs retry --filter cause:CAUSE" "retry all of a cause";
     Cancel "cancel" Do Asks "" "jobs cancel" "cancel (asks)";
-    CancelGroup "cancel-group" Do Asks "" "jobs cancel --filter cause:CAUSE" "give up on all of this cause (asks)";
-    Hold "hold" Do Undoable "" "jobs hold, jobs release" "hold, or release what is held";
+    CancelGroup "cancel-group" Do Asks "" "jobs cancel --filter cause:CAUSE" "give up on a cause";
+    Hold "hold" Do Undoable "" "jobs hold, jobs release" "hold or release";
     Raise "raise" Do Undoable "" "jobs prio +1" "priority up";
     Lower "lower" Do Undoable "" "jobs prio -1" "priority down";
     Priority "prio" Do Undoable "<0-9>" "jobs prio" "set the priority";
-    Pause "pause" Do Undoable "" "pause, resume" "hand out no more work, or go on";
-    Drain "drain" Do Undoable "" "agents drain, agents undrain" "drain agent or device, or take work again";
-    DrainKill "drain-kill" Do Asks "" "agents drain --kill" "drain and stop what runs there (asks)";
-    ReleaseDevice "release-device" Do Undoable "" "agents release" "release from quarantine";
-    SelfTest "self-test" Do Undoable "" "agents test" "test this device now";
-    Rename "rename" Do Undoable "<name>" "agents rename" "give this agent another name";
-    Revoke "revoke" Do Typed "<agent>" "agents revoke" "never let this agent in again (type its name)";
-    Purge "purge" Do Typed "" "jobs purge" "forget jobs that have ended (type the count)";
-    Token "token" Do Undoable "" "token create" "make a line that lets an agent join";
-    LocalAgent "local-agent" Do Undoable "" "agents start" "use this box as an agent too";
+    Pause "pause" Do Undoable "" "pause, resume" "pause or resume all";
+    Drain "drain" Do Undoable "" "agents drain, agents undrain" "drain or undrain";
+    DrainKill "drain-kill" Do Asks "" "agents drain --kill" "drain, stop its jobs";
+    ReleaseDevice "release-device" Do Undoable "" "agents release" "end its quarantine";
+    SelfTest "self-test" Do Undoable "" "agents test" "self-test the device";
+    Rename "rename" Do Undoable "<name>" "agents rename" "another name";
+    Revoke "revoke" Do Typed "<agent>" "agents revoke" "never let it in again";
+    Purge "purge" Do Typed "" "jobs purge" "forget ended jobs";
+    Token "token" Do Undoable "" "token create" "let an agent join";
+    LocalAgent "local-agent" Do Undoable "" "agents start" "use this box too";
 
-    CopyMenu "copy" Copy Look "" "" "copy menu: id, path, command, log, report";
+    CopyMenu "copy" Copy Look "" "" "copy menu";
     CopyId "copy-id" Copy Look "" "" "copy the id";
     Mouse "mouse" Copy Look "" "" "mouse on or off";
 
-    Suspend "suspend" Leave Look "" "" "to the shell; fg comes back";
+    Suspend "suspend" Leave Look "" "" "to the shell (fg)";
     Leave "leave" Leave Look "" "" "back, leave";
     /// In the leave dialog and in the palette.
-    Detach "detach" Leave Look "" "" "detach, the farm keeps going";
-    DrainStop "stop-drain" Leave Asks "" "stop --drain" "drain, then stop the farm (asks)";
-    StopNow "stop-now" Leave Asks "" "stop --now" "stop the farm now (asks)";
+    Detach "detach" Leave Look "" "" "leave, farm goes on";
+    DrainStop "stop-drain" Leave Asks "" "stop --drain" "drain, then stop";
+    StopNow "stop-now" Leave Asks "" "stop --now" "stop now (asks)";
 
+    /// Outside of the alternate screen, where the terminal's own selection works.
+    Print "print" Answer Look "" "" "print it for selecting by hand";
     Yes "yes" Answer Look "" "" "yes";
     No "no" Answer Look "" "" "no";
     /// What the focus is on.

@@ -116,7 +116,11 @@ const LOG: &[Foot] = &[
     foot(Command::CopyMenu, "copy", 75),
     foot(Command::Help, "help", 40),
 ];
-const READING: &[Foot] = &[foot(Command::Back, "close", STAYS)];
+const READING: &[Foot] = &[
+    foot(Command::CopyId, "copy", 80),
+    foot(Command::Print, "print", 70),
+    foot(Command::Back, "close", STAYS),
+];
 const HELP: &[Foot] = &[foot(Command::No, "close", STAYS)];
 const CONFIRM: &[Foot] = &[foot(Command::No, "no", STAYS), foot(Command::Yes, "yes", STAYS)];
 const TYPED: &[Foot] = &[foot(Command::No, "no", STAYS), foot(Command::Take, "confirm", STAYS)];
@@ -133,7 +137,11 @@ const PALETTE: &[Foot] = &[
     foot(Command::Up, "history", 80),
     foot(Command::No, "close", STAYS),
 ];
-const COPYING: &[Foot] = &[foot(Command::Take, "copy", STAYS), foot(Command::No, "close", STAYS)];
+const COPYING: &[Foot] = &[
+    foot(Command::Take, "copy", STAYS),
+    foot(Command::Print, "print for selecting", 90),
+    foot(Command::No, "close", STAYS),
+];
 const PROMPT: &[Foot] = &[foot(Command::Take, "apply", STAYS), foot(Command::No, "leave", STAYS)];
 
 /// What the footer of this place names; the caller leaves out what does nothing there.

@@ -49,6 +49,7 @@ const CONFIRM: &[Place] = &[Confirm];
 const ASKING: &[Place] = &[Confirm, LeaveConvert];
 const LEAVING: &[Place] = &[LeaveAttach];
 const QUITTING: &[Place] = &[LeaveConvert];
+const COPYING: &[Place] = &[CopyMenu];
 const PICKING: &[Place] = &[CopyMenu, Help];
 const DIALOGS: &[Place] =
     &[Confirm, TypedConfirm, LeaveAttach, LeaveConvert, CopyMenu, Palette, Help, Prompt];
@@ -165,4 +166,9 @@ pub(crate) const BINDINGS: &[Binding] = table! {
     QUITTING Leave [ctrl('c')];
     QUITTING No [c('n'), c('q')];
     PICKING No [ctrl('c')];
+    READING CopyId [c('y'), c('c')];
+    READING Print [c('p')];
+    COPYING Take [c('y')];
+    COPYING Print [c('p')];
+    COPYING No [c('q')];
 };

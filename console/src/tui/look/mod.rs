@@ -37,6 +37,21 @@ pub enum When {
     Never,
 }
 
+/// What is behind the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Background {
+    /// Text is best light.
+    Dark,
+    /// Text is best dark.
+    Light,
+}
+
+impl Background {
+    pub(crate) fn of_light(is_light: bool) -> Background {
+        if is_light { Background::Light } else { Background::Dark }
+    }
+}
+
 /// Least time between two frames that nobody asked for by a key.
 const FRAME_MS: u64 = 100;
 /// The same over SSH, where bytes are dearer.
@@ -57,6 +72,8 @@ pub struct Look {
     pub remote: bool,
     /// Styles of the roles.
     pub theme: Theme,
+    /// Behind the text, if the terminal was asked and answered.
+    pub background: Option<Background>,
 }
 
 impl Look {
@@ -81,6 +98,7 @@ impl Look {
             frame_ms: if remote { FRAME_SSH_MS } else { FRAME_MS },
             remote,
             theme: Theme::default(),
+            background: None,
         }
     }
 
@@ -95,6 +113,20 @@ impl Look {
             self.glyphs = Glyphs::Ascii;
         }
         self
+    }
+
+    /// The terminal said what is behind the text, or did not.
+    pub(crate) fn know_background(&mut self, background: Option<Background>) {
+        self.background = background;
+        self.wear(self.theme.clone());
+    }
+
+    /// Another theme, as it is on this background.
+    pub(crate) fn wear(&mut self, mut theme: Theme) {
+        if let Some(background) = self.background {
+            theme.fit(background);
+        }
+        self.theme = theme;
     }
 
     /// Whether the mouse is taken at the start: over SSH it is left to the terminal, whose own selection is then the

@@ -5,6 +5,7 @@
 
 use ratatui::style::{Color as Ink, Modifier, Style};
 
+use super::Background;
 use crate::tui::model::text::Role;
 
 /// The one list of roles, with their names in `[theme]`.
@@ -21,8 +22,11 @@ pub(crate) const ROLES: [(Role, &str); 10] = [
     (Role::Stale, "stale"),
 ];
 
+/// A theme: its style for each role.
+pub(crate) type StyleOf = fn(Role) -> Style;
+
 /// Themes by name; each makes its style for a role.
-pub(crate) const THEMES: [(&str, fn(Role) -> Style); 6] = [
+pub(crate) const THEMES: [(&str, StyleOf); 6] = [
     ("terminal", terminal),
     ("dark", dark),
     ("light", light),
@@ -57,7 +61,7 @@ impl Theme {
         THEMES.iter().find(|(known, _)| *known == name).map(|(known, style)| Theme::made(known, *style))
     }
 
-    fn made(name: &'static str, style: fn(Role) -> Style) -> Theme {
+    fn made(name: &'static str, style: StyleOf) -> Theme {
         Theme { name, styles: ROLES.map(|(role, _)| style(role)), set: [false; ROLES.len()] }
     }
 
@@ -72,9 +76,12 @@ impl Theme {
     }
 
     /// Fits the theme to the background, if it depends on that.
-    pub(crate) fn fit_background(&mut self, is_light: bool) {
+    pub(crate) fn fit(&mut self, background: Background) {
         if self.wants_background() {
-            let made = Theme::made(self.name, if is_light { light } else { dark });
+            let made = match background {
+                Background::Dark => Theme::made(self.name, dark),
+                Background::Light => Theme::made(self.name, light),
+            };
             for at in 0..ROLES.len() {
                 if !self.set[at] {
                     self.styles[at] = made.styles[at];
@@ -234,11 +241,11 @@ mod tests {
         let mut theme = Theme::named("auto").unwrap();
         assert_eq!(theme.style(Role::Good), Theme::default().style(Role::Good), "no answer means terminal");
         theme.set(Role::Bad, Style::new());
-        theme.fit_background(true);
+        theme.fit(Background::Light);
         assert_eq!(theme.style(Role::Good), light(Role::Good));
         assert_eq!(theme.style(Role::Bad), Style::new());
         let mut fixed = Theme::named("dark").unwrap();
-        fixed.fit_background(true);
+        fixed.fit(Background::Light);
         assert_eq!(fixed.style(Role::Good), dark(Role::Good));
     }
 

@@ -13,6 +13,7 @@ use super::overview::{host, phase_word, progress_cell, silent};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, cut_name, joined, section, wrap};
 use super::{busy_slots, chart, words};
+use crate::tui::state::mouse::Hit;
 
 /// From this width on the extra facts of the device under the cursor are shown.
 const WIDE: usize = 110;
@@ -173,7 +174,7 @@ fn devices_and_jobs(
     if view.devices.is_empty() {
         lines.push(Line::new("  none told of yet"));
     }
-    for device in &view.devices {
+    for (number, device) in view.devices.iter().enumerate() {
         let selected = open.selected == Some(AgentRow::Device(device.id));
         let told = open.data.as_ref().and_then(|data| data.devices.iter().find(|d| d.id == device.id));
         let mut line = Line::new(if selected { "> " } else { "  " });
@@ -183,6 +184,7 @@ fn devices_and_jobs(
             device_cells(silent(view), device, told, &device_widths, glyphs),
         ));
         line.selected = selected;
+        line.hit = Some(Hit::Row(number as u64));
         if selected {
             at = lines.len();
         }
@@ -195,7 +197,7 @@ fn devices_and_jobs(
     let count = runs(view).count();
     lines.push(section(&format!("Jobs here ({count})"), "", columns, glyphs));
     let job_widths = widths(&JOBS, columns.saturating_sub(2));
-    for run in runs(view) {
+    for (number, run) in runs(view).enumerate() {
         let id = run.attempt.job;
         let selected = open.selected == Some(AgentRow::Job(id));
         let name = FilePath(run.source.file_name().to_vec()).shown();
@@ -216,6 +218,7 @@ fn devices_and_jobs(
         let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
         line.extend(row(&JOBS, &job_widths, cells));
         line.selected = selected;
+        line.hit = Some(Hit::Row((view.devices.len() + number) as u64));
         if selected {
             at = lines.len();
         }
@@ -290,7 +293,8 @@ fn why(
             (true, _) => "the self-test runs".to_owned(),
             (false, Some(until)) => {
                 let left = u64::try_from(until.saturating_sub(state.wall_ms(now))).unwrap_or(0);
-                format!("self-test in {}", words::minutes(left.div_ceil(1000)))
+                let left = words::minutes(left.div_ceil(1000));
+                format!("self-test in {left}; a 3rd time in 24 h it stays until you release it")
             }
             (false, None) => "stays so until you release it or a self-test passes".to_owned(),
         };

@@ -5,9 +5,10 @@ use vc_protocol::operator::{AgentState, AgentView, DeviceState, Snapshot};
 use super::super::state::agents::{runs, speed};
 use super::super::state::{Millis, State};
 use super::overview::{host, silent};
-use super::table::{Align, Column, fixed, growing, heads, row, widths};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, cut, section};
 use super::{busy_slots, words};
+use crate::tui::state::mouse::Hit;
 
 const COLUMNS: [Column; 13] = [
     growing("NAME", (10, 30), 2, 255),
@@ -24,9 +25,16 @@ const COLUMNS: [Column; 13] = [
     fixed("CERT", Align::Right, 5, 4),
     fixed("VERSION", Align::Left, 8, 2),
 ];
+/// Stays when the others are scrolled away.
+const PINNED: [usize; 1] = [0];
 
 /// Title, heads, sums and the line below the table.
 const AROUND: usize = 4;
+
+/// Columns that can be scrolled away.
+pub(super) fn column_max(columns: usize) -> usize {
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
+}
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
@@ -41,9 +49,10 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         lines.push(Line::new(cut(none, columns, glyphs)));
         return lines;
     }
-    let widths = widths(&COLUMNS, columns.saturating_sub(2));
+    let shown = scrolled(&COLUMNS, &PINNED, list.column.min(column_max(columns)));
+    let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
-    titles.extend(heads(&COLUMNS, &widths));
+    titles.extend(heads(&shown, &widths));
     lines.push(titles);
     let room = rows.saturating_sub(AROUND).max(1);
     let wall = state.wall_ms(now);
@@ -51,12 +60,13 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     for (at, agent) in agents.iter().enumerate().skip(top).take(room) {
         let selected = at == list.at;
         let mut line = Line::new(if selected { "> " } else { "  " });
-        line.extend(row(&COLUMNS, &widths, cells(state, agent, &widths, wall)));
+        line.extend(row(&shown, &widths, cells(state, agent, &widths, wall)));
         line.selected = selected;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     let mut sums = Line::new("  ");
-    sums.extend(row(&COLUMNS, &widths, sums_of(snapshot)));
+    sums.extend(row(&shown, &widths, sums_of(snapshot)));
     lines.push(sums);
     lines.resize(rows.saturating_sub(1), Line::default());
     lines.push(agents.get(list.at).map_or(Line::default(), |agent| about(state, agent, columns, now)));
@@ -88,10 +98,18 @@ pub(super) fn cert_left(agent: &AgentView, wall: i64) -> (String, Role) {
     }
 }
 
-/// How long since its last word, as of now.
-pub(super) fn silent_s(state: &State, agent: &AgentView, now: Millis) -> Option<u64> {
-    let since = if state.active() { now.saturating_sub(state.heard) } else { 0 };
-    agent.silent_ms.map(|ms| ms.saturating_add(since) / 1000)
+/// When it was heard last, and how long ago that is while time goes on here.
+fn last_word(state: &State, agent: &AgentView, now: Millis) -> String {
+    let (Some(silent_ms), Some(snapshot)) = (agent.silent_ms, &state.snapshot) else {
+        return "never heard".to_owned();
+    };
+    let at = snapshot.now_ms.saturating_sub_unsigned(silent_ms);
+    let time = words::time_with_day(at, snapshot.now_ms, &state.look.zone);
+    if !state.active() {
+        return format!("last word {time}");
+    }
+    let seconds = silent_ms.saturating_add(now.saturating_sub(state.heard)) / 1000;
+    format!("last word {time}, {} ago", words::length(seconds))
 }
 
 fn cells(state: &State, agent: &AgentView, widths: &[usize; 13], wall: i64) -> [Line; 13] {
@@ -157,9 +175,7 @@ pub(super) fn about(state: &State, agent: &AgentView, columns: usize, now: Milli
     let passed = now.saturating_sub(state.heard) / 1000;
     let text = match agent.state {
         AgentState::Offline | AgentState::Suspect => {
-            let since = silent_s(state, agent, now).map_or("never heard".to_owned(), |seconds| {
-                format!("last word {} ago", words::length(seconds))
-            });
+            let since = last_word(state, agent, now);
             let back = match agent.gives_back_s.map(|left| left.saturating_sub(passed)) {
                 Some(left) if jobs > 0 => {
                     format!("; {} back to pending in {}", goes(jobs), words::minutes(left))

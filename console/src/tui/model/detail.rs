@@ -1,6 +1,6 @@
 //! One job in words: its title and its tabs.
 
-mod command;
+pub(super) mod command;
 mod summary;
 mod tables;
 
@@ -11,6 +11,7 @@ use super::super::state::State;
 use super::super::state::detail::{Detail, Tab};
 use super::text::{Line, Role, cut, cut_name, section, width};
 use super::{jobs, log, overview, state_role, table, words};
+use crate::tui::state::mouse::Hit;
 
 /// Title and tabs.
 const HEAD_ROWS: usize = 2;
@@ -92,9 +93,9 @@ fn tab_line(open: &Detail, columns: usize) -> Line {
     let mut line = Line::default();
     for tab in Tab::ALL {
         if tab == open.tab {
-            line.push(Role::Strong, format!("[{}]", tab.word()));
+            line.push_hit(Role::Strong, format!("[{}]", tab.word()), Hit::Tab(tab));
         } else {
-            line.push(Role::Plain, format!(" {} ", tab.word()));
+            line.push_hit(Role::Plain, format!(" {} ", tab.word()), Hit::Tab(tab));
         }
     }
     line.pad_to(columns.saturating_sub(9)).push(Role::Plain, "[ ] tabs");

@@ -4,9 +4,10 @@ use vc_protocol::operator::{EventKind, EventView};
 
 use super::super::state::events::HELD_MAX;
 use super::super::state::{Millis, State};
-use super::table::{Align, Column, fixed, growing, heads, row, widths};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
 use super::words;
+use crate::tui::state::mouse::Hit;
 
 /// Column of the time: `12:04:29`, or `11-22 12:04` when another day is in sight.
 const TIME: usize = 8;
@@ -20,8 +21,15 @@ const COLUMNS: [Column; 6] = [
     growing("AGENT", (8, 16), 1, 7),
     growing("WHAT", (36, 200), 8, 255),
 ];
+/// Stay when the others are scrolled away.
+const PINNED: [usize; 2] = [0, 5];
 /// Place of WHO: where that dropped, what was done tells it.
 const WHO: usize = 2;
+
+/// Columns that can be scrolled away.
+pub(super) fn column_max(columns: usize) -> usize {
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
+}
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
@@ -44,7 +52,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         (top..top + room).map_while(|at| events.get(at).map(|event| (at, event))).collect();
     let wall = state.wall_ms(now);
     let other_day = shown.iter().any(|(_, event)| time(state, event, wall).len() > TIME);
-    let mut table = COLUMNS;
+    let mut table = scrolled(&COLUMNS, &PINNED, events.column.min(column_max(columns)));
     table[0].min = if other_day { TIME_AND_DAY } else { TIME };
     let widths = widths(&table, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
@@ -55,6 +63,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         let mut line = Line::new(if selected { "> " } else { "  " });
         line.extend(row(&table, &widths, cells(state, event, &widths, wall)));
         line.selected = selected;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     lines

@@ -5,22 +5,30 @@ use vc_protocol::operator::FailureGroup;
 
 use super::super::look::Glyphs;
 use super::super::state::{Millis, State};
-use super::table::{Align, Column, fixed, growing, heads, row, widths};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, cut, section, wrap};
 use super::words;
+use crate::tui::state::mouse::Hit;
 
 const COLUMNS: [Column; 7] = [
     growing("CAUSE (class)", (24, 90), 4, 255),
-    fixed("OPEN", Align::Right, 6, 20),
-    fixed("RETRY", Align::Right, 6, 15),
-    fixed("RECOV", Align::Right, 6, 10),
+    fixed("OPEN", Align::Right, 5, 20),
+    fixed("RETRY", Align::Right, 5, 15),
+    fixed("RECOV", Align::Right, 5, 10),
     growing("WHERE", (11, 24), 1, 9),
     fixed("LAST", Align::Right, 5, 8),
     fixed("HINT", Align::Left, 4, 5),
 ];
+/// Stays when the others are scrolled away.
+const PINNED: [usize; 1] = [0];
 
 /// Most lines of the example and of the advice.
 const ADVICE_ROWS: usize = 3;
+
+/// Columns that can be scrolled away.
+pub(super) fn column_max(columns: usize) -> usize {
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
+}
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
@@ -36,9 +44,10 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
         lines.push(Line::new(format!("  {}", cut(text, columns.saturating_sub(2), glyphs))));
         return lines;
     }
-    let widths = widths(&COLUMNS, columns.saturating_sub(2));
+    let shown = scrolled(&COLUMNS, &PINNED, groups.column.min(column_max(columns)));
+    let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
-    titles.extend(heads(&COLUMNS, &widths));
+    titles.extend(heads(&shown, &widths));
     lines.push(titles);
     let hint = groups.row().map(|group| hint_box(group, columns, glyphs)).unwrap_or_default();
     let room = rows.saturating_sub(lines.len() + hint.len()).max(1);
@@ -46,8 +55,9 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     for (at, group) in groups.rows().enumerate().skip(top).take(room) {
         let selected = at == groups.at;
         let mut line = Line::new(if selected { "> " } else { "  " });
-        line.extend(row(&COLUMNS, &widths, cells(state, group, &widths, now)));
+        line.extend(row(&shown, &widths, cells(state, group, &widths, now)));
         line.selected = selected;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     lines.extend(hint);
@@ -81,9 +91,9 @@ fn cells(state: &State, group: &FailureGroup, widths: &[usize; 7], now: Millis) 
     };
     [
         Line::new(cause + &class),
-        Line::role(open, words::count(group.open)),
-        Line::role(retry, words::count(group.retry)),
-        Line::new(words::count(group.recovered)),
+        Line::role(open, words::count_tight(group.open)),
+        Line::role(retry, words::count_tight(group.retry)),
+        Line::new(words::count_tight(group.recovered)),
         dash(&group.place, widths[4]),
         Line::new(last),
         dash(&group.hint, widths[6]),

@@ -6,9 +6,10 @@ use vc_protocol::progress::{Phase, Progress};
 
 use super::super::look::Glyphs;
 use super::super::state::jobs::top;
+use super::super::state::mouse::Hit;
 use super::super::state::overview::runs;
 use super::super::state::{Millis, State};
-use super::table::{Align, Column, fixed, growing, heads, row, widths, without};
+use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
 use super::text::{Line, Role, clean, cut, cut_name, head, section};
 use super::{state_role, words};
 
@@ -17,47 +18,30 @@ const COLUMNS: [Column; 14] = [
     fixed("STATE", Align::Left, 9, 19),
     fixed("PRI", Align::Right, 3, 10),
     growing("FILE", (19, 80), 3, 255),
-    growing("PROFILE", (12, 14), 0, 13),
+    growing("PROFILE", (10, 14), 1, 13),
     growing("WHERE", (9, 20), 0, 14),
     fixed("TRY", Align::Left, 3, 12),
     fixed("SIZE", Align::Right, 5, 6),
     fixed("OUT", Align::Right, 5, 5),
     fixed("SPEED", Align::Right, 6, 8),
-    fixed("ETA", Align::Right, 8, 7),
+    fixed("ETA", Align::Right, 7, 7),
     fixed("AGE", Align::Right, 6, 3),
     fixed("UPDATED", Align::Right, 7, 11),
-    growing("CAUSE", (10, 40), 1, 4),
+    growing("CAUSE", (9, 40), 1, 4),
 ];
 /// Stay when the others are scrolled away.
 const PINNED: [usize; 2] = [0, 3];
-/// The others, in the order in which they go.
-const SCROLLED: [usize; 12] = [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
 
-/// The columns when so many are scrolled away: then those at the left are kept first.
-fn columns_from(scrolled: usize) -> [Column; COLUMNS.len()] {
-    if scrolled == 0 {
-        return COLUMNS;
-    }
-    let gone = &SCROLLED[..scrolled.min(SCROLLED.len())];
-    let mut columns = without(COLUMNS, |at| gone.contains(&at));
-    for (at, column) in columns.iter_mut().enumerate().filter(|(at, _)| !PINNED.contains(at)) {
-        column.keep = 100 - u8::try_from(at).unwrap_or(u8::MAX).min(100);
-    }
-    columns
-}
-
-/// Columns that can be scrolled away: then the last one is in sight.
+/// Columns that can be scrolled away.
 pub(super) fn column_max(columns: usize) -> usize {
-    let fits =
-        |scrolled: &usize| widths(&columns_from(*scrolled), columns.saturating_sub(2))[COLUMNS.len() - 1] > 0;
-    (0..SCROLLED.len()).find(fits).unwrap_or(SCROLLED.len() - 1)
+    scrolled_max(&COLUMNS, &PINNED, columns.saturating_sub(2))
 }
 
 pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let jobs = &state.jobs;
     let mut lines = vec![title(state, columns)];
-    let shown = columns_from(jobs.column.min(column_max(columns)));
+    let shown = scrolled(&COLUMNS, &PINNED, jobs.column.min(column_max(columns)));
     let widths = widths(&shown, columns.saturating_sub(2));
     let mut titles = Line::new("  ");
     titles.extend(heads(&shown, &widths));
@@ -68,12 +52,18 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     for at in first..count.min(first + room as u64) {
         let selected = at == jobs.at;
         let found = jobs.window.as_ref().and_then(|w| w.row(at));
-        let mark = if found.is_some_and(|r| jobs.marks.has(r.id)) { "*" } else { " " };
-        let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
+        let marked = found.is_some_and(|r| jobs.marks.has(r.id));
+        let mut line = Line::new(match (selected, marked) {
+            (true, true) => ">*",
+            (true, false) => "> ",
+            (false, true) => "* ",
+            (false, false) => "  ",
+        });
         if let Some(job) = found {
             line.extend(row(&shown, &widths, cells(state, job, &widths, wall)));
         }
         line.selected = selected;
+        line.hit = Some(Hit::Row(at));
         lines.push(line);
     }
     if count == 0 {
@@ -120,9 +110,13 @@ fn hits(state: &State) -> String {
     let count = words::count(window.count());
     if let Some(scanned) = window.page.scanned {
         let far = format!("{} of {}", words::count_tight(scanned.seen), words::count_tight(scanned.of));
-        let end = if jobs.searching() { "esc stops" } else { "stopped" };
-        let more = if window.page.more && !jobs.searching() && !jobs.stopped { " or more" } else { "" };
-        return format!("{count}{more}, scanned {far}, {end}");
+        let (more, end) = match (jobs.searching(), jobs.stopped) {
+            (true, _) => ("", ", esc stops"),
+            (false, true) => ("", ", stopped"),
+            (false, false) if window.page.total.is_none() => (" or more", ""),
+            (false, false) => ("", ""),
+        };
+        return format!("{count}{more}, scanned {far}{end}");
     }
     match window.page.total {
         None if window.page.more => format!("{count} or more"),
@@ -173,7 +167,7 @@ fn cells(state: &State, job: &JobRow, widths: &[usize; 14], wall: i64) -> [Line;
         bytes(job.bytes_in),
         bytes(out),
         running(|p| words::speed(p.speed)),
-        Line::new(eta.map_or("-".into(), words::clock_left)),
+        Line::new(eta.map_or("-".into(), left)),
         Line::new(age(job, wall)),
         Line::new(updated(state, job, wall)),
         Line::new(cut(&job.cause, widths[13], glyphs)),
@@ -187,6 +181,11 @@ pub(super) fn live(state: &State, job: &JobRow) -> Option<Progress> {
     }
     let mut found = state.snapshot.iter().flat_map(|s| runs(s)).map(|(_, _, run)| run);
     found.find(|run| run.attempt.job == job.id).map(|run| run.progress).or(job.progress)
+}
+
+/// `0:01:53`, `12h04m`
+fn left(seconds: u64) -> String {
+    if seconds < 36_000 { words::clock_left(seconds) } else { words::length(seconds) }
 }
 
 /// Since when it is known.
@@ -250,9 +249,9 @@ mod tests {
     fn every_column_can_be_scrolled_into_sight() {
         for columns in [60, 80, 120, 200] {
             let mut seen = [false; COLUMNS.len()];
-            for scrolled in 0..=column_max(columns) {
-                let widths = widths(&columns_from(scrolled), columns - 2);
-                assert!(PINNED.iter().all(|at| widths[*at] > 0), "{columns} {scrolled}");
+            for away in 0..=column_max(columns) {
+                let widths = widths(&scrolled(&COLUMNS, &PINNED, away), columns - 2);
+                assert!(PINNED.iter().all(|at| widths[*at] > 0), "{columns} {away}");
                 for (seen, width) in seen.iter_mut().zip(widths) {
                     *seen |= width > 0;
                 }

@@ -7,7 +7,7 @@ mod agents;
 mod chart;
 mod detail;
 mod events;
-pub(crate) mod failures;
+mod failures;
 mod first;
 mod jobs;
 mod log;
@@ -22,9 +22,12 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::{AgentState, Snapshot};
 use vc_protocol::progress::Phase;
 
+pub(crate) use self::detail::command::shell_line;
+pub(crate) use self::failures::report as failure_report;
 use self::text::{Line, Role, clean, cut, head, width};
 use super::keys;
 use super::look::Glyphs;
+use super::state::mouse::Hit;
 use super::state::prompt::Asks;
 use super::state::{Millis, Screen, State};
 
@@ -32,6 +35,11 @@ use super::state::{Millis, Screen, State};
 const WIDTH_MIN: u16 = 60;
 /// See [`WIDTH_MIN`].
 const HEIGHT_MIN: u16 = 16;
+
+/// From this width on tabs have counts and the footer has room for more than keys.
+const ROOMY: usize = 100;
+/// What the footer says while the mouse is here.
+const SELECT: &str = "shift-drag selects ";
 
 /// A dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +95,30 @@ pub(crate) fn model(state: &State, size: Size, now: Millis) -> FrameModel {
     for line in &mut frame.lines {
         line.fit(columns);
     }
-    frame.dialog = overlay::dialog(state, size);
+    if let Some((dialog, cursor)) = overlay::dialog(state, size) {
+        frame.cursor = cursor;
+        frame.dialog = Some(dialog);
+    }
     frame
+}
+
+impl FrameModel {
+    /// What a click there means. A dialog takes all clicks, also those beside it.
+    pub(crate) fn hit(&self, x: u16, y: u16) -> Option<Hit> {
+        match &self.dialog {
+            Some(dialog) => {
+                let line = y.checked_sub(dialog.area.y + 1)?;
+                let column = x.checked_sub(dialog.area.x + 2)?;
+                dialog.lines.get(usize::from(line))?.hit_at(usize::from(column))
+            }
+            None => self.lines.get(usize::from(y))?.hit_at(usize::from(x)),
+        }
+    }
+}
+
+/// `1m12s`, for what is said outside of a frame.
+pub(crate) fn length(seconds: u64) -> String {
+    words::length(seconds)
 }
 
 /// Lines by which the open dialog can be scrolled.
@@ -108,9 +138,16 @@ pub(crate) fn agent_scroll_max(state: &State) -> usize {
     state.agent.as_ref().map_or(0, |a| agent::scroll_max(state, a, usize::from(state.size.width), rows))
 }
 
-/// Columns of the jobs table that can be scrolled away at the left.
-pub(crate) fn jobs_column_max(state: &State) -> usize {
-    jobs::column_max(usize::from(state.size.width))
+/// Columns of the table in sight that can be scrolled away at its left.
+pub(crate) fn column_max(state: &State) -> usize {
+    let columns = usize::from(state.size.width);
+    match state.screen {
+        Screen::Overview => 0,
+        Screen::Jobs => jobs::column_max(columns),
+        Screen::Agents => agents::column_max(columns),
+        Screen::Failures => failures::column_max(columns),
+        Screen::Events => events::column_max(columns),
+    }
 }
 
 /// Farm, capacity, clock.
@@ -171,16 +208,16 @@ fn tabs(state: &State, columns: usize) -> Line {
     for (at, screen) in Screen::ALL.into_iter().enumerate() {
         let word = format!("{} {}{}", at + 1, screen.word(), tab_count(state, screen, columns));
         if screen == state.screen {
-            line.push(Role::Strong, format!("[{word}]"));
+            line.push_hit(Role::Strong, format!("[{word}]"), Hit::Screen(screen));
         } else {
-            line.push(Role::Plain, format!(" {word} "));
+            line.push_hit(Role::Plain, format!(" {word} "), Hit::Screen(screen));
         }
     }
     let marked = state.jobs.marks.count();
     if marked > 0 {
         line.push(Role::Strong, format!("   {} marked", words::count(marked)));
     }
-    let help = if columns >= 100 { "? help " } else { "?help " };
+    let help = if columns >= ROOMY { "? help " } else { "?help " };
     line.pad_to(columns.saturating_sub(help.len())).push(Role::Plain, help);
     line
 }
@@ -193,8 +230,8 @@ fn tab_count(state: &State, screen: Screen, columns: usize) -> String {
         Screen::Failures if state.counted(JobState::Failed) > 0 => {
             format!(" {}!", words::count(state.counted(JobState::Failed)))
         }
-        Screen::Jobs if columns >= 100 => counted(snapshot.totals.by_state.iter().sum()),
-        Screen::Agents if columns >= 100 => counted(snapshot.agents.len() as u64),
+        Screen::Jobs if columns >= ROOMY => counted(snapshot.totals.by_state.iter().sum()),
+        Screen::Agents if columns >= ROOMY => counted(snapshot.agents.len() as u64),
         Screen::Overview | Screen::Jobs | Screen::Agents | Screen::Failures | Screen::Events => String::new(),
     }
 }
@@ -204,34 +241,37 @@ fn footer(state: &State, columns: usize) -> Line {
     let place = state.place();
     let works = |f: &&keys::Foot| state.refusal(f.command).is_none();
     let mut feet: Vec<keys::Foot> = keys::footer(place).iter().filter(works).copied().collect();
-    loop {
-        let text = footer_text(state, place, &feet);
-        if width(&text) <= columns || feet.is_empty() {
-            return Line::new(text);
-        }
+    // Whoever has the mouse here must be told how to get it back, where that costs no key its place.
+    let told = state.mouse && columns >= ROOMY;
+    let room = if told { columns - SELECT.len() - 1 } else { columns };
+    let mut line = footer_line(state, place, &feet);
+    while line.width() > room && !feet.is_empty() {
         let last = feet.iter().min_by_key(|f| f.keep).map_or("", |f| f.word);
         feet.retain(|f| f.word != last);
+        line = footer_line(state, place, &feet);
     }
+    if told {
+        line.pad_to(columns - SELECT.len()).push(Role::Plain, SELECT);
+    }
+    line
 }
 
 /// ` enter open  < > sort`: neighbours of one word share it.
-fn footer_text(state: &State, place: keys::Place, feet: &[keys::Foot]) -> String {
-    let mut text = String::new();
+fn footer_line(state: &State, place: keys::Place, feet: &[keys::Foot]) -> Line {
+    let mut line = Line::default();
     for (at, foot) in feet.iter().enumerate() {
-        text += if at > 0 && feet[at - 1].word == foot.word {
-            " "
-        } else if at > 0 {
-            "  "
-        } else {
-            " "
-        };
-        text += &state.keys.first(place, foot.command);
-        if feet.get(at + 1).is_none_or(|next| next.word != foot.word) {
+        let shares = at > 0 && feet[at - 1].word == foot.word;
+        line.push(Role::Plain, if at == 0 || shares { " " } else { "  " });
+        let mut text = state.keys.first(place, foot.command);
+        if foot.command == keys::Command::Mark && state.jobs.marks.count() > 0 {
+            text += &format!(" {} ({})", foot.word, words::count(state.jobs.marks.count()));
+        } else if feet.get(at + 1).is_none_or(|next| next.word != foot.word) {
             text += " ";
             text += foot.word;
         }
+        line.push_hit(Role::Plain, text, Hit::Foot(foot.command));
     }
-    text
+    line
 }
 
 /// What lies over the last lines: the filter's text field, else the server's silence, else a notice.
@@ -264,9 +304,23 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         frame.lines[last] = message;
     } else if let Some(gone) = &state.gone {
         let silent = words::length(now.saturating_sub(gone.since) / 1000);
-        let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
-        let text = format!(" no word from the server for {silent}, trying again ({}){notice}", gone.reason);
+        let tail = match &state.notice {
+            // It says the same once more.
+            Some(notice) => {
+                format!(": {}", notice.text.trim_start_matches("no word from the server: "))
+            }
+            None => format!(", trying again ({})", gone.reason),
+        };
+        let text = format!(" no word from the server for {silent}{tail}");
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
+    } else if let Some(frozen) = &state.frozen {
+        let since = words::length(now.saturating_sub(frozen.since) / 1000);
+        let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
+        let key = state.keys.first(state.below(), keys::Command::Freeze);
+        let text = format!(
+            " FROZEN: this picture stands still ({since} when last drawn); {key} lets it go on{notice}"
+        );
+        frame.lines[last - 1] = Line::role(Role::Odd, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {
         frame.lines[last - 1] =
             Line::role(Role::Strong, format!(" {}", cut(&notice.text, columns - 1, glyphs)));

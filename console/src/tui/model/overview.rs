@@ -6,12 +6,13 @@ mod tree;
 use vc_protocol::operator::{EventView, Need, Snapshot};
 
 use super::super::look::Glyphs;
+use super::super::state::mouse::Hit;
 use super::super::state::overview::Pane;
 use super::super::state::{Millis, State};
 use super::text::{Line, Role, cut, cut_name, section, width};
 use super::words;
 
-pub(super) use tree::{host, phase_word, progress_cell, silent};
+pub(super) use tree::{host, phase_word, progress_cell, silent, told_by_name};
 
 /// From this width on the chart stands beside the counts.
 const WIDE: usize = 110;
@@ -51,11 +52,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
 fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let all = snapshot.needs.len();
-    let hint = match all {
-        0 => "",
-        _ if all > rows => "n next, e all",
-        _ => "n next",
-    };
+    let hint = if all > 0 { "n next" } else { "" };
     let mut lines = vec![section(&format!("Needs you ({all})"), hint, columns, glyphs)];
     let focused = state.overview.pane == Pane::Needs;
     let top = if focused { state.overview.need.saturating_sub(rows.saturating_sub(1)) } else { 0 };
@@ -63,6 +60,7 @@ fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Vec
         let here = focused && at == state.overview.need;
         let mut line = need_line(need, if here { ">" } else { " " }, columns, glyphs);
         line.selected = here;
+        line.hit = Some(Hit::Need(at));
         lines.push(line);
     }
     lines
@@ -93,6 +91,7 @@ fn recent(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Ve
         let here = focused && at == state.overview.event;
         let mut line = event_line(state, event, if here { ">" } else { " " }, columns);
         line.selected = here;
+        line.hit = Some(Hit::Recent(at));
         lines.push(line);
     }
     lines

@@ -1,6 +1,7 @@
 //! Columns that share a width: the least important ones drop first, what is left over goes to those that grow.
 
 use super::text::{Line, Role};
+use crate::tui::state::mouse::Hit;
 
 /// Where the text of a cell stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,12 @@ pub(crate) fn widths<const N: usize>(columns: &[Column; N], total: usize) -> [us
 
 /// The line of titles.
 pub(crate) fn heads<const N: usize>(columns: &[Column; N], widths: &[usize; N]) -> Line {
-    row(columns, widths, columns.map(|c| Line::role(Role::Strong, c.title)))
+    let cells = columns.map(|column| {
+        let mut cell = Line::default();
+        cell.push_hit(Role::Strong, column.title, Hit::Head(column.title));
+        cell
+    });
+    row(columns, widths, cells)
 }
 
 /// The columns without some: they are as if they had dropped.
@@ -102,6 +108,29 @@ pub(crate) fn without<const N: usize>(
         }
     }
     columns
+}
+
+/// The columns when so many are scrolled away, of those that are not pinned: then those at the left are kept first.
+pub(crate) fn scrolled<const N: usize>(columns: &[Column; N], pinned: &[usize], away: usize) -> [Column; N] {
+    if away == 0 {
+        return *columns;
+    }
+    let gone: Vec<usize> = (0..N).filter(|at| !pinned.contains(at)).take(away).collect();
+    let mut columns = without(*columns, |at| gone.contains(&at));
+    for (at, column) in columns.iter_mut().enumerate() {
+        column.keep = if pinned.contains(&at) { 254 } else { 100 - u8::try_from(at).unwrap_or(100).min(100) };
+    }
+    columns
+}
+
+/// How many can be scrolled away: then all the others are in sight.
+pub(crate) fn scrolled_max<const N: usize>(columns: &[Column; N], pinned: &[usize], total: usize) -> usize {
+    let free = N - pinned.len();
+    let fits = |away: &usize| {
+        let widths = widths(&scrolled(columns, pinned, *away), total);
+        (0..N).filter(|at| !pinned.contains(at)).skip(*away).all(|at| widths[at] > 0)
+    };
+    (0..free).find(fits).unwrap_or(free.saturating_sub(1))
 }
 
 /// A line of cells. A left-aligned cell that is too wide takes the empty ones after it.
@@ -156,6 +185,14 @@ mod tests {
         let broad = [COLUMNS[0], fixed("x", Align::Right, 3, 1), fixed("y", Align::Left, 9, 2)];
         assert_eq!(widths(&broad, 12), [8, 3, 0]);
         assert_eq!(widths(&without(broad, |at| at == 1), 12), [12, 0, 0]);
+    }
+
+    #[test]
+    fn columns_that_dropped_can_be_scrolled_into_sight() {
+        assert_eq!(scrolled_max(&COLUMNS, &[0], 12), 0);
+        assert_eq!(scrolled_max(&COLUMNS, &[0], 8), 1);
+        assert_eq!(widths(&scrolled(&COLUMNS, &[0], 1), 8), [4, 0, 3]);
+        assert_eq!(scrolled_max(&COLUMNS, &[0], 3), 1, "too narrow for more than one");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use ratatui::text::Span;
 use vc_protocol::path::is_unprintable;
 
 use crate::tui::look::Glyphs;
+use crate::tui::state::mouse::Hit;
 
 /// What a piece of text means; the view gives it a style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub(crate) struct Line {
     pub(crate) spans: Vec<(Role, String)>,
     /// The cursor is on it.
     pub(crate) selected: bool,
+    /// What a click anywhere on it means.
+    pub(crate) hit: Option<Hit>,
+    /// What a click on some of its columns means: the first, the one after the last, and the meaning.
+    zones: Vec<(usize, usize, Hit)>,
 }
 
 impl Line {
@@ -43,7 +48,7 @@ impl Line {
     }
 
     pub(crate) fn role(role: Role, text: impl Into<String>) -> Line {
-        Line { spans: vec![(role, text.into())], selected: false }
+        Line { spans: vec![(role, text.into())], ..Line::default() }
     }
 
     pub(crate) fn push(&mut self, role: Role, text: impl Into<String>) -> &mut Line {
@@ -57,7 +62,29 @@ impl Line {
         self
     }
 
+    /// Its words without their roles.
+    pub(crate) fn text(&self) -> String {
+        self.spans.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// A span that means something when it is clicked.
+    pub(crate) fn push_hit(&mut self, role: Role, text: impl Into<String>, hit: Hit) -> &mut Line {
+        let start = self.width();
+        self.push(role, text);
+        self.zones.push((start, self.width(), hit));
+        self
+    }
+
+    /// What a click on this column means.
+    pub(crate) fn hit_at(&self, column: usize) -> Option<Hit> {
+        let zone = self.zones.iter().find(|(start, end, _)| (*start..*end).contains(&column));
+        zone.map(|(_, _, hit)| *hit).or(self.hit)
+    }
+
     pub(crate) fn extend(&mut self, other: Line) {
+        let offset = self.width();
+        self.zones
+            .extend(other.zones.into_iter().map(|(start, end, hit)| (start + offset, end + offset, hit)));
         self.spans.extend(other.spans);
     }
 

@@ -11,6 +11,7 @@ use super::agent::{self, AgentRow};
 use super::{Action, Millis, State, shift};
 use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
+use crate::tui::model;
 
 /// What the list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,6 +106,8 @@ pub(crate) struct Agents {
     pub(crate) selected: Option<AgentId>,
     /// Where it was seen last: the cursor stays there when the agent goes away.
     pub(crate) at: usize,
+    /// Columns scrolled away at the left.
+    pub(crate) column: usize,
     /// The order in which they stand.
     order: Vec<AgentId>,
 }
@@ -165,6 +168,11 @@ pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Ve
     let Some(snapshot) = &state.snapshot else { return false };
     let list = &mut state.agents;
     match command {
+        Command::ScrollLeft => list.column = list.column.saturating_sub(1),
+        Command::ScrollRight => {
+            let last = model::column_max(state);
+            state.agents.column = (state.agents.column + 1).min(last);
+        }
         Command::SortBefore => list.sort_by(snapshot, list.sort.step(-1), list.reversed),
         Command::SortNext => list.sort_by(snapshot, list.sort.step(1), list.reversed),
         Command::Invert => list.sort_by(snapshot, list.sort, !list.reversed),

@@ -59,14 +59,14 @@ struct Question {
 }
 
 impl Question {
-    /// When to ask (again); `alive` says whether the answer changes by itself.
-    fn due(&self, revision: u64, alive: bool) -> Option<Millis> {
+    /// When to ask (again); `moves` says whether the answer may be another by then.
+    fn due(&self, moves: impl Fn(u64) -> bool) -> Option<Millis> {
         if self.open.is_some() {
             return None;
         }
         match self.answered {
             false => Some(0),
-            true => (alive || revision != self.revision).then_some(self.at + LOG_REFRESH_MS),
+            true => moves(self.revision).then_some(self.at + LOG_REFRESH_MS),
         }
     }
 
@@ -90,7 +90,7 @@ pub(crate) struct Detail {
     /// The attempt whose log and commands are shown, if not the newest that has any.
     pub(crate) chosen: Option<(TaskNo, u32)>,
     pub(crate) data: Option<JobDetail>,
-    pub(crate) events: Option<Vec<EventView>>,
+    pub(crate) events: Option<Result<Vec<EventView>, String>>,
     pub(crate) refused: Option<String>,
     asked: Question,
     asked_events: Question,
@@ -138,6 +138,20 @@ impl Detail {
         attempts.iter().position(|a| Some((a.task, a.no)) == shown).unwrap_or(0)
     }
 
+    /// When to ask for the job (again): its log is asked of its agent, so only while something of it is in sight.
+    fn due(&self, revision: u64) -> Option<Millis> {
+        let running = self.data.as_ref().is_some_and(|d| d.row.state == JobState::Running);
+        let shown = match self.tab {
+            Tab::Summary | Tab::Log | Tab::Command | Tab::Attempts => true,
+            Tab::Source | Tab::Events => false,
+        };
+        self.asked.due(|asked| shown && (running || asked != revision))
+    }
+
+    fn events_due(&self, revision: u64) -> Option<Millis> {
+        if self.tab == Tab::Events { self.asked_events.due(|asked| asked != revision) } else { None }
+    }
+
     fn choose(&mut self, by: i64) {
         let Some(data) = &self.data else { return };
         let by = isize::try_from(by).unwrap_or(if by < 0 { isize::MIN } else { isize::MAX });
@@ -158,20 +172,16 @@ impl Detail {
 pub(super) fn due(state: &State) -> Option<Millis> {
     let detail = state.detail.as_ref()?;
     let revision = state.revision();
-    let running = detail.data.as_ref().is_some_and(|d| d.row.state == JobState::Running);
-    let events = (detail.tab == Tab::Events).then(|| detail.asked_events.due(revision, false)).flatten();
-    [detail.asked.due(revision, running), events].into_iter().flatten().min()
+    [detail.due(revision), detail.events_due(revision)].into_iter().flatten().min()
 }
 
 /// Asks for what is in sight and missing or old.
 pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     let revision = state.revision();
     let Some(detail) = &state.detail else { return };
-    let (job, tab) = (detail.job, detail.tab);
-    let running = detail.data.as_ref().is_some_and(|d| d.row.state == JobState::Running);
+    let job = detail.job;
     let is_due = |due: Option<Millis>| due.is_some_and(|at| at <= now);
-    let wants_job = is_due(detail.asked.due(revision, running));
-    let wants_events = tab == Tab::Events && is_due(detail.asked_events.due(revision, false));
+    let (wants_job, wants_events) = (is_due(detail.due(revision)), is_due(detail.events_due(revision)));
     let asked = |tag| Question { open: Some(tag), at: now, revision, answered: false };
     if wants_job {
         let tag = state.send(Request::Log(job), out);
@@ -206,11 +216,11 @@ pub(super) fn answer(
         }
     } else if detail.asked_events.is(tag) {
         detail.asked_events.close();
-        if let Response::Events(events) = response {
-            detail.events = Some(events);
+        detail.events = Some(if let Response::Events(events) = response {
+            Ok(events)
         } else {
-            detail.refused = Some(super::on_reply::refusal(response));
-        }
+            Err(super::on_reply::refusal(response))
+        });
     } else {
         return Some(response);
     }

@@ -9,6 +9,7 @@ use super::prompt::{self, Asks};
 use super::{Action, Millis, State, agent, on_reply, shift};
 use crate::tui::keys::Command;
 use crate::tui::link::RequestTag;
+use crate::tui::model;
 
 /// Events asked for at once.
 pub(crate) const PAGE: u32 = 200;
@@ -44,6 +45,8 @@ pub(crate) struct Events {
     fitting: Vec<usize>,
     /// Position of the cursor among them.
     pub(crate) at: usize,
+    /// Columns scrolled away at the left.
+    pub(crate) column: usize,
     /// The event under the cursor, which it follows; none at the top, where it follows new ones.
     selected: Option<u64>,
     pub(crate) asked: Option<Asked>,
@@ -191,6 +194,11 @@ fn words(event: &EventView) -> String {
 #[expect(clippy::wildcard_enum_match_arm, reason = "a screen names only what is its own")]
 pub(super) fn run(state: &mut State, _now: Millis, command: Command, _out: &mut Vec<Action>) -> bool {
     match command {
+        Command::ScrollLeft => state.events.column = state.events.column.saturating_sub(1),
+        Command::ScrollRight => {
+            let last = model::column_max(state);
+            state.events.column = (state.events.column + 1).min(last);
+        }
         Command::Open => open(state),
         Command::Log => {
             if let Some(job) = selected_job(state) {

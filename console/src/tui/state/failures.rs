@@ -5,11 +5,12 @@ use vc_protocol::job::JobState;
 use vc_protocol::operator::filter::{Kind, Test};
 use vc_protocol::operator::{self, FailureGroup, JobFilter, PAGE_ROWS_MAX, Page, Request, Response, Sort};
 
+use super::deed::{Target, Verb};
 use super::detail::{Detail, Tab};
-use super::overlay::{Target, Verb};
-use super::{Action, Millis, Screen, State, on_key, on_reply, row_ref, shift};
+use super::{Action, Millis, Screen, State, asks, on_reply, row_ref, shift};
 use crate::tui::keys::{Command, Place};
 use crate::tui::link::RequestTag;
+use crate::tui::model;
 
 /// Least time between two questions while the table of jobs changes.
 pub(crate) const REFETCH_MS: Millis = 1000;
@@ -29,7 +30,7 @@ pub(crate) enum GroupSort {
 }
 
 impl GroupSort {
-    const ALL: [GroupSort; 5] = [Self::Need, Self::Open, Self::Retry, Self::Recovered, Self::Last];
+    pub(super) const ALL: [GroupSort; 5] = [Self::Need, Self::Open, Self::Retry, Self::Recovered, Self::Last];
 
     /// What the title says.
     pub(crate) fn word(self) -> &'static str {
@@ -39,6 +40,17 @@ impl GroupSort {
             Self::Retry => "by cause, most to retry first",
             Self::Recovered => "by cause, most recovered first",
             Self::Last => "by cause, newest first",
+        }
+    }
+
+    /// The word for its column.
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::Need => "cause",
+            Self::Open => "open",
+            Self::Retry => "retry",
+            Self::Recovered => "recovered",
+            Self::Last => "last",
         }
     }
 
@@ -81,6 +93,8 @@ pub(crate) struct Failures {
     /// The cause under the cursor, which it follows.
     pub(crate) selected: Option<String>,
     pub(crate) at: usize,
+    /// Columns scrolled away at the left.
+    pub(crate) column: usize,
     pub(crate) asked: Option<RequestTag>,
     pub(crate) asked_at: Millis,
     /// Revision of the table when it was asked.
@@ -102,7 +116,7 @@ impl Failures {
         self.rows().nth(self.at)
     }
 
-    fn sort_by(&mut self, sort: GroupSort, reversed: bool) {
+    pub(super) fn sort_by(&mut self, sort: GroupSort, reversed: bool) {
         (self.sort, self.reversed) = (sort, reversed);
         let groups = self.data.as_ref().map_or(&[][..], |data| &data.groups);
         self.order = (0..groups.len()).collect();
@@ -177,6 +191,11 @@ pub(super) fn run(state: &mut State, _now: Millis, command: Command, out: &mut V
     let (cause, job) = (group.cause.clone(), group.job);
     let table = &mut state.failures;
     match command {
+        Command::ScrollLeft => table.column = table.column.saturating_sub(1),
+        Command::ScrollRight => {
+            let last = model::column_max(state);
+            state.failures.column = (state.failures.column + 1).min(last);
+        }
         Command::SortBefore => table.sort_by(table.sort.step(-1), table.reversed),
         Command::SortNext => table.sort_by(table.sort.step(1), table.reversed),
         Command::Invert => table.sort_by(table.sort, !table.reversed),
@@ -208,6 +227,9 @@ fn look_up(state: &mut State, verb: Verb, filter: JobFilter, out: &mut Vec<Actio
 /// The jobs of a group came: what was asked for goes on.
 fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut Vec<Action>) {
     let target = match page.total {
+        _ if page.rows.is_empty() && on.verb == Verb::Cancel => {
+            return state.say(now, "nothing to give up here: its jobs have ended; R retries them");
+        }
         _ if page.rows.is_empty() => return state.say(now, "no job of this cause waits any more"),
         Some(count) if page.more => Target::All { filter: on.filter, count },
         None if page.more => {
@@ -217,8 +239,7 @@ fn looked_up(state: &mut State, now: Millis, on: OnGroup, page: Page, out: &mut 
     };
     // Whoever went on to something else does not want to be asked any more.
     if state.place() == Place::Failures && state.prompt.is_none() {
-        on_key::ask_about(state, now, on.verb, target, out);
-        state.unseen = state.overlay.is_some();
+        asks::ask_about(state, now, on.verb, target, out);
     }
 }
 

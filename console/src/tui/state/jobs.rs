@@ -99,7 +99,7 @@ impl Jobs {
     }
 
     /// Another order, from its beginning.
-    fn set_sort(&mut self, sort: Sort) {
+    pub(super) fn set_sort(&mut self, sort: Sort) {
         self.sort_before.get_or_insert(self.sort);
         self.sort = sort;
         self.restart();
@@ -230,7 +230,7 @@ impl Jobs {
             return if waits { None } else { want(AskedFor::Rows, offset) };
         };
         let bottom = (top + height).min(window.count());
-        let reaches = bottom <= window.end() || !window.page.more;
+        let reaches = bottom <= window.end() || !window.page.more || window.searching();
         let covered = top >= window.offset && reaches;
         let open = self.asked.is_some_and(|a| a.open);
         if covered
@@ -299,7 +299,7 @@ pub(super) fn run(state: &mut State, now: Millis, command: Command, _out: &mut V
         Command::Invert => jobs.set_sort(Sort { reversed: !jobs.sort.reversed, ..jobs.sort }),
         Command::ScrollLeft => jobs.column = jobs.column.saturating_sub(1),
         Command::ScrollRight => {
-            let last = crate::tui::model::jobs_column_max(state);
+            let last = crate::tui::model::column_max(state);
             state.jobs.column = (state.jobs.column + 1).min(last);
         }
         Command::MarkRange => {

@@ -4,39 +4,52 @@
 
 pub(crate) mod agent;
 pub(crate) mod agents;
+mod allowed;
+pub(crate) mod answers;
+mod asks;
+pub(crate) mod copy;
+pub(crate) mod deed;
 pub(crate) mod detail;
 pub(crate) mod events;
 pub(crate) mod failures;
+pub(crate) mod field;
 pub(crate) mod first;
 pub(crate) mod jobs;
 pub(crate) mod log;
 mod marks;
+pub(crate) mod mouse;
 pub(crate) mod needs;
 mod on_key;
 mod on_reply;
 pub(crate) mod overlay;
 pub(crate) mod overview;
+pub(crate) mod palette;
 pub(crate) mod prompt;
+mod report;
+mod selection;
+mod sorting;
 
 use std::collections::BTreeMap;
 
 use ratatui::layout::Size;
-use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{DeviceState, DeviceView, FailureGroup, JobRow, Request, Snapshot, Welcome};
-use vc_protocol::path::FilePath;
+use vc_protocol::operator::{DeviceState, DeviceView, Request, Snapshot, Welcome};
 
 use self::agent::OpenAgent;
 use self::agents::Agents;
+use self::copy::CopyItem;
+use self::deed::Deed;
 use self::detail::{Detail, Tab};
 use self::events::Events;
 use self::failures::Failures;
 use self::first::First;
-use self::jobs::{Asked, Jobs, Marks, Wanted};
-use self::overlay::{JobRef, Overlay, Target, Verb};
+use self::jobs::{Asked, Jobs, Wanted};
+use self::mouse::Hit;
+use self::overlay::Overlay;
 use self::overview::Overview;
 use self::prompt::Prompt;
-use super::keys::{Command, Key, Keys, Place};
+pub(crate) use self::selection::row_ref;
+use super::keys::{Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
 use super::{Leave, Mode, Options};
@@ -56,6 +69,15 @@ pub(crate) enum Msg {
     Paste(String),
     Resize(Size),
     Reply(Reply),
+    /// The left button was pressed on something; `twice` if for the second time within a moment.
+    Click {
+        hit: Hit,
+        twice: bool,
+    },
+    /// The wheel was turned by so many notches, down is positive.
+    Wheel(i64),
+    /// Something to be said, of what the loop did.
+    Say(String),
     /// A time given by [`State::next_tick`] came.
     Tick,
 }
@@ -67,6 +89,14 @@ pub(crate) enum Action {
     Leave(Leave),
     /// Clear the terminal and draw everything.
     Repaint,
+    /// Put it into the clipboard.
+    Copy(CopyItem),
+    /// Show it outside of the alternate screen.
+    Print(String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Stop until the shell lets us go on.
+    Suspend,
     /// Start an agent on this box and let it join.
     StartAgent,
 }
@@ -117,6 +147,14 @@ pub(crate) struct Gone {
     pub(crate) reason: String,
 }
 
+/// The picture stands still because the operator wants it so.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Frozen {
+    pub(crate) since: Millis,
+    /// The newest snapshot, kept for when it goes on.
+    newest: Option<Box<Snapshot>>,
+}
+
 /// Everything that is drawn is drawn from this.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
@@ -150,8 +188,12 @@ pub(crate) struct State {
     pub(crate) overlay: Option<Overlay>,
     pub(crate) prompt: Option<Prompt>,
     pub(crate) notice: Option<Notice>,
+    /// Lines of the palette, oldest first.
+    pub(crate) history: Vec<String>,
+    /// The picture stands still since then.
+    pub(crate) frozen: Option<Frozen>,
     /// Commands under way.
-    acting: BTreeMap<RequestTag, Verb>,
+    acting: BTreeMap<RequestTag, Deed>,
     /// The question behind the why dialog.
     asked_why: Option<RequestTag>,
     /// The question whether the server is back.
@@ -189,6 +231,8 @@ impl State {
             overlay: None,
             prompt: None,
             notice: None,
+            history: Vec::new(),
+            frozen: None,
             acting: BTreeMap::new(),
             asked_why: None,
             probe: None,
@@ -208,10 +252,13 @@ impl State {
     pub(crate) fn place(&self) -> Place {
         match (&self.overlay, &self.detail, self.screen, self.mode) {
             (Some(Overlay::Help { .. }), ..) => Place::Help,
-            (Some(Overlay::Why { .. }), ..) => Place::Reading,
+            (Some(Overlay::Why { .. } | Overlay::Text { .. }), ..) => Place::Reading,
             (Some(Overlay::Confirm(_)), ..) => Place::Confirm,
-            (Some(Overlay::Leave { .. }), _, _, Mode::Attach) => Place::LeaveAttach,
-            (Some(Overlay::Leave { .. }), _, _, Mode::Convert) => Place::LeaveConvert,
+            (Some(Overlay::Typed(_)), ..) => Place::TypedConfirm,
+            (Some(Overlay::Palette(_)), ..) => Place::Palette,
+            (Some(Overlay::Copy(_)), ..) => Place::CopyMenu,
+            (Some(Overlay::Leave(_)), _, _, Mode::Attach) => Place::LeaveAttach,
+            (Some(Overlay::Leave(_)), _, _, Mode::Convert) => Place::LeaveConvert,
             (None, ..) => self.below(),
         }
     }
@@ -253,13 +300,15 @@ impl State {
     /// The server's clock, milliseconds since 1970; stands still while nothing runs.
     pub(crate) fn wall_ms(&self, now: Millis) -> i64 {
         let told = self.snapshot.as_ref().map_or(0, |s| s.now_ms);
+        let now = self.frozen.as_ref().map_or(now, |f| f.since);
         let since = if self.active() && self.gone.is_none() { now.saturating_sub(self.heard) } else { 0 };
         told.saturating_add_unsigned(since)
     }
 
     /// When time alone changes something. None: nothing until something happens.
     pub(crate) fn next_tick(&self, now: Millis) -> Option<Millis> {
-        let clock = (self.active() || self.gone.is_some()).then(|| {
+        let moves = self.active() && self.frozen.is_none();
+        let clock = (moves || self.gone.is_some()).then(|| {
             let into = u64::try_from(self.wall_ms(now).rem_euclid(1000)).unwrap_or(0);
             if self.gone.is_some() { now + 1000 } else { now + 1000 - into }
         });
@@ -298,111 +347,10 @@ impl State {
         u64::from(self.size.height.saturating_sub(6)).max(1)
     }
 
-    /// The job under the cursor or open.
-    pub(crate) fn selected(&self) -> Option<JobRef> {
-        let id = match (&self.detail, &self.agent, self.screen) {
-            (Some(detail), ..) => detail.job,
-            (None, Some(_), _) => agents::selected_job(self)?,
-            (None, None, Screen::Jobs) => self.jobs.selected?,
-            (None, None, Screen::Overview) => self.overview.job(self.snapshot.as_ref()?)?,
-            (None, None, Screen::Events) => events::selected_job(self)?,
-            (None, None, Screen::Agents | Screen::Failures) => return None,
-        };
-        self.find(id)
-    }
-
-    /// The agent under the cursor or open, and its device if that is what is selected.
-    pub(crate) fn selected_agent(&self) -> Option<(AgentId, Option<DeviceId>)> {
-        match (&self.detail, &self.agent, self.screen) {
-            (None, Some(_), _) => Some((agents::selected(self)?, agents::selected_device(self))),
-            (None, None, Screen::Agents) => Some((agents::selected(self)?, None)),
-            (None, None, Screen::Overview) => self.overview.agent(self.snapshot.as_ref()?),
-            (Some(_), ..) | (None, None, Screen::Jobs | Screen::Failures | Screen::Events) => None,
-        }
-    }
-
-    /// The failure group under the cursor.
-    pub(crate) fn selected_group(&self) -> Option<FailureGroup> {
-        (self.below() == Place::Failures).then(|| failures::selected(self)).flatten()
-    }
-
-    /// What is known of a job: a running one from the snapshot, which is newest.
-    pub(crate) fn find(&self, id: JobId) -> Option<JobRef> {
-        let run = self.snapshot.as_deref().and_then(|s| find_run(s, id));
-        let detail = self.detail.as_ref().and_then(|d| d.data.as_ref()).map(|d| &d.row);
-        let rows = self.jobs.window.iter().flat_map(|w| &w.page.rows);
-        run.or_else(|| detail.into_iter().chain(rows).find(|row| row.id == id).map(row_ref))
-    }
-
-    /// What a command is for: the open job, else the marked ones, else the one under the cursor.
-    pub(crate) fn target(&self) -> Option<Target> {
-        match &self.jobs.marks {
-            Marks::All { filter, count } if self.detail.is_none() => {
-                Some(Target::All { filter: filter.clone(), count: *count })
-            }
-            Marks::Jobs(jobs) if self.detail.is_none() && !jobs.is_empty() => {
-                let newest = |job: &JobRef| self.find(job.id).unwrap_or_else(|| job.clone());
-                Some(Target::Jobs(jobs.values().map(newest).collect()))
-            }
-            Marks::All { .. } | Marks::Jobs(_) => self.selected().map(|job| Target::Jobs(vec![job])),
-        }
-    }
-
-    /// Why a command does nothing now; none if it works.
-    pub(crate) fn refusal(&self, command: Command) -> Option<&'static str> {
-        let some_job = |fits: fn(&JobRef) -> bool| match self.target() {
-            None => false,
-            Some(Target::All { .. }) => true,
-            Some(Target::Jobs(jobs)) => jobs.iter().any(fits),
-        };
-        let asks = command.acts() || command == Command::Why;
-        if asks && self.gone.is_some() {
-            return Some("no word from the server: nothing can be asked of it now");
-        }
-        let only = |fails: bool, reason| if fails { Some(reason) } else { None };
-        let own = match self.below() {
-            Place::Agents | Place::AgentDetail => agents::refusal(self, command),
-            Place::Failures => failures::refusal(self, command),
-            Place::Events => events::refusal(self, command),
-            Place::Overview => overview::refusal(self, command),
-            Place::Jobs => jobs::refusal(self, command),
-            Place::JobDetail | Place::Log => detail::refusal(self, command),
-            Place::Reading
-            | Place::Help
-            | Place::Confirm
-            | Place::TypedConfirm
-            | Place::LeaveAttach
-            | Place::LeaveConvert
-            | Place::Palette
-            | Place::CopyMenu
-            | Place::Prompt => None,
-        };
-        if own.is_some() {
-            return own;
-        }
-        // What their rows are, only these screens know.
-        let own_rows =
-            matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events);
-        // Commands that are not named here always do something.
-        if command == Command::Retry {
-            let reason = "nothing to retry here: only failed, cancelled, skipped and held jobs";
-            only(!some_job(retryable), reason)
-        } else if command == Command::Cancel {
-            only(!some_job(|j| !j.state.is_final()), "nothing to cancel here: it has ended")
-        } else if matches!(command, Command::Log | Command::Open) && own_rows {
-            None
-        } else if matches!(command, Command::Why | Command::Log | Command::Mark) {
-            only(self.selected().is_none(), "no job is selected")
-        } else if command == Command::Open {
-            let opens_jobs = matches!(self.below(), Place::Jobs | Place::Events);
-            only(opens_jobs && self.selected().is_none(), "nothing is selected")
-        } else if command == Command::MarkNone {
-            only(self.jobs.marks.count() == 0, "nothing is marked")
-        } else if command == Command::MarkAll {
-            only(self.jobs.count() == 0, "there is no job to mark")
-        } else {
-            None
-        }
+    /// Opens a dialog; keys that were pressed before it is drawn were meant for what lies under it.
+    fn open(&mut self, overlay: Overlay) {
+        self.overlay = Some(overlay);
+        self.unseen = true;
     }
 
     fn say(&mut self, now: Millis, text: impl Into<String>) {
@@ -430,52 +378,6 @@ fn counts_down(snapshot: &Snapshot) -> bool {
     snapshot.agents.iter().any(|a| a.gives_back_s.is_some() || a.devices.iter().any(tested))
 }
 
-/// Whether a retry makes sense.
-fn retryable(job: &JobRef) -> bool {
-    match job.state {
-        JobState::Failed | JobState::Cancelled | JobState::Skipped | JobState::Held => true,
-        JobState::Pending | JobState::Running | JobState::Completed => false,
-    }
-}
-
-fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
-    let (agent, device, run) = overview::runs(snapshot).find(|(_, _, run)| run.attempt.job == id)?;
-    Some(JobRef {
-        id,
-        name: file_name(&run.source),
-        state: JobState::Running,
-        waits: false,
-        place: format!(
-            "{}/{}",
-            agent.name,
-            if device.short.is_empty() { &device.name } else { &device.short }
-        ),
-        permille: Some(run.progress.permille),
-        spent_ms: spent_ms(run.progress.out_ms, run.progress.speed),
-    })
-}
-
-pub(crate) fn row_ref(row: &JobRow) -> JobRef {
-    JobRef {
-        id: row.id,
-        name: file_name(&row.source),
-        state: row.state,
-        waits: row.not_before_ms.is_some(),
-        place: row.place.clone(),
-        permille: row.progress.map(|p| p.permille),
-        spent_ms: row.progress.map_or(0, |p| spent_ms(p.out_ms, p.speed)),
-    }
-}
-
-/// Wall time of encoding so far, as far as media time and speed tell.
-fn spent_ms(out_ms: u64, speed: f32) -> u64 {
-    if speed > 0.0 { (out_ms as f64 / f64::from(speed)) as u64 } else { 0 }
-}
-
-fn file_name(path: &FilePath) -> String {
-    FilePath(path.file_name().to_vec()).shown()
-}
-
 /// Takes one message; afterwards every row in sight that is missing or old has been asked for.
 pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
     let mut out = Vec::new();
@@ -484,12 +386,18 @@ pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
             state.pressed = Some(now);
             on_key::key(state, now, key, &mut out);
         }
-        Msg::Paste(text) => prompt::paste(state, &text),
+        Msg::Paste(text) => on_key::paste(state, &text),
         Msg::Resize(size) => {
             state.size = size;
             state.dirty = true;
         }
         Msg::Reply(reply) => on_reply::reply(state, now, reply, &mut out),
+        Msg::Click { hit, twice } => mouse::click(state, now, hit, twice, &mut out),
+        Msg::Wheel(notches) => mouse::wheel(state, notches),
+        Msg::Say(text) => {
+            state.say(now, text);
+            state.dirty = true;
+        }
         Msg::Tick => {
             state.dirty = true;
             // Snapshots only come when something changes, so a quiet farm that is back would not be noticed.

@@ -1,21 +1,20 @@
 //! Keys to changes: which command a key means is the table's, what it does is here.
 
-use vc_protocol::job::JobState;
-use vc_protocol::operator::{JobAction, Request};
+use vc_protocol::operator::Request;
 
 use super::detail::{Detail, Tab};
+use super::field::Field;
 use super::jobs::Marks;
-use super::overlay::{Confirm, JobRef, Overlay, Target, Verb, YES_AFTER_MS};
+use super::overlay::Overlay;
+use super::overview::Pane;
+use super::palette::Palette;
 use super::{
-    Action, Millis, Screen, State, agents, detail, events, failures, jobs, marks, needs, overview, prompt,
-    shift,
+    Action, Frozen, Millis, Screen, State, agents, answers, asks, copy, detail, events, failures, jobs,
+    marks, needs, on_reply, overview, palette, prompt, shift,
 };
+use crate::tui::Leave;
 use crate::tui::keys::{Command, Key, Place};
 use crate::tui::model;
-use crate::tui::{Leave, Mode};
-
-/// Retries of more jobs than this are asked about.
-const RETRY_UNASKED_MAX: u64 = 100;
 
 pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action>) {
     if state.prompt.is_some() {
@@ -25,19 +24,76 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
     if state.unseen {
         return;
     }
-    let Some(command) = state.keys.command(state.place(), key) else { return };
-    let covered = state.overlay.is_some();
+    match state.keys.command(state.place(), key) {
+        Some(command) => obey(state, now, command, out),
+        None => type_key(state, key),
+    }
+}
+
+/// Carries out a command, or says why not.
+pub(super) fn obey(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
     state.dirty = true;
     state.notice = None;
-    if let Some(reason) = state.refusal(command) {
-        return state.say(now, reason);
+    match state.refusal(command) {
+        Some(reason) => state.say(now, reason),
+        None => run(state, now, command, out),
     }
-    run(state, now, command, out);
-    state.unseen = state.overlay.is_some() && !covered;
+}
+
+/// A key that no command has: text, where the dialog has a field.
+fn type_key(state: &mut State, key: Key) {
+    match &mut state.overlay {
+        Some(Overlay::Help { field, .. }) if key == Key::Char('?') && field.value().is_empty() => {
+            state.overlay = None;
+        }
+        Some(Overlay::Help { field, scroll }) => {
+            field.edit(key);
+            *scroll = 0;
+        }
+        Some(Overlay::Typed(typed)) => {
+            typed.field.edit(key);
+            typed.wrong = false;
+        }
+        Some(Overlay::Palette(palette)) => {
+            palette.field.edit(key);
+            palette.edited();
+        }
+        Some(
+            Overlay::Confirm(_)
+            | Overlay::Why { .. }
+            | Overlay::Leave(_)
+            | Overlay::Copy(_)
+            | Overlay::Text { .. },
+        )
+        | None => return,
+    }
+    state.dirty = true;
+}
+
+/// Pasted text goes to a text field or nowhere.
+pub(super) fn paste(state: &mut State, text: &str) {
+    match &mut state.overlay {
+        Some(Overlay::Help { field, .. }) => field.paste(text),
+        Some(Overlay::Typed(typed)) => typed.field.paste(text),
+        Some(Overlay::Palette(palette)) => {
+            palette.field.paste(text);
+            palette.edited();
+        }
+        Some(
+            Overlay::Confirm(_)
+            | Overlay::Why { .. }
+            | Overlay::Leave(_)
+            | Overlay::Copy(_)
+            | Overlay::Text { .. },
+        )
+        | None => {}
+    }
+    state.dirty |= state.overlay.is_some();
+    prompt::paste(state, text);
 }
 
 /// Each screen takes first what is its own; what all have in common is here.
-fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
+pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
     let taken = state.overlay.is_none()
         && match state.below() {
             Place::Overview => overview::run(state, now, command, out),
@@ -83,21 +139,55 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         Command::NextPane => go(state, state.screen.step(1)),
         Command::PrevPane => go(state, state.screen.step(-1)),
         Command::Redraw => out.push(Action::Repaint),
+        Command::Help => state.overlay = Some(Overlay::Help { field: Field::default(), scroll: 0 }),
+        Command::Palette => state.overlay = Some(Overlay::Palette(Palette::default())),
         Command::NextHit => needs::jump(state, now, 1),
         Command::PrevHit => needs::jump(state, now, -1),
-        Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
         Command::Filter => prompt::open_filter(state),
         Command::Mark => marks::mark(state, now),
         Command::MarkAll => marks::mark_all(state, now),
         Command::MarkNone => state.jobs.marks = Marks::default(),
-        Command::Retry => ask(state, now, Verb::Retry, out),
-        Command::Cancel => ask(state, now, Verb::Cancel, out),
         Command::Why => why(state, out),
-        Command::Leave => leave(state, now, out),
-        Command::Yes => yes(state, now, out),
-        Command::No | Command::Take => state.overlay = None,
+        Command::Freeze => freeze(state, now),
+        Command::Resubscribe => resubscribe(state, out),
+        Command::CopyMenu => copy::open(state),
+        Command::CopyId => out.extend(copy::id(state).map(Action::Copy)),
+        Command::Print => copy::print(state, out),
+        Command::Mouse => mouse(state, now, out),
+        Command::Suspend => out.push(Action::Suspend),
+        Command::Leave if state.overlay.is_none() && (state.detail.is_some() || state.agent.is_some()) => {
+            back(state);
+        }
+        Command::Leave if state.place() == Place::Reading => state.overlay = None,
+        Command::Leave => answers::leave(state, now, out),
+        Command::Yes => answers::yes(state, now, out),
+        Command::No => state.overlay = None,
+        Command::Take => answers::take(state, now, out),
+        Command::NextAnswer => answers::step(state, 1),
+        Command::PrevAnswer => answers::step(state, -1),
+        Command::Complete => palette::complete(state),
         Command::Detach => out.push(Action::Leave(Leave::Detached)),
-        Command::DrainStop | Command::StopNow => out.push(Action::Leave(Leave::StopFarm)),
+        Command::Retry
+        | Command::Cancel
+        | Command::Hold
+        | Command::Raise
+        | Command::Lower
+        | Command::Purge
+        | Command::Pause
+        | Command::Drain
+        | Command::DrainKill
+        | Command::ReleaseDevice
+        | Command::SelfTest
+        | Command::Revoke
+        | Command::Token
+        | Command::DrainStop
+        | Command::StopNow => {
+            if let Err(reason) = asks::run(state, now, command, "", out) {
+                state.say(now, reason);
+            }
+        }
+        // The palette carries them out with what was typed behind them.
+        Command::Priority | Command::Rename | Command::Theme | Command::SortBy => {}
         // What only some screens have: theirs to do.
         Command::ScrollLeft
         | Command::ScrollRight
@@ -113,35 +203,10 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         | Command::SortBefore
         | Command::SortNext
         | Command::Invert
-        | Command::SortBy
         | Command::MarkRange
         | Command::RetryGroup
         | Command::CancelGroup
         | Command::LocalAgent => {}
-        Command::Freeze
-        | Command::Theme
-        | Command::Resubscribe
-        | Command::Palette
-        | Command::Hold
-        | Command::Raise
-        | Command::Lower
-        | Command::Priority
-        | Command::Pause
-        | Command::Drain
-        | Command::DrainKill
-        | Command::ReleaseDevice
-        | Command::SelfTest
-        | Command::Rename
-        | Command::Revoke
-        | Command::Purge
-        | Command::Token
-        | Command::CopyMenu
-        | Command::CopyId
-        | Command::Mouse
-        | Command::Suspend
-        | Command::NextAnswer
-        | Command::PrevAnswer
-        | Command::Complete => {}
     }
 }
 
@@ -152,9 +217,14 @@ fn page(state: &State) -> i64 {
 
 /// Moves the cursor, or the text where there is none.
 pub(super) fn scroll(state: &mut State, by: i64) {
-    if state.overlay.is_some() {
+    if let Some(Overlay::Palette(_)) = state.overlay {
+        palette::step(state, by);
+    } else if state.overlay.is_some() {
         let max = model::overlay_scroll_max(state);
-        if let Some(Overlay::Help { scroll } | Overlay::Why { scroll, .. }) = &mut state.overlay {
+        if let Some(
+            Overlay::Help { scroll, .. } | Overlay::Why { scroll, .. } | Overlay::Text { scroll, .. },
+        ) = &mut state.overlay
+        {
             *scroll = shift(*scroll, by, max);
         }
     } else if state.detail.is_some() {
@@ -172,7 +242,8 @@ pub(super) fn scroll(state: &mut State, by: i64) {
     }
 }
 
-fn go(state: &mut State, screen: Screen) {
+pub(super) fn go(state: &mut State, screen: Screen) {
+    state.overlay = None;
     (state.detail, state.agent) = (None, None);
     state.screen = screen;
 }
@@ -198,68 +269,6 @@ fn back(state: &mut State) {
     }
 }
 
-/// Opens the question, or does at once what can be undone.
-fn ask(state: &mut State, now: Millis, verb: Verb, out: &mut Vec<Action>) {
-    if let Some(target) = state.target() {
-        ask_about(state, now, verb, target, out);
-    }
-}
-
-/// The same for jobs chosen otherwise.
-pub(super) fn ask_about(state: &mut State, now: Millis, verb: Verb, target: Target, out: &mut Vec<Action>) {
-    let target = match (target, verb) {
-        (Target::Jobs(jobs), Verb::Retry) => Target::Jobs(keep(jobs, super::retryable)),
-        (Target::Jobs(jobs), Verb::Cancel) => Target::Jobs(keep(jobs, |job| !job.state.is_final())),
-        (all, _) => all,
-    };
-    if verb == Verb::Retry && target.count() <= RETRY_UNASKED_MAX {
-        act(state, verb, &target, out);
-    } else {
-        state.overlay = Some(Overlay::Confirm(Confirm { verb, target, opened: now, again: false }));
-    }
-}
-
-fn keep(mut jobs: Vec<JobRef>, fits: impl Fn(&JobRef) -> bool) -> Vec<JobRef> {
-    jobs.retain(fits);
-    jobs
-}
-
-fn act(state: &mut State, verb: Verb, target: &Target, out: &mut Vec<Action>) {
-    let action = match verb {
-        Verb::Cancel => JobAction::Cancel,
-        Verb::Retry => JobAction::Retry,
-    };
-    let request = Request::Act { action, jobs: target.selection(), expect: None };
-    let tag = state.send(request, out);
-    state.acting.insert(tag, verb);
-    if state.detail.is_none() {
-        state.jobs.marks = Marks::default();
-    }
-}
-
-fn yes(state: &mut State, now: Millis, out: &mut Vec<Action>) {
-    match &state.overlay {
-        Some(Overlay::Confirm(confirm)) if now >= confirm.opened + YES_AFTER_MS => {
-            let confirm = confirm.clone();
-            if let (Target::All { filter, count }, Some(window)) = (&confirm.target, &state.jobs.window)
-                && let (true, Some(total)) = (state.jobs.filter == *filter, window.page.total)
-                && total != *count
-            {
-                let target = Target::All { filter: filter.clone(), count: total };
-                let again = Confirm { target, opened: now, again: true, ..confirm };
-                state.overlay = Some(Overlay::Confirm(again));
-                return;
-            }
-            state.overlay = None;
-            act(state, confirm.verb, &confirm.target, out);
-        }
-        Some(Overlay::Leave { opened }) if now >= opened + YES_AFTER_MS => {
-            out.push(Action::Leave(Leave::CancelAll));
-        }
-        _ => {}
-    }
-}
-
 fn why(state: &mut State, out: &mut Vec<Action>) {
     let Some(job) = state.selected() else { return };
     let tag = state.send(Request::Why(job.id), out);
@@ -267,21 +276,56 @@ fn why(state: &mut State, out: &mut Vec<Action>) {
     state.overlay = Some(Overlay::Why { job: job.id, answer: None, scroll: 0 });
 }
 
-/// Back, and at the top level out: at once when nothing is lost, else by the dialog.
-fn leave(state: &mut State, now: Millis, out: &mut Vec<Action>) {
-    if matches!(state.place(), Place::JobDetail | Place::Log) {
-        state.detail = None;
-        return;
+/// Asks for everything anew, as if nothing were known.
+fn resubscribe(state: &mut State, out: &mut Vec<Action>) {
+    state.probe = Some(state.send(Request::Snapshot, out));
+    (state.jobs.window, state.jobs.asked) = (None, None);
+    out.push(Action::Repaint);
+}
+
+fn freeze(state: &mut State, now: Millis) {
+    if state.frozen.is_some() {
+        on_reply::thaw(state, now);
+    } else {
+        state.frozen = Some(Frozen { since: now, newest: None });
     }
-    let running = state.counted(JobState::Running);
-    let waiting = state.counted(JobState::Pending);
-    let asked = matches!(state.overlay, Some(Overlay::Leave { .. }));
-    match state.mode {
-        Mode::Attach if asked || running == 0 || state.gone.is_some() => {
-            out.push(Action::Leave(Leave::Detached));
+}
+
+fn mouse(state: &mut State, now: Millis, out: &mut Vec<Action>) {
+    state.mouse = !state.mouse;
+    out.push(Action::Mouse(state.mouse));
+    let said = if state.mouse {
+        "mouse on: click, double click, wheel; shift-drag selects text"
+    } else {
+        "mouse off: the terminal selects text as ever"
+    };
+    state.say(now, said);
+}
+
+/// Puts the cursor on a row of the list, counted from its start.
+pub(super) fn move_to(state: &mut State, at: u64) {
+    let here = match state.below() {
+        Place::Overview => {
+            state.overview.pane = Pane::Slots;
+            state.overview.at as u64
         }
-        Mode::Convert if asked || state.snapshot.is_none() => out.push(Action::Leave(Leave::CancelAll)),
-        Mode::Convert if running + waiting == 0 => out.push(Action::Leave(Leave::Ended)),
-        Mode::Attach | Mode::Convert => state.overlay = Some(Overlay::Leave { opened: now }),
-    }
+        Place::Jobs => state.jobs.at,
+        Place::Agents => state.agents.at as u64,
+        Place::AgentDetail => state.agent.as_ref().map_or(0, |open| open.at as u64),
+        Place::Failures => state.failures.at as u64,
+        Place::Events => state.events.at as u64,
+        // Texts have no rows; dialogs and text fields lie over a screen and are never below.
+        Place::JobDetail
+        | Place::Log
+        | Place::Reading
+        | Place::Help
+        | Place::Confirm
+        | Place::TypedConfirm
+        | Place::LeaveAttach
+        | Place::LeaveConvert
+        | Place::Palette
+        | Place::CopyMenu
+        | Place::Prompt => return,
+    };
+    scroll(state, at.cast_signed().saturating_sub(here.cast_signed()));
 }

@@ -1,10 +1,12 @@
 //! What the server says: snapshots, answers, silence.
 
-use vc_protocol::operator::{Acted, Response, Snapshot};
+use vc_protocol::operator::{RefusalCode, Response, Snapshot};
 
+use super::copy::CopyItem;
+use super::deed::Deed;
 use super::jobs::Marks;
-use super::overlay::{Overlay, Verb};
-use super::{Action, Gone, Millis, State, agents, detail, events, failures, first, row_ref};
+use super::overlay::{Confirm, Overlay};
+use super::{Action, Gone, Millis, State, agents, answers, detail, events, failures, first, row_ref};
 use crate::tui::Leave;
 use crate::tui::link::{Reply, RequestTag};
 
@@ -23,6 +25,23 @@ pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<
 }
 
 fn take_snapshot(state: &mut State, now: Millis, snapshot: Box<Snapshot>) {
+    if let Some(frozen) = &mut state.frozen {
+        frozen.newest = Some(snapshot);
+        // That the server is back is worth a frame even so.
+        state.dirty |= state.gone.take().is_some();
+        return;
+    }
+    show_snapshot(state, now, snapshot);
+}
+
+/// The picture goes on with the newest snapshot.
+pub(super) fn thaw(state: &mut State, now: Millis) {
+    if let Some(snapshot) = state.frozen.take().and_then(|frozen| frozen.newest) {
+        show_snapshot(state, now, snapshot);
+    }
+}
+
+fn show_snapshot(state: &mut State, now: Millis, snapshot: Box<Snapshot>) {
     state.overview.take(&snapshot, now >= state.calm_at());
     state.snapshot = Some(snapshot);
     state.heard = now;
@@ -85,12 +104,31 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response, o
             *answer = Some(if let Response::Why(why) = response { Ok(why) } else { Err(refusal(response)) });
         }
         state.dirty = true;
-    } else if let Some(verb) = state.acting.remove(&tag) {
-        let text =
-            if let Response::Acted(acted) = &response { acted_words(verb, acted) } else { refusal(response) };
-        state.say(now, text);
+    } else if let Some(deed) = state.acting.remove(&tag) {
+        acted(state, now, deed, response);
         state.dirty = true;
     }
+}
+
+/// What became of a command.
+fn acted(state: &mut State, now: Millis, deed: Deed, response: Response) {
+    if let Some(said) = deed.said(&response) {
+        return state.say(now, said);
+    }
+    if let (Deed::Token, Response::Token { line, ttl_s }) = (&deed, &response) {
+        let command = format!("vc-agent join {line}");
+        let within = crate::tui::model::length(*ttl_s);
+        let text =
+            format!("On the new agent's box, within {within}:\n\n{command}\n\ny copies it, p prints it.");
+        let title = "A token for one agent".to_owned();
+        let copy = CopyItem { what: "join command".into(), text: command };
+        return state.open(Overlay::Text { title, text, copy, scroll: 0 });
+    }
+    let changed = matches!(response, Response::Refused { code: RefusalCode::Changed, .. });
+    if let (true, Some(deed)) = (changed, answers::recounted(state, &deed)) {
+        return state.open(Overlay::Confirm(Confirm { deed, opened: now, yes: false, again: true }));
+    }
+    state.say(now, refusal(response));
 }
 
 /// Why an answer is not the one that was asked for.
@@ -101,17 +139,4 @@ pub(super) fn refusal(response: Response) -> String {
     let name = format!("{response:?}");
     let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     format!("the server answered something else ({name}); are both of one version?")
-}
-
-/// What was done, and how to undo it.
-fn acted_words(verb: Verb, acted: &Acted) -> String {
-    let jobs = |n: u64| if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
-    let mut words = match verb {
-        Verb::Cancel => format!("{} cancelled; r puts back", jobs(acted.count)),
-        Verb::Retry => format!("{} back to pending; x cancels", jobs(acted.count)),
-    };
-    if let Some((id, why)) = acted.left.first() {
-        words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());
-    }
-    words
 }

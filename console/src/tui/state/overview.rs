@@ -16,7 +16,7 @@ use super::{Action, Millis, State, first, needs};
 use crate::tui::keys::Command;
 
 pub(crate) use etas::Etas;
-pub(crate) use order::TreeSort;
+pub(crate) use order::{TreeSort, TreeSortBy};
 
 /// Names a row whatever happens around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -284,7 +284,7 @@ pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Ve
 }
 
 impl Overview {
-    fn sort_by(&mut self, snapshot: &Snapshot, sort: TreeSort) {
+    pub(super) fn sort_by(&mut self, snapshot: &Snapshot, sort: TreeSort) {
         self.sort = sort;
         self.sort_now(snapshot);
     }

@@ -50,9 +50,9 @@ pub(super) fn text(board: &Board) -> String {
     cells(&draw(board, board.state.size, Color::On), |cell| cell.symbol().to_owned())
 }
 
-/// One letter a cell: r g c m for colours, B bold, R reversed, D dimmed; upper bits win.
+/// One letter a cell: r g c m for colours, U underlined, B bold, R reversed, D dimmed; the first that holds wins.
 pub(super) fn styles(board: &Board) -> String {
-    cells(&draw(board, board.state.size, Color::On), |cell| {
+    cells(&draw(board, board.state.size, board.state.look.color), |cell| {
         let letter = match (cell.modifier, cell.fg) {
             (m, _) if m.contains(Modifier::REVERSED) => 'R',
             (m, _) if m.contains(Modifier::DIM) => 'D',
@@ -60,6 +60,8 @@ pub(super) fn styles(board: &Board) -> String {
             (_, Ink::Green) => 'g',
             (_, Ink::Cyan) => 'c',
             (_, Ink::Magenta) => 'm',
+            (m, _) if m.contains(Modifier::UNDERLINED) => 'U',
+            (m, _) if m.contains(Modifier::UNDERLINED) => 'U',
             (m, _) if m.contains(Modifier::BOLD) => 'B',
             _ => ' ',
         };
@@ -223,8 +225,8 @@ fn styles_follow_meaning() {
 
 #[test]
 fn no_meaning_is_in_colour_alone() {
-    for keys in ["", "2", "2jjjd"] {
-        let mut board = Board::new(WIDE, Glyphs::Unicode, broken());
+    for keys in ["", "2", "2jjjd", "3", "3jjj\n", "4", "5"] {
+        let mut board = Board::new(WIDE, Glyphs::Unicode, super::answers::sick());
         board.keys(keys);
         let (colored, mono) = (draw(&board, WIDE, Color::On), draw(&board, WIDE, Color::Off));
         let symbols = |buffer: &Buffer| cells(buffer, |cell| cell.symbol().to_owned());

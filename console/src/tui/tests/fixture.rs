@@ -32,6 +32,7 @@ pub(crate) fn look(glyphs: Glyphs) -> Look {
         frame_ms: 100,
         remote: false,
         theme: Theme::default(),
+        background: None,
     }
 }
 
@@ -296,7 +297,16 @@ pub(crate) fn detail(state: JobState) -> JobDetail {
     }
 }
 
+/// What happened to a job.
+fn job_events() -> Vec<EventView> {
+    let mut released = event(60, Some(41902), "ep_0417.mkv", "released");
+    released.who = "ana".into();
+    let started = event(93, Some(41902), "ep_0417.mkv", "attempt 2 started on ada/cpu");
+    vec![released, started, event(90_000, Some(41902), "", "added")]
+}
+
 /// A dashboard with a server that answers from the fixtures, as it would be driven by the loop.
+#[derive(Clone)]
 pub(crate) struct Board {
     pub(crate) state: State,
     pub(crate) now: Millis,
@@ -348,9 +358,10 @@ impl Board {
 
     pub(crate) fn message(&mut self, msg: Msg) {
         for action in update(&mut self.state, self.now, msg) {
-            match action {
-                Action::Send(tag, request) => self.answer(tag, request),
-                Action::Leave(_) | Action::Repaint | Action::StartAgent => self.asked.push(action),
+            if let Action::Send(tag, request) = action {
+                self.answer(tag, request);
+            } else {
+                self.asked.push(action);
             }
         }
     }
@@ -374,7 +385,9 @@ impl Board {
         };
         let farm = self.state.snapshot.as_deref();
         if let Request::Jobs { offset, limit, .. } = request {
-            Some(Response::Page(Page { rows: rows(*offset, *limit), ..self.page.clone() }))
+            // How a search goes on is the test's to say.
+            let is_further = *offset > 0 && self.page.scanned.is_some();
+            (!is_further).then(|| Response::Page(Page { rows: rows(*offset, *limit), ..self.page.clone() }))
         } else if let Request::Log(_) = request {
             Some(Response::Detail(Box::new(self.detail.clone())))
         } else if let Request::Agent(id) = request {
@@ -386,6 +399,8 @@ impl Board {
             Some(found.map_or_else(refused, |detail| Response::Agent(Box::new(detail))))
         } else if let Request::Failures = request {
             Some(Response::Failures(self.failures.clone()))
+        } else if let Request::Events { job: Some(_), .. } = request {
+            Some(Response::Events(job_events()))
         } else if let Request::Events { before: no, limit, .. } = request {
             Some(Response::Events(before(no, *limit)))
         } else if let Request::TokenCreate(wish) = request {

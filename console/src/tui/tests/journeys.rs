@@ -3,13 +3,16 @@
 use proptest::prelude::*;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{Acted, JobAction, JobFilter, Page, Request, Response, Selection};
+use vc_protocol::operator::{
+    Acted, AgentAction, JobAction, JobFilter, Page, Request, Response, Scanned, Selection, StopHow,
+};
 
 use super::fixture::{self, Board, NARROW, broken, busy, empty};
 use crate::tui::keys::Key;
 use crate::tui::link::{Reply, RequestTag};
 use crate::tui::look::Glyphs;
-use crate::tui::state::overlay::{Overlay, Target};
+use crate::tui::state::deed::{Deed, Target};
+use crate::tui::state::overlay::Overlay;
 use crate::tui::state::overview::Node;
 use crate::tui::state::{Action, Msg, Screen, update};
 use crate::tui::{Leave, Mode};
@@ -28,18 +31,15 @@ fn ids(ids: &[u64]) -> Selection {
 
 /// The requests that were sent, without their tags.
 pub(super) fn requests(board: &mut Board) -> Vec<Request> {
-    let sent = board.asked.drain(..).filter_map(|action| match action {
-        Action::Send(_, request) => Some(request),
-        Action::Leave(_) | Action::Repaint | Action::StartAgent => None,
-    });
+    let sent = board
+        .asked
+        .drain(..)
+        .filter_map(|action| if let Action::Send(_, request) = action { Some(request) } else { None });
     sent.collect()
 }
 
 fn left(board: &Board) -> Option<Leave> {
-    board.asked.iter().find_map(|action| match action {
-        Action::Leave(leave) => Some(*leave),
-        Action::Send(..) | Action::Repaint | Action::StartAgent => None,
-    })
+    board.asked.iter().find_map(|action| if let Action::Leave(leave) = action { Some(*leave) } else { None })
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn keys_pressed_before_a_dialog_was_drawn_do_not_answer_it() {
     assert!(board.asked.is_empty() && board.state.overlay.is_some());
     board.state.drawn();
     board.message(Msg::Key(Key::Char('s')));
-    assert_eq!(left(&board), Some(Leave::StopFarm));
+    assert_eq!(left(&board), Some(Leave::Stop(StopHow::Drain)));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn marks_are_what_commands_are_for() {
     let mut board = board();
     board.keys("2j j x");
     let Some(Overlay::Confirm(confirm)) = &board.state.overlay else { panic!("asks") };
-    let Target::Jobs(jobs) = &confirm.target else { panic!("by id") };
+    let Deed::Jobs(_, Target::Jobs(jobs)) = &confirm.deed else { panic!("by id") };
     // The failed one that is marked too cannot be cancelled and is left out.
     assert_eq!(jobs.iter().map(|j| j.id.0).collect::<Vec<_>>(), [41902]);
     board.keys("\x1br");
@@ -128,7 +128,29 @@ fn all_of_a_filter_is_asked_again_when_its_count_changed() {
     assert!(requests(&mut board).is_empty(), "the count changed");
     board.wait(400).keys("y");
     let filter = JobFilter::of_states(&[JobState::Pending]);
-    assert_eq!(requests(&mut board), [act(JobAction::Cancel, Selection::Filter(filter))]);
+    let jobs = Selection::Filter(filter);
+    let sent = [Request::Act { action: JobAction::Cancel, jobs, expect: Some(18_300) }];
+    assert_eq!(requests(&mut board), sent, "the server refuses if the number changed once more");
+}
+
+/// Only what level 0 allows: nothing that loses work.
+fn harmless(action: &Action) -> bool {
+    match action {
+        Action::Send(_, Request::Act { action, .. }) => {
+            !matches!(action, JobAction::Cancel | JobAction::Purge)
+        }
+        Action::Send(_, Request::OnAgent(_, action)) => {
+            !matches!(action, AgentAction::Revoke | AgentAction::Drain { kill: true, .. })
+        }
+        Action::Send(_, request) => !matches!(request, Request::Stop(_) | Request::TokenRevoke(_)),
+        Action::Leave(leave) => *leave == Leave::Detached,
+        Action::Repaint
+        | Action::StartAgent
+        | Action::Copy(_)
+        | Action::Print(_)
+        | Action::Mouse(_)
+        | Action::Suspend => true,
+    }
 }
 
 #[test]
@@ -138,17 +160,14 @@ fn no_single_key_destroys_work() {
         [Key::Enter, Key::Esc, Key::Delete, Key::Backspace, Key::Tab, Key::Left, Key::Right, Key::End];
     for key in chars.chain(named) {
         for mode in [Mode::Attach, Mode::Convert] {
-            for place in ["jj", "jj  ", "2jjj", "2*", "jjd", "jjl]", "/x"] {
+            for place in
+                ["", "j", "jj", "jj  ", "2jjj", "2*", "jjd", "jjl]", "/x", "3", "4", "5", "?", ":", "y"]
+            {
                 let mut board = Board::of(mode, NARROW, Glyphs::Ascii, broken());
                 board.keys(place).wait(1000);
                 board.press(key);
                 for action in &board.asked {
-                    let harmless = matches!(
-                        action,
-                        Action::Repaint
-                            | Action::Send(_, Request::Act { .. } | Request::Why(_))
-                            | Action::Leave(Leave::Detached)
-                    );
+                    let harmless = harmless(action);
                     assert!(harmless, "{key:?} after {place:?}: {action:?}");
                 }
             }
@@ -166,7 +185,7 @@ fn leaving_asks_while_jobs_run() {
     assert_eq!(leave(Mode::Attach, empty(), "q"), Some(Leave::Detached));
     assert_eq!(leave(Mode::Attach, busy(), "q"), None);
     assert_eq!(leave(Mode::Attach, busy(), "qd"), Some(Leave::Detached));
-    assert_eq!(leave(Mode::Attach, busy(), "qs"), Some(Leave::StopFarm));
+    assert_eq!(leave(Mode::Attach, busy(), "qs"), Some(Leave::Stop(StopHow::Drain)));
     assert_eq!(leave(Mode::Attach, busy(), "q\x1b"), None);
     assert_eq!(leave(Mode::Attach, busy(), "^c^c"), Some(Leave::Detached));
     assert_eq!(leave(Mode::Convert, busy(), "q"), Some(Leave::CancelAll));
@@ -207,6 +226,9 @@ fn the_selection_follows_its_job() {
     later.revision += 1;
     board.now += 1000;
     board.tell(Reply::Snapshot(Box::new(later)));
+    assert_eq!(board.state.jobs.at, 3, "no row moves so soon after a key");
+    assert_eq!(board.state.next_tick(board.now), Some(1000 + 4 * 20 + 1500));
+    board.wait(500);
     assert_eq!((board.state.jobs.selected, board.state.jobs.at), (Some(JobId(41902)), 2));
     board.keys("1jjj");
     assert_eq!(board.state.overview.selected, Some(Node::Run(JobId(41907))));
@@ -289,17 +311,31 @@ fn nothing_ticks_while_nothing_runs() {
     assert!(board.state.next_tick(board.now).is_some_and(|at| at > board.now));
 }
 
+/// How the server of [`settle`] finds its rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Finds {
+    /// By an index.
+    AtOnce,
+    /// By looking at everything, a slice a question.
+    Counted,
+    /// The same, and only the end tells how many there are.
+    Uncounted,
+}
+
 /// Sends what the state asks for to a table of `rows` rows whose pages hold at most `cut`, until it is quiet.
-fn settle(board: &mut Board, rows: u64, cut: u64, actions: Vec<Action>) -> usize {
+fn settle(board: &mut Board, finds: Finds, rows: u64, cut: u64, actions: Vec<Action>) -> usize {
     let mut asked = 0;
     let mut open = actions;
     while let Some(action) = open.pop() {
-        let Action::Send(tag, Request::Jobs { offset, .. }) = action else { continue };
+        let Action::Send(tag, Request::Jobs { offset, limit, .. }) = action else { continue };
         asked += 1;
-        assert!(asked < 10, "asks for ever");
-        let end = (offset + cut).min(rows);
+        assert!(asked < 40, "asks for ever");
+        let end = (offset + cut.min(u64::from(limit))).min(rows);
         let found = (offset..end).map(|id| fixture::row(id, JobState::Pending, "a.mkv")).collect();
-        let page = Page { rows: found, total: Some(rows), more: end < rows, scanned: None };
+        let more = end < rows;
+        let scanned = (finds != Finds::AtOnce && more).then_some(Scanned { seen: end, of: rows });
+        let total = (finds != Finds::Uncounted || !more).then_some(rows);
+        let page = Page { rows: found, total, more, scanned };
         let reply = Reply::Response(tag, Response::Page(page));
         open.extend(update(&mut board.state, board.now, Msg::Reply(reply)));
     }
@@ -313,12 +349,13 @@ proptest! {
     fn rows_in_sight_are_fetched_whatever_the_jumps(
         rows in 0u64..5000,
         cut in 30u64..=200,
+        finds in proptest::sample::select(vec![Finds::AtOnce, Finds::Counted, Finds::Uncounted]),
         jumps in proptest::collection::vec((any::<bool>(), 0u64..5000), 1..8),
     ) {
         let mut board = self::board();
         board.state.screen = Screen::Jobs;
         let actions = update(&mut board.state, board.now, Msg::Tick);
-        settle(&mut board, rows, cut, actions);
+        settle(&mut board, finds, rows, cut, actions);
         for (newer, to) in jumps {
             board.now += 600;
             board.state.jobs.move_to(to);
@@ -326,7 +363,7 @@ proptest! {
                 snapshot.revision += 1;
             }
             let actions = update(&mut board.state, board.now, Msg::Tick);
-            settle(&mut board, rows, cut, actions);
+            settle(&mut board, finds, rows, cut, actions);
             let jobs = &board.state.jobs;
             prop_assert_eq!(jobs.row().map(|r| r.id.0), (rows > 0).then_some(jobs.at));
             let due = board.state.next_tick(board.now);

@@ -2,12 +2,14 @@
 
 use proptest::prelude::*;
 use ratatui::layout::Size;
-use vc_protocol::operator::{DeviceState, Page, Response, Why};
+use vc_protocol::operator::{DeviceState, Page, Paused, Response, Scanned, Why};
 use vc_protocol::path::FilePath;
+use vc_protocol::progress::Phase;
 
 use super::answers;
 use super::drawing::draw;
 use super::fixture::{self, Board};
+use super::full;
 use crate::tui::Mode;
 use crate::tui::keys::Key;
 use crate::tui::link::{Reply, RequestTag};
@@ -33,7 +35,8 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     let mode = if seed & 2 == 0 { Mode::Attach } else { Mode::Convert };
     let mut snapshot = match seed % 3 {
         0 => fixture::empty(),
-        1 => fixture::busy(),
+        1 if seed & 16 == 0 => fixture::busy(),
+        1 => full::full(),
         _ if seed & 16 == 0 => fixture::broken(),
         _ => answers::sick(),
     };
@@ -45,9 +48,16 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     snapshot.totals.eta_s = Some(n);
     snapshot.totals.speed_minutes =
         names.iter().map(|name| (name.len() as u32).wrapping_mul(n as u32)).collect();
+    snapshot.totals.eta_range_s = Some((n / 3, n));
+    snapshot.totals.unprobed = n % 2;
+    snapshot.totals.media_left_ms = n;
+    snapshot.totals.output_full_s = Some(n);
+    (snapshot.totals.table_bytes, snapshot.totals.today_jobs, snapshot.totals.today_saved) = (n, n, n as i64);
     snapshot.now_ms = n as i64;
     let text = String::from_utf8_lossy(&names[0]).into_owned();
     snapshot.farm = text.clone();
+    snapshot.paused =
+        (seed & 128 == 0).then(|| Paused { who: text.clone(), why: text.clone(), since_ms: n as i64 });
     let mut paths = names.iter().cycle();
     for agent in &mut snapshot.agents {
         agent.name = text.clone();
@@ -82,11 +92,26 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     let rows = fixture::page().rows.into_iter().map(|mut row| {
         row.source = FilePath(paths.next().cloned().unwrap_or_default());
         row.cause = text.clone();
-        row.bytes_in = n;
+        (row.bytes_in, row.created_ms, row.updated_ms) = (n, n as i64, n as i64);
+        row.not_before_ms = row.not_before_ms.map(|_| n as i64);
         row
     });
     let total = (seed & 4 == 0).then_some(n % 1000);
-    board.page = Page { rows: rows.collect(), total, more: seed & 8 == 0, scanned: None };
+    let scanned = (seed & 32 == 0).then_some(Scanned { seen: n / 2, of: n });
+    board.page = Page { rows: rows.collect(), total, more: seed & 8 == 0, scanned };
+    if seed & 64 == 0 {
+        board.detail = full::known();
+        board.detail.phases.push((Phase::Encoding, n));
+        board.detail.lease_ms = Some(n);
+        (board.detail.wanted, board.detail.next_encoders) = (text.clone(), vec![text.clone()]);
+        if let Some(media) = &mut board.detail.media {
+            (media.container, media.duration_ms, media.size) = (text.clone(), Some(n), n);
+            for stream in &mut media.streams {
+                (stream.codec, stream.language) = (text.clone(), Some(text.clone()));
+                (stream.fps, stream.frames, stream.channels) = (f64::from(real), Some(n), n as u32);
+            }
+        }
+    }
     board.detail.source = FilePath(names[0].clone());
     board.detail.media_ms = n;
     board.detail.seconds = f64::from(real);

@@ -14,7 +14,7 @@ use super::journeys::requests;
 use crate::tui::Mode;
 use crate::tui::keys::{Key, Place};
 use crate::tui::link::Reply;
-use crate::tui::look::Glyphs;
+use crate::tui::look::{Glyphs, Theme};
 use crate::tui::state::agent::AgentRow;
 use crate::tui::state::overlay::Overlay;
 use crate::tui::state::{Action, Msg, Screen};
@@ -38,6 +38,8 @@ fn every_way(name: &str, farm: fn() -> Snapshot, keys: &str) {
     let mut narrow = board(farm());
     narrow.keys(keys);
     check(&format!("styles_{name}"), &styles(&narrow));
+    narrow.state.look.theme = Theme::named("mono").unwrap_or_default();
+    check(&format!("styles_{name}_mono"), &styles(&narrow));
 }
 
 #[test]
@@ -396,4 +398,21 @@ fn unnumbered_events_of_an_older_server_do_no_harm() {
     board.message(Msg::Tick);
     board.press(Key::PageDown);
     assert!(board.state.next_tick(board.now).is_none_or(|at| at > board.now));
+}
+
+#[test]
+fn columns_that_have_no_room_are_scrolled_to() {
+    for (keys, hidden, always) in [("3", "VERSION", "NAME"), ("5", "WHO", "WHAT")] {
+        let mut board = board(sick());
+        board.keys(keys);
+        assert!(!text(&board).contains(hidden));
+        for _ in 0..9 {
+            board.press(Key::Right);
+        }
+        assert!(text(&board).contains(hidden) && text(&board).contains(always), "{}", text(&board));
+        for _ in 0..9 {
+            board.press(Key::Left);
+        }
+        assert!(!text(&board).contains(hidden));
+    }
 }

@@ -39,7 +39,7 @@ fn shell_lines(argv: &[FilePath], columns: usize, glyphs: Glyphs) -> Vec<Line> {
 }
 
 /// A command as one line for a shell.
-pub(in crate::tui) fn shell_line(argv: &[FilePath]) -> String {
+pub(crate) fn shell_line(argv: &[FilePath]) -> String {
     argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 

@@ -178,8 +178,8 @@ fn media_words(media: &Media, bytes: u64) -> String {
     let size = if media.size > 0 { media.size } else { bytes };
     if let Some(ms) = media.duration_ms.filter(|ms| *ms > 0) {
         let mbits = size as f64 * 8.0 / 1000.0 / ms as f64;
-        let length = words::clock_left(ms / 1000);
-        let length = length.strip_prefix("0:").unwrap_or(&length).to_owned();
+        let seconds = ms / 1000;
+        let length = if seconds < 3600 { words::minutes(seconds) } else { words::clock_left(seconds) };
         parts.push(if size > 0 { format!("{mbits:.1} Mb/s {length}") } else { length });
     }
     let text = parts.join(" ");
@@ -188,9 +188,6 @@ fn media_words(media: &Media, bytes: u64) -> String {
     let subtitles = media.streams.iter().filter(|s| s.kind == StreamKind::Subtitle).count();
     if subtitles > 0 {
         parts.push(words::some(subtitles as u64, "sub"));
-    }
-    if media.chapters > 0 {
-        parts.push(words::some(u64::from(media.chapters), "chapter"));
     }
     if size > 0 {
         parts.push(words::bytes(size));
@@ -220,6 +217,9 @@ pub(super) fn codec(name: &str) -> String {
     match name {
         "h264" => "H.264".into(),
         "hevc" => "HEVC".into(),
+        "subrip" => "SRT".into(),
+        "hdmv_pgs_subtitle" => "PGS".into(),
+        "dvd_subtitle" => "VobSub".into(),
         "" => "?".into(),
         other => other.to_uppercase(),
     }
@@ -243,13 +243,14 @@ fn how(state: &State, data: &JobDetail) -> String {
     if row.place.is_empty() {
         return format!("{}, not started", row.profile);
     }
-    let mut text = format!("{}, ", row.profile);
+    // What is wanted names the profile already.
+    let mut text = if data.wanted.is_empty() { format!("{}, ", row.profile) } else { String::new() };
     if !data.encoder.is_empty() {
         text += &format!("{} ", data.encoder);
     }
     text += &format!("on {}", row.place);
     if let Some((device, slot)) = slot(state, data) {
-        if !device.name.is_empty() && !row.place.ends_with(&device.name) {
+        if !overview::told_by_name(device) {
             text += &format!(" {}", device.name);
         }
         text += &format!(" slot {slot}");

@@ -155,9 +155,14 @@ fn stream_cells(stream: &Stream, widths: &[usize; 8], glyphs: Glyphs) -> [Line; 
 /// What happened to the job, newest first.
 pub(super) fn events(state: &State, open: &Detail, columns: usize) -> Vec<Line> {
     let glyphs = state.look.glyphs;
-    let Some(events) = &open.events else {
-        let text = open.refused.as_deref().unwrap_or("asking the server");
-        return vec![Line::new(format!(" {}", cut(text, columns.saturating_sub(1), glyphs)))];
+    let told = match &open.events {
+        Some(Ok(events)) => Ok(events),
+        Some(Err(refused)) => Err(refused.as_str()),
+        None => Err("asking the server"),
+    };
+    let events = match told {
+        Ok(events) => events,
+        Err(text) => return vec![Line::new(format!(" {}", cut(text, columns.saturating_sub(1), glyphs)))],
     };
     if events.is_empty() {
         return vec![Line::new(" nothing happened to it that is still known")];

@@ -1,7 +1,7 @@
 //! The farm as a whole: what is done, what is left, how fast it goes.
 
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{FarmTotals, Snapshot};
+use vc_protocol::operator::{FarmTotals, Need, Snapshot};
 
 use super::super::chart;
 use super::super::text::{Line, Role, rule, section, section_with, width};
@@ -65,7 +65,9 @@ pub(super) fn lines(state: &State, snapshot: &Snapshot, columns: usize, now: Mil
 fn title(state: &State, snapshot: &Snapshot, columns: usize) -> Line {
     let glyphs = state.look.glyphs;
     let totals = &snapshot.totals;
-    let reporting = snapshot.needs.iter().find(|need| need.kind == "agents");
+    // The same kind also tells that no agent is there, and then counts jobs.
+    let is_report = |need: &&Need| need.kind == "agents" && need.what.contains("agent");
+    let reporting = snapshot.needs.iter().find(is_report);
     let (role, text) = if let Some(why) = &snapshot.halted {
         (Role::Bad, format!("HALTED: {why}"))
     } else if let Some(paused) = &snapshot.paused {
@@ -78,7 +80,7 @@ fn title(state: &State, snapshot: &Snapshot, columns: usize) -> Line {
         };
         (Role::Odd, format!("PAUSED since {}{why}, P goes on", since.get(..5).unwrap_or_default()))
     } else if let Some(need) = reporting {
-        (Role::Odd, need.text.clone())
+        (Role::Odd, format!("waiting for {} to report", need.what))
     } else if totals.today_jobs > 0 {
         let saved = u64::try_from(totals.today_saved).ok().filter(|saved| *saved > 0);
         let saved = saved.map(|saved| format!(", {} saved", words::bytes(saved))).unwrap_or_default();

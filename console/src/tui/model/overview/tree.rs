@@ -4,11 +4,13 @@ use vc_protocol::operator::{AgentState, AgentView, DeviceState, DeviceView, RunV
 use vc_protocol::path::FilePath;
 use vc_protocol::progress::{Phase, Progress};
 
-use super::super::table::{Align, Column, fixed, growing, heads, row, widths, without};
+use super::super::table;
+use super::super::table::{Align, Column, fixed, growing, heads, row, without};
 use super::super::text::{Line, Role, cut, cut_name, section};
 use super::super::{busy_slots, chart, first, words};
 use super::WIDE;
 use crate::tui::look::Glyphs;
+use crate::tui::state::mouse::Hit;
 use crate::tui::state::overview::{Node, Pane, Row, Shape};
 use crate::tui::state::{Millis, State};
 
@@ -30,6 +32,7 @@ const COLUMNS: [Column; 11] = [
 ];
 const WHERE: usize = 0;
 const PROFILE: usize = 1;
+const STATE: usize = 2;
 const PROGRESS: usize = 7;
 
 /// Widths of the columns, by [`COLUMNS`].
@@ -52,8 +55,13 @@ pub(super) fn lines(
         lines.extend(first::steps(state, columns, now).into_iter().take(room + 1));
         return lines;
     }
-    let shown = shown_columns(snapshot, overview.shape, columns);
-    let widths = widths(&shown, columns.saturating_sub(2));
+    let mut shown = shown_columns(snapshot, overview.shape, columns);
+    let mut widths = table::widths(&shown, columns.saturating_sub(2));
+    if widths[STATE + 1] == 0 {
+        // Slots have no figures of engines: their longer words use those columns, where they are.
+        (shown[STATE].min, shown[STATE].max) = (10, 10);
+        widths = table::widths(&shown, columns.saturating_sub(2));
+    }
     let mut titles = Line::new("  ");
     titles.extend(heads(&shown, &widths));
     lines.push(titles);
@@ -62,7 +70,7 @@ pub(super) fn lines(
     }
     let draw = Draw { state, widths: &widths, names: names(&rows, overview.shape), now };
     let top = crate::tui::state::jobs::top(overview.at as u64, rows.len() as u64, room as u64) as usize;
-    for tree_row in rows.iter().skip(top).take(room) {
+    for (at, tree_row) in rows.iter().enumerate().skip(top).take(room) {
         let selected = overview.selected == Some(tree_row.node());
         let mark = match tree_row {
             Row::Run(_, _, run) if state.jobs.marks.has(run.attempt.job) => "*",
@@ -76,6 +84,7 @@ pub(super) fn lines(
         let mut line = Line::new(if selected { ">" } else { " " }).with(Role::Plain, mark);
         line.extend(row(&shown, &widths, cells));
         line.selected = selected && overview.pane == Pane::Slots;
+        line.hit = Some(Hit::Row(at as u64));
         lines.push(line);
     }
     // A farm that begins: what is left to do stands below its first agents.
@@ -162,6 +171,11 @@ impl Draw<'_> {
         self.state.look.glyphs
     }
 
+    /// Blanks before what hangs so deep in the tree; few where names have little room.
+    fn indent(&self, depth: usize) -> String {
+        " ".repeat(depth * if self.widths[WHERE] < 30 { 1 } else { 2 })
+    }
+
     /// `+` folded, `-` open.
     fn fold_mark(&self, node: Node) -> &'static str {
         match (self.glyphs(), self.state.overview.folded.contains(&node)) {
@@ -202,7 +216,7 @@ impl Draw<'_> {
         if name.chars().count() + 3 + facts.chars().count() <= self.widths[WHERE] {
             cells[WHERE].push(Role::Plain, cut(&format!("   {facts}"), self.widths[WHERE], glyphs));
         }
-        cells[2] = Line::role(role, word);
+        cells[STATE] = Line::role(role, word);
         cells[PROGRESS] = Line::new(cut(&self.agent_words(agent), self.widths[PROGRESS], glyphs));
         cells[8] = Line::new(words::fps(sum(|p| p.fps)));
         cells[9] = Line::new(words::speed(sum(|p| p.speed)));
@@ -251,19 +265,15 @@ impl Draw<'_> {
 
     fn device(&self, agent: &AgentView, device: &DeviceView) -> Cells {
         let node = Node::Device(agent.id, device.id);
-        let name = match device.short.as_str() {
-            "" => device.name.clone(),
-            short if device.name.starts_with(short) => device.name.clone(),
-            short => format!("{short} {}", device.name),
-        };
-        let name = format!("  {} {name}", self.fold_mark(node));
+        let short = if told_by_name(device) { String::new() } else { format!("{} ", device.short) };
+        let name = format!("{}{} {short}{}", self.indent(1), self.fold_mark(node), device.name);
         let is_silent = silent(agent);
         let sum = |of: fn(&Progress) -> f32| match is_silent {
             true => 0.0,
             false => device.runs.iter().map(|r| of(&r.progress)).sum(),
         };
         let mut cells = self.cells(cut(&name, self.widths[WHERE], self.glyphs()));
-        cells[2] = match &device.state {
+        cells[STATE] = match &device.state {
             _ if is_silent => Line::new(" "),
             DeviceState::Ok => Line::role(Role::Good, "ok"),
             DeviceState::Draining => Line::role(Role::Odd, "draining"),
@@ -309,7 +319,7 @@ impl Draw<'_> {
         let job = run.attempt.job;
         let Names { place: place_columns, id } = self.names;
         let head = match place_columns {
-            0 => format!("    {:<id$} ", job.to_string()),
+            0 => format!("{}{:<id$} ", self.indent(2), job.to_string()),
             columns => {
                 format!("{:<columns$} {:<id$} ", cut(&place(agent, device), columns, glyphs), job.to_string())
             }
@@ -321,7 +331,7 @@ impl Draw<'_> {
         let eta = self.state.overview.etas.job(job);
         let mut cells = self.cells(head + &name);
         cells[PROFILE] = Line::new(cut(&run.profile, self.widths[PROFILE], glyphs));
-        cells[2] = Line::role(role, word);
+        cells[STATE] = Line::role(role, word);
         cells[PROGRESS] = progress_cell(&progress, self.widths[PROGRESS], role, glyphs);
         cells[8] = known(words::fps(progress.fps));
         cells[9] = known(words::speed(progress.speed));
@@ -334,6 +344,11 @@ impl Draw<'_> {
         cells[WHERE] = Line::new(name);
         cells
     }
+}
+
+/// Its name says already what it is called in rows.
+pub(in crate::tui::model) fn told_by_name(device: &DeviceView) -> bool {
+    device.name.to_lowercase().starts_with(&device.short.to_lowercase())
 }
 
 /// Nothing that it says counts any more.

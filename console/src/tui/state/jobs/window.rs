@@ -57,6 +57,7 @@ impl Window {
 
     /// Newer contents of rows that stay where they are.
     pub(super) fn refresh(&mut self, newer: &Page) {
+        self.page.total = newer.total.or(self.page.total);
         for row in &mut self.page.rows {
             if let Some(new) = newer.rows.iter().find(|new| new.id == row.id) {
                 row.clone_from(new);

@@ -21,7 +21,8 @@ pub(crate) enum TreeSortBy {
 }
 
 impl TreeSortBy {
-    const ALL: [TreeSortBy; 6] = [Self::Name, Self::State, Self::Progress, Self::Fps, Self::Speed, Self::Eta];
+    pub(crate) const ALL: [TreeSortBy; 6] =
+        [Self::Name, Self::State, Self::Progress, Self::Fps, Self::Speed, Self::Eta];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -50,7 +51,7 @@ impl TreeSort {
         TreeSort { by: TreeSortBy::ALL[(at + by).rem_euclid(all).cast_unsigned()], reversed: false }
     }
 
-    pub(super) fn inverted(self) -> TreeSort {
+    pub(in crate::tui::state) fn inverted(self) -> TreeSort {
         TreeSort { reversed: !self.reversed, ..self }
     }
 }

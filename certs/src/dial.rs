@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::told;
 use quinn::{Connection, Endpoint};
 use tokio::time::timeout;
-use vc_certs::Identity;
-use vc_certs::ended::Ended;
-use vc_certs::endpoint::{self, DialError};
-use vc_certs::line::CaPin;
+
+use crate::ended::Ended;
+use crate::endpoint::{self, DialError};
+use crate::identity::Identity;
+use crate::line::CaPin;
+use crate::told;
 
 /// Longest wait for a name server.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,11 +18,15 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const RESOLVED_MAX: usize = 4;
 
 /// A connection, the endpoint that carries it, and the address as it was written down.
-pub(crate) type Dialled = (Endpoint, Connection, String);
+pub type Dialled = (Endpoint, Connection, String);
 
-/// As a member of the farm. `preferred` is the address that worked last, and comes first.
-pub(crate) async fn agent(identity: &Identity, preferred: &mut usize) -> Result<Dialled, Ended> {
-    let consoles = &identity.consoles;
+/// As the member of its farm that this identity is, at one of these addresses. `preferred` is the one that worked last,
+/// and comes first.
+pub async fn member(
+    identity: &Identity,
+    consoles: &[String],
+    preferred: &mut usize,
+) -> Result<Dialled, Ended> {
     let mut problems = Problems::default();
     for turn in 0..consoles.len() {
         let index = (*preferred + turn) % consoles.len();
@@ -40,7 +45,7 @@ pub(crate) async fn agent(identity: &Identity, preferred: &mut usize) -> Result<
 }
 
 /// As a newcomer that knows the farm by its pin.
-pub(crate) async fn newcomer(addresses: &[String], pin: CaPin) -> Result<Dialled, Ended> {
+pub async fn newcomer(addresses: &[String], pin: CaPin) -> Result<Dialled, Ended> {
     let mut problems = Problems::default();
     for address in addresses {
         for to in resolve(address, &mut problems).await {

@@ -7,7 +7,7 @@ use vc_farm::record::{AttemptEnd, AttemptRecord, JobRecord, JobResult, Lease, Re
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{FileStamp, JobState, Priority};
-use vc_protocol::operator::JobFilter;
+use vc_protocol::operator::{JobFilter, Sort, SortBy};
 use vc_protocol::profile::{
     AudioCodec, AudioWish, Container, Effort, Profile, SubtitleWish, VideoCodec, VideoWish,
 };
@@ -397,9 +397,9 @@ fn check(store: &Store, model: &BTreeMap<u64, JobRecord>) -> Result<(), TestCase
     Ok(())
 }
 
-/// A small store of every release; a program that reads no older one any more must say so by name.
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/store-v1.redb")
+/// A small store of every schema; a program that reads no older one any more must say so by name.
+fn golden(schema: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/store-v{schema}.redb"))
 }
 
 fn fill_golden(bench: &Bench) {
@@ -424,18 +424,46 @@ fn fill_golden(bench: &Bench) {
 
 #[test]
 fn the_store_of_every_release_opens_and_says_what_it_said() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::copy(golden(), dir.path().join(FILE_NAME)).unwrap();
-    let (old, new) = (Bench { store: Store::open(dir.path()).unwrap(), dir }, Bench::new());
+    let new = Bench::new();
     fill_golden(&new);
-    assert_eq!(old.store.tally(), new.store.tally());
-    let all = Query::default();
-    assert_eq!(old.store.page(&all, 0, 10).unwrap(), new.store.page(&all, 0, 10).unwrap());
-    let detail = |bench: &Bench| bench.store.reader().unwrap().detail(JobId(3)).unwrap();
-    assert_eq!(detail(&old), detail(&new));
-    let events = |bench: &Bench| bench.store.reader().unwrap().events(None, None, 5).unwrap();
-    assert_eq!(events(&old), events(&new));
-    assert_eq!(old.add(&old.session(), &[candidate("clip-6", 106)]).counts.unchanged, 1);
+    for schema in 1..=SCHEMA {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::copy(golden(schema), dir.path().join(FILE_NAME)).unwrap();
+        let old = Bench { store: Store::open(dir.path()).unwrap(), dir };
+        assert_eq!(old.store.tally(), new.store.tally());
+        for by in SortBy::ALL {
+            let all = Query { sort: Sort { by, reversed: false }, ..Query::default() };
+            assert_eq!(old.store.page(&all, 0, 10).unwrap(), new.store.page(&all, 0, 10).unwrap(), "{by:?}");
+        }
+        let detail = |bench: &Bench| bench.store.reader().unwrap().detail(JobId(3)).unwrap();
+        assert_eq!(detail(&old), detail(&new));
+        let events = |bench: &Bench| bench.store.reader().unwrap().events(None, None, 5).unwrap();
+        assert_eq!(events(&old), events(&new));
+        let causes = |bench: &Bench| bench.store.reader().unwrap().causes(JobState::Held, 5, 5).unwrap();
+        assert_eq!(causes(&old), causes(&new));
+        assert_eq!(old.store.failures(1).unwrap().open, 2);
+        assert_eq!(old.add(&old.session(), &[candidate("clip-6", 106)]).counts.unchanged, 1);
+        for (id, state) in [(1, JobState::Running), (2, JobState::Completed)] {
+            old.set(id, state, 3_000);
+        }
+        let old = old.reopened();
+        assert_eq!(old.ids(&[], 0, 10), [1, 7, 4, 2, 3, 6, 5], "and goes on");
+    }
+}
+
+#[test]
+fn an_attempt_of_the_first_release_is_read() {
+    let lease = (LEASE.agent, LEASE.device, LEASE.since_ms);
+    let id = (JobId(3), TaskNo(0), AttemptNo(1));
+    // As it lay in the file: variants by number, then the fields that there were.
+    let report = (id, (4_u32, ()), "libx264", (0_u32, 0_u32), "log", (1_u64, 2_u64, 3_u64, 4_u64));
+    let mut bytes = vec![1];
+    let old = (id, lease, 7_i64, 2_u32, Some(report));
+    bincode::serde::encode_into_std_write(old, &mut bytes, bincode::config::standard()).unwrap();
+    let record = AttemptRecord::from_bytes(&bytes).unwrap();
+    let report = record.report.unwrap();
+    assert_eq!((record.ended_ms, record.end, report.bytes_out), (7, AttemptEnd::Stopped, 4));
+    assert_eq!((report.media, report.encoder.as_str()), (None, "libx264"));
 }
 
 #[test]
@@ -447,8 +475,8 @@ fn write_the_golden_store() {
     drop(store);
     let file = dir.path().join(FILE_NAME);
     while Database::open(&file).unwrap().compact().unwrap() {}
-    std::fs::create_dir_all(golden().parent().unwrap()).unwrap();
-    std::fs::copy(&file, golden()).unwrap();
+    std::fs::create_dir_all(golden(SCHEMA).parent().unwrap()).unwrap();
+    std::fs::copy(&file, golden(SCHEMA)).unwrap();
 }
 
 mod filters;

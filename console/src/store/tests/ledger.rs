@@ -33,7 +33,7 @@ impl Bench {
         turn.commit().unwrap();
     }
 
-    fn reopened(self) -> Bench {
+    pub(super) fn reopened(self) -> Bench {
         let Bench { dir, store } = self;
         drop(store);
         Bench { store: Store::open(dir.path()).unwrap(), dir }
@@ -123,10 +123,7 @@ fn a_purge_leaves_no_trace_but_the_history_and_the_source_can_be_added_again() {
     assert!(reader.causes(JobState::Failed, 9, 9).unwrap().is_empty());
     assert_eq!(bench.store.failures(DAY_MS).unwrap().open, 0);
     assert_eq!(bench.store.today(DAY_MS).completed, 1);
-    let by_id = Query {
-        sort: vc_protocol::operator::Sort { by: vc_protocol::operator::SortBy::Id, reversed: true },
-        ..Query::default()
-    };
+    let by_id = Query { sort: Sort { by: SortBy::Id, reversed: true }, ..Query::default() };
     let page = bench.store.page(&by_id, 0, 9).unwrap();
     assert_eq!((page.rows.len(), page.rows[0].id, page.total), (1, JobId(3), Some(1)));
     drop(reader);

@@ -213,11 +213,12 @@ fn tabs(state: &State, columns: usize) -> Line {
             line.push_hit(Role::Plain, format!(" {word} "), Hit::Screen(screen));
         }
     }
-    let marked = state.jobs.marks.count();
-    if marked > 0 {
-        line.push(Role::Strong, format!("   {} marked", words::count(marked)));
-    }
     let help = if columns >= ROOMY { "? help " } else { "?help " };
+    let marked = state.jobs.marks.count();
+    let marks = format!("   {} marked", words::count(marked));
+    if marked > 0 && line.width() + width(&marks) + help.len() <= columns {
+        line.push(Role::Strong, marks);
+    }
     line.pad_to(columns.saturating_sub(help.len())).push(Role::Plain, help);
     line
 }

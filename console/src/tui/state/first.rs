@@ -104,12 +104,17 @@ pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     }
 }
 
+/// Time left of a token that is told in seconds; before that in minutes, so that a screen that nobody looks at stands
+/// still.
+pub(crate) const LAST_MS: Millis = 120_000;
+
 /// When time alone changes something: the countdown, or a token that ended.
 pub(super) fn due(state: &State, now: Millis) -> Option<Millis> {
     let shown = shows_token(state);
     let left = state.first.token.as_ref().filter(|_| shown).map(|token| token.ends.saturating_sub(now));
-    let second = left.filter(|left| *left > 0).map(|left| now + (left - 1) % 1000 + 1);
-    second.into_iter().chain(state.first.due(shown)).min()
+    let step = |left| if left > LAST_MS { 60_000 } else { 1000 };
+    let next = left.filter(|left| *left > 0).map(|left| now + (left - 1) % step(left) + 1);
+    next.into_iter().chain(state.first.due(shown)).min()
 }
 
 /// Takes the token asked for; gives back what is not for it.

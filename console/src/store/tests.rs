@@ -451,19 +451,29 @@ fn the_store_of_every_release_opens_and_says_what_it_said() {
     }
 }
 
+/// An attempt with its report as the first release wrote it: variants by number, then the fields that there were.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct OldAttempt {
+    head: ((u64, u16, u32), Lease, i64, u32),
+    report: Option<OldReport>,
+}
+
+type OldReport = ((u64, u16, u32), u32, String, (Vec<u8>, Vec<String>), String, (u64, u64, u64, u64));
+
+impl Row for OldAttempt {
+    const VERSION: u8 = 1;
+}
+
 #[test]
 fn an_attempt_of_the_first_release_is_read() {
-    let lease = (LEASE.agent, LEASE.device, LEASE.since_ms);
-    let id = (JobId(3), TaskNo(0), AttemptNo(1));
-    // As it lay in the file: variants by number, then the fields that there were.
-    let report = (id, (4_u32, ()), "libx264", (0_u32, 0_u32), "log", (1_u64, 2_u64, 3_u64, 4_u64));
-    let mut bytes = vec![1];
-    let old = (id, lease, 7_i64, 2_u32, Some(report));
-    bincode::serde::encode_into_std_write(old, &mut bytes, bincode::config::standard()).unwrap();
-    let record = AttemptRecord::from_bytes(&bytes).unwrap();
+    let id = (3, 0, 1);
+    let (stopped, lists) = (4, (Vec::new(), vec!["a warning".to_owned()]));
+    let report = (id, stopped, "libx264".to_owned(), lists, "log".to_owned(), (1, 2, 3, 4));
+    let old = OldAttempt { head: (id, LEASE, 7, 2), report: Some(report) };
+    let record = AttemptRecord::from_bytes(&old.to_bytes().unwrap()).unwrap();
     let report = record.report.unwrap();
     assert_eq!((record.ended_ms, record.end, report.bytes_out), (7, AttemptEnd::Stopped, 4));
-    assert_eq!((report.media, report.encoder.as_str()), (None, "libx264"));
+    assert_eq!((report.media, report.encoder.as_str(), report.warnings.len()), (None, "libx264", 1));
 }
 
 #[test]

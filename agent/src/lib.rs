@@ -7,6 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod commit;
 pub mod config;
+pub mod device;
 pub mod encoder;
 pub mod ffmpeg;
 mod host;

@@ -25,7 +25,7 @@ use crate::config::AgentConfig;
 use crate::own_log::OwnLog;
 use crate::state_dir::StateDir;
 use crate::storage::{MapError, PathMaps};
-use crate::{status, task};
+use crate::{device, status, task};
 use exit::{Code, Failed};
 use pages::Shell;
 
@@ -86,6 +86,9 @@ enum Command {
     },
     /// Show the version
     Version,
+    /// Print what the Vulkan drivers say, for the agent itself: a driver may end the program that asks
+    #[command(name = device::CHILD_WORD, hide = true)]
+    Vulkan,
 }
 
 #[derive(Debug, Args)]
@@ -133,6 +136,10 @@ fn dispatch(cli: Cli) -> Result<Code, Failed> {
     match cli.command {
         Command::Version => {
             show::line(&format!("vc-agent {}", env!("CARGO_PKG_VERSION")));
+            Ok(Code::Done)
+        }
+        Command::Vulkan => {
+            show::line(&device::told());
             Ok(Code::Done)
         }
         Command::Completion { shell } => pages::completion(shell),

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commit;
 pub mod config;
 pub mod device;
+pub mod doctor;
 pub mod encoder;
 pub mod ffmpeg;
 mod host;

@@ -1,5 +1,6 @@
 //! The command line of `vc-agent`: words in, one of the documented exit codes out. The only place that prints.
 
+mod doctor;
 mod exit;
 mod pages;
 mod show;
@@ -26,6 +27,7 @@ use crate::own_log::OwnLog;
 use crate::state_dir::StateDir;
 use crate::storage::{MapError, PathMaps};
 use crate::{device, status, task};
+use doctor::DoctorArgs;
 use exit::{Code, Failed};
 use pages::Shell;
 
@@ -71,6 +73,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look for what would make this box convert badly or not at all, each with what to do about it
+    Doctor(DoctorArgs),
     /// Print what a shell reads to complete the commands
     ///
     /// bash: source <(vc-agent completion bash). zsh: the same with zsh. fish: vc-agent completion fish | source.
@@ -114,7 +118,16 @@ pub fn main() -> ExitCode {
     pages::complete();
     // A usage error ends here with exit code 2, help and version with 0.
     let cli = Cli::parse();
-    let json = matches!(cli.command, Command::Status { json: true });
+    let json = match &cli.command {
+        Command::Status { json } => *json,
+        Command::Doctor(args) => args.json,
+        Command::Join { .. }
+        | Command::Run(_)
+        | Command::Completion { .. }
+        | Command::Man { .. }
+        | Command::Version
+        | Command::Vulkan => false,
+    };
     match dispatch(cli) {
         Ok(code) => code.into(),
         Err(failed) => {
@@ -138,6 +151,7 @@ fn dispatch(cli: Cli) -> Result<Code, Failed> {
             show::line(&format!("vc-agent {}", env!("CARGO_PKG_VERSION")));
             Ok(Code::Done)
         }
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args, state_dir().ok())),
         Command::Vulkan => {
             show::line(&device::told());
             Ok(Code::Done)

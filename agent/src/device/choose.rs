@@ -49,7 +49,7 @@ fn is_meant(device: &VulkanDevice, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::tests::card;
+    use super::super::testing::card;
     use super::*;
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::facts::{Kind, VulkanDevice};
 use super::pci::PciAddress;
 use super::routes::{NvidiaGpu, RenderNode};
 
 /// A GPU of this box, with every way that leads to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gpu {
     /// Where it sits; none where nobody says, as with virtual ones.
     pub pci: Option<PciAddress>,
@@ -50,8 +52,8 @@ fn at<'g>(gpus: &'g mut Vec<Gpu>, pci: Option<PciAddress>, name: &str) -> &'g mu
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::tests::card;
     use super::super::routes::Access;
+    use super::super::testing::card;
     use super::*;
 
     fn node(path: &str, pci: &str) -> RenderNode {

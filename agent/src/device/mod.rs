@@ -10,6 +10,8 @@ mod look;
 mod merge;
 mod pci;
 mod routes;
+#[cfg(test)]
+pub(crate) mod testing;
 mod video;
 mod vulkan;
 

@@ -41,6 +41,7 @@ fn own() -> &'static Path {
 }
 
 /// Lavapipe's library, if the box has it and a loader.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn lavapipe() -> Option<PathBuf> {
     let folder = Path::new("/usr/lib/x86_64-linux-gnu");
     let library = folder.join("libvulkan_lvp.so");

@@ -3,8 +3,10 @@
 mod answers;
 mod cost;
 mod drawing;
-mod full;
 pub(super) mod fixture;
+mod full;
+mod interaction;
 mod journeys;
+mod overlays;
 mod random;
 mod screens;

@@ -112,6 +112,35 @@ fn two_software_devices_with_one_uuid_are_two_and_each_can_be_asked_for() {
 }
 
 #[test]
+fn two_equal_cards_with_video_queues_are_told_apart_with_what_each_can_do() {
+    // Whoever has lavapipe has the loader.
+    if lavapipe().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let library = own().with_file_name("examples").join("libfake_vulkan_driver.so");
+    if !library.is_file() {
+        // Cargo builds it with all tests, and not with `--test doctor` alone.
+        return println!("skipped: no {}; `cargo build -p vc-agent --examples` makes it", library.display());
+    }
+    let file = driver_file(dir.path(), "fake.json", &library);
+    let json = doctor(own(), &dir.path().join("state"), &[("VK_DRIVER_FILES", &file)], &["--json"]).json();
+    let can = "encodes h264 (8 bit, up to 4096x4096), hevc (8 bit, up to 8192x8192), av1; \
+               decodes h264 (8 bit, up to 8192x8192), hevc (8 and 10 bit, up to 8192x8192)";
+    let who = |index, pci| {
+        format!("ok {index}: Fake card [2J, discrete, {pci}, driver fake 570.86.10, Vulkan 1.3.0")
+    };
+    assert_eq!(
+        told(&json, "Vulkan device"),
+        [format!("{}; {can}", who(0, "0000:c0:00.0")), format!("{}; {can}", who(1, "0000:c1:00.0"))]
+    );
+    let uuids: Vec<_> = json["vulkan_devices"].as_array().unwrap().iter().map(|d| &d["uuid"]).collect();
+    assert_eq!(uuids, ["01010101-0101-0101-0101-010101010101", "02020202-0202-0202-0202-020202020202"]);
+    let gpus = told(&json, "GPU");
+    assert!(gpus.contains(&"ok 0000:c1:00.0 Fake card [2J: Vulkan device 1".to_owned()), "{gpus:?}");
+}
+
+#[test]
 fn another_program_asks_through_the_agent_beside_it_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let (other, agent) = (dir.path().join("other"), dir.path().join("vc-agent"));

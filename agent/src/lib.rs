@@ -7,6 +7,8 @@ pub mod check;
 pub mod cli;
 pub mod commit;
 pub mod config;
+pub mod device;
+pub mod doctor;
 pub mod encoder;
 pub mod ffmpeg;
 mod host;

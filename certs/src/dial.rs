@@ -44,6 +44,21 @@ pub async fn member(
     Err(problems.sum())
 }
 
+/// As that member, to renew its certificate.
+pub async fn renewer(identity: &Identity, consoles: &[String]) -> Result<Dialled, Ended> {
+    let mut problems = Problems::default();
+    for address in consoles {
+        for to in resolve(address, &mut problems).await {
+            let Some(endpoint) = problems.endpoint(to) else { continue };
+            match endpoint::dial_renew(&endpoint, to, identity).await {
+                Ok(connection) => return Ok((endpoint, connection, address.clone())),
+                Err(error) => problems.add(error),
+            }
+        }
+    }
+    Err(problems.sum())
+}
+
 /// As a newcomer that knows the farm by its pin.
 pub async fn newcomer(addresses: &[String], pin: CaPin) -> Result<Dialled, Ended> {
     let mut problems = Problems::default();

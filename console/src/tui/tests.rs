@@ -3,8 +3,8 @@
 mod answers;
 mod cost;
 mod drawing;
-mod full;
 pub(super) mod fixture;
+mod full;
 mod journeys;
 mod random;
 mod screens;

@@ -51,8 +51,8 @@ fn an_agent_renews_its_certificate_while_it_works_and_after_it_was_off_for_too_l
     assert!(identity(&ada).expires_s >= known.expires_s);
     let before = renewals(&console);
     ada.run();
-    console.wait_agents(1);
-    assert!(renewals(&console) > before, "it came back by a renewal alone");
+    wait_until("it has renewed once more", LONG, || renewals(&console) > before);
+    wait_until("it is welcome again", LONG, || ada.process().stderr().contains("connected agent="));
     assert!(ada.stop().stderr.contains("the certificate was renewed"));
 }
 

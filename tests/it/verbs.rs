@@ -55,8 +55,8 @@ fn held_jobs_wait_for_their_release_and_priorities_count() {
     assert_eq!(states(&console), ["pending"; 3]);
 
     console.cli(words("jobs prio 9 3")).expect_code(0);
-    console.cli(words("jobs prio up 2")).expect_code(0);
-    console.cli(words("jobs prio down 1")).expect_code(0);
+    console.cli(words("jobs prio +1 2")).expect_code(0);
+    console.cli(words("jobs prio -1 1")).expect_code(0);
     let priority = |id| console.job(id)["priority"].as_u64().unwrap();
     assert_eq!([1, 2, 3].map(priority), [4, 6, 9]);
     let rows = console.cli(words("jobs ls --filter pri:>5")).expect_code(0).stdout;
@@ -175,7 +175,7 @@ fn a_reader_that_has_enough_ends_a_command_quietly() {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         assert!(!first.is_empty(), "{line}");
         // What nobody reads is only noticed when there is something to say.
-        console.cli(words("jobs prio up 1")).expect_code(0);
+        console.cli(words("jobs prio +1 1")).expect_code(0);
         wait_until(&format!("`{line}` has ended"), LONG, || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait().unwrap().code(), Some(0), "{line}");
         let mut said = String::new();
@@ -370,4 +370,111 @@ fn a_log_is_followed_to_the_end_of_the_job() {
     let output = following.wait(LONG).expect_code(0);
     assert_eq!(output.stdout.matches("a line of the encoder").count(), 1, "{}", output.said());
     assert!(output.stderr.ends_with("job 1 is completed\n"), "{}", output.said());
+}
+
+#[test]
+fn records_are_forgotten_only_when_their_count_is_typed() {
+    let (console, scratch) = idle(4);
+    console.cli(words("jobs cancel 1 2")).expect_code(0);
+    let asked = console.cli(["jobs", "purge", "--filter", "ep_"]).expect_code(5);
+    assert!(
+        asked.stderr.contains("2 jobs would be forgotten"),
+        "what is open is not counted: {}",
+        asked.said()
+    );
+
+    let answered = |answer: &str| {
+        let mut command = console.command();
+        command.args(["jobs", "purge", "--filter", "ep_"]);
+        let mut terminal = Terminal::start(&command, GLASS);
+        terminal.wait_picture("it asks", |picture| picture.contains("type 2 to do it"));
+        terminal.press(&format!("{answer}\r"));
+        terminal.wait_end()
+    };
+    assert_eq!(answered("y"), 1);
+    assert_eq!(answered(""), 1);
+    assert_eq!(states(&console).len(), 4, "it was done all the same");
+    assert_eq!(answered("2"), 0);
+    assert_eq!(states(&console), ["pending"; 2]);
+    assert!(scratch.join("in/ep_0001.mkv").exists(), "a source is gone");
+    // What is forgotten may be added again.
+    assert_eq!(number(&console.add(&scratch.join("in"), &scratch.join("out")), "added"), 2);
+    // By number, what is open is left alone.
+    let left = console.cli(words("jobs purge 3 --yes --json")).expect_code(4).json();
+    assert_eq!((number(&left, "count"), left["left"].as_array().map(Vec::len)), (0, Some(1)), "{left}");
+}
+
+#[test]
+fn events_are_followed_as_they_happen() {
+    let (console, scratch) = idle(3);
+    console.cli(words("jobs hold 1")).expect_code(0);
+    let following = start(console.command().args(words("events --follow --jsonl")), &scratch.join("logs"));
+    let of_job =
+        start(console.command().args(words("events --follow --job 2 --limit 0")), &scratch.join("logs"));
+    wait_until("what was before is there", LONG, || following.stdout().contains("held"));
+    console.cli(words("jobs hold 2")).expect_code(0);
+    console.cli(words("jobs cancel 3")).expect_code(0);
+    wait_until("it is told", LONG, || following.stdout().contains("cancelled"));
+    let events: Vec<Value> =
+        following.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let numbers: Vec<_> = events.iter().map(|event| event["no"].as_u64().unwrap()).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    let last = events.last().unwrap();
+    assert_eq!((&last["v"], &last["job"]), (&1.into(), &3.into()), "{last}");
+    assert!(last["who"].is_string() && last["at"].as_str().unwrap().ends_with('Z'), "{last}");
+    wait_until("the one job's is told", LONG, || !of_job.stdout().is_empty());
+    assert!(of_job.stdout().lines().all(|line| line.split('\t').nth(5) == Some("2")), "{}", of_job.stdout());
+
+    let all = console.json(words("events --since 1h"));
+    let all = all["events"].as_array().unwrap();
+    assert!(all.len() >= 3, "{all:?}");
+    let one = console.json(words("events --limit 1"));
+    assert_eq!(one["events"].as_array().unwrap(), &all[all.len() - 1..]);
+    let none = console.json(words("events --since 2100-01-01T00:00:00Z"));
+    assert_eq!(none["events"], serde_json::json!([]));
+}
+
+#[test]
+fn the_past_is_counted_by_cause_and_by_day() {
+    need_ffmpeg!();
+    let scratch = Scratch::new();
+    let console = Console::start(&scratch);
+    let mut agent = Agent::joined(&scratch, "ada", &console);
+    agent.run();
+    clip(&scratch.join("in/a.mp4"), TINY);
+    fs::write(scratch.join("in/b.mkv"), "not a video").unwrap();
+    fs::write(scratch.join("in/c.mkv"), "nor this").unwrap();
+    add(&console, &scratch.join("in"), &scratch.join("out"), "--wait").expect_code(10);
+
+    let failures = console.json(words("failures"));
+    assert_eq!(number(&failures, "open"), 2, "{failures}");
+    let group = &failures["groups"][0];
+    assert_eq!((number(group, "open"), &group["class"]), (2, &"source".into()), "{group}");
+    // The group's name finds its jobs.
+    let filter = format!("cause:\"{}\"", group["cause"].as_str().unwrap());
+    let found = console.json(["jobs", "ls", "--filter", &filter]);
+    assert_eq!(found["jobs"].as_array().map(Vec::len), Some(2), "{filter}: {found}");
+    let row = console.cli(words("failures")).expect_code(0).stdout;
+    assert_eq!(row.lines().next().unwrap().split('\t').nth(2), Some("2"), "{row}");
+
+    let stats = console.json(words("stats --days 1"));
+    assert_eq!((number(&stats["all"], "completed"), number(&stats["all"], "failed")), (1, 2), "{stats}");
+    assert_eq!(stats["days"].as_array().map(Vec::len), Some(1), "{stats}");
+    assert!(
+        stats["profiles"][0]["profile"].is_string() && stats["agents"][0]["agent"].is_string(),
+        "{stats}"
+    );
+    let kinds = console.cli(words("stats")).expect_code(0).stdout;
+    let kinds: Vec<_> = kinds.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(kinds, ["day", "profile", "agent", "all"]);
+}
+
+#[test]
+fn a_version_is_told_with_the_servers() {
+    let scratch = Scratch::new();
+    let mut console = Console::start(&scratch);
+    let told = console.json(words("version"));
+    assert_eq!(told["server"], told["version"], "{told}");
+    console.stop();
+    assert_eq!(console.json(words("version"))["server"], Value::Null);
 }

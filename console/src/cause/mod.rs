@@ -42,8 +42,23 @@ pub fn hint(cause: &str) -> Option<Hint> {
     rules::find(cause).map(|rule| rule.hint)
 }
 
-/// The cause without what differs from job to job.
+/// What is left once a number is taken out can look like a file; a name that stands still comes after a pass or two.
+const PASSES_MAX: usize = 8;
+
+/// The cause without what differs from job to job; of a name that is the name again.
 fn plain(cause: &str) -> String {
+    let mut name = pass(cause);
+    for _ in 1..PASSES_MAX {
+        let again = pass(&name);
+        if again == name {
+            break;
+        }
+        name = again;
+    }
+    name
+}
+
+fn pass(cause: &str) -> String {
     let line = cause.lines().next().unwrap_or_default();
     let mut words: Vec<String> = Vec::new();
     for word in split(untagged(line.trim())) {

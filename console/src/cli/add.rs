@@ -89,7 +89,7 @@ pub(super) async fn add(target: &Target, args: AddArgs, config: &Config) -> Resu
         let new = jobs.iter().flat_map(|(first, last)| (first.0..=last.0).map(JobId));
         new.for_each(|job| waiting.know(job, JobState::Pending));
         let say = if args.json { Say::Notes } else { Say::Lines };
-        waiting.to_the_end(target.server()?, since_ms, say, args.timeout).await?;
+        waiting.until_all_ended(target.server()?, since_ms, say, args.timeout).await?;
     }
     if args.json {
         let ended = args.wait.then_some(&waiting);

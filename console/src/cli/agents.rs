@@ -158,7 +158,7 @@ fn device_of<'a>(agent: &'a AgentView, name: &str) -> Result<&'a DeviceView, Fai
     let by_name = agent.devices.iter().find(|device| device.short == name || device.name == name);
     let by_number = || agent.devices.iter().find(|device| name.parse() == Ok(device.id));
     by_name.or_else(by_number).ok_or_else(|| {
-        let known: Vec<_> = agent.devices.iter().map(|device| shown(device)).collect();
+        let known: Vec<_> = agent.devices.iter().map(shown).collect();
         nobody(&format!("device of {}", agent.name), name, &known)
     })
 }
@@ -232,11 +232,7 @@ async fn start(target: &Target, as_json: bool) -> Result<Exit, Failed> {
         }
         Failed::unexpected(&anyhow::Error::from(error).context("no agent was started"))
     })?;
-    if as_json {
-        text::json_out(&json!({ "v": 1, "done": sentence }));
-    } else {
-        text::out(&sentence);
-    }
+    text::done(&[sentence], as_json);
     Ok(Exit::Done)
 }
 

@@ -172,6 +172,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use crate::tui::settings;
 
     fn parsed(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(["vc-console"].into_iter().chain(line.split_whitespace()))
@@ -180,6 +181,31 @@ mod tests {
     #[test]
     fn the_definitions_agree_with_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_dashboard_does_a_command_does() {
+        for action in settings::actions() {
+            assert!(!action.acts || !action.subcommand.is_empty(), "no command does {}", action.name);
+            for line in action.subcommand.split(", ").filter(|line| !line.is_empty()) {
+                let mut command = Cli::command();
+                command.build();
+                for word in line.split_whitespace() {
+                    if let Some(option) = word.strip_prefix("--") {
+                        let has = command.get_arguments().any(|arg| arg.get_long() == Some(option));
+                        assert!(has, "`{line}`, of {}: no option {word}", action.name);
+                    } else if let Some(below) = command.find_subcommand(word).cloned() {
+                        command = below;
+                    } else {
+                        assert!(
+                            !command.has_subcommands(),
+                            "`{line}`, of {}: no command {word}",
+                            action.name
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]
@@ -199,8 +225,8 @@ mod tests {
             "jobs hold 1",
             "jobs release --filter cause:moov",
             "jobs prio 9 1 2",
-            "jobs prio up --filter is:pending",
-            "jobs prio down -",
+            "jobs prio +1 --filter is:pending",
+            "jobs prio -1 -",
             "jobs purge --filter age:>30d",
             "jobs wait",
             "jobs wait 1 2 --timeout 90s",
@@ -248,6 +274,8 @@ mod tests {
         check("jobs logs 7 --follow --json", ArgumentConflict);
         check("jobs retry 1 --filter is:failed", ArgumentConflict);
         check("jobs prio 10 1", ValueValidation);
+        check("jobs prio -2 1", ValueValidation);
+        check("jobs prio +5 1", ValueValidation);
         check("jobs prio", MissingRequiredArgument);
         check("jobs wait --timeout soon", ValueValidation);
         check("add /a --out /out --timeout 2h", MissingRequiredArgument);

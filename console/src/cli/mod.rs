@@ -95,7 +95,11 @@ async fn run(cli: Cli) -> Result<Exit, Failed> {
         Some(Command::Config(command)) => return config::run(command, &given),
         Some(Command::Completion { shell }) => return pages::completion(shell),
         Some(Command::Man { out }) => return pages::man(out),
-        Some(Command::Version { json }) => return Ok(farm::version(json)),
+        Some(Command::Version { json }) => {
+            let config = config::load(&given).ok();
+            let target = config.and_then(|config| Target::new(&config).ok());
+            return Ok(farm::version(target.as_ref(), json).await);
+        }
         Some(command) => command,
         None => Command::Attach(look::LookArgs::default()),
     };

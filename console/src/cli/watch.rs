@@ -107,7 +107,7 @@ impl Waiting {
     }
 
     /// Returns when all have ended. Rows that changed before `since_ms` (of the server's clock) are known already.
-    pub(super) async fn to_the_end(
+    pub(super) async fn until_all_ended(
         &mut self,
         server: &Target,
         since_ms: i64,

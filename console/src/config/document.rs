@@ -42,10 +42,9 @@ fn capitalised(text: &str) -> String {
 fn shown_default(key: &Key) -> String {
     let parsed = |text: &str| key.kind.parse(text.as_ref()).ok();
     let value = match key.default {
-        Fallback::Is(text) => parsed(text),
+        Fallback::Is(text) | Fallback::Nothing(text) => parsed(text),
         // As it is without variables: the file is the same on every machine.
         Fallback::StateHome => parsed("~/.local/state/vc-console"),
-        Fallback::Nothing => parsed("/srv/converted"),
     };
     value.as_ref().map(Value::toml).map(|value| value.to_string()).unwrap_or_default()
 }

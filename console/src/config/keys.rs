@@ -47,8 +47,8 @@ pub enum Fallback {
     Is(&'static str),
     /// `vc-console` in the folder where programs keep their state.
     StateHome,
-    /// Nothing: it must be said where it is needed.
-    Nothing,
+    /// Nothing: it must be said where it is needed, for example so.
+    Nothing(&'static str),
 }
 
 /// A row of the table.
@@ -120,7 +120,7 @@ pub const KEYS: [Key; 12] = [
         section: "remote",
         key: "connect",
         kind: Kind::Text,
-        default: Fallback::Nothing,
+        default: Fallback::Nothing("console.example"),
         flag: "--connect",
         variables: &["VC_CONNECT"],
         doc: "Commands and the dashboard are for the server at this HOST or HOST:PORT. - is the one farm that you joined.",
@@ -200,7 +200,7 @@ pub const KEYS: [Key; 12] = [
         section: "add",
         key: "out",
         kind: Kind::Path,
-        default: Fallback::Nothing,
+        default: Fallback::Nothing("/srv/converted"),
         flag: "--out",
         variables: &["VC_OUT"],
         doc: "Folder for the outputs; the tree below each source is kept.",
@@ -296,7 +296,7 @@ impl Key {
         match self.default {
             Fallback::Is(text) => self.kind.parse(OsStr::new(text)).ok(),
             Fallback::StateHome => state_home(var).map(|dir| Value::Path(dir.join("vc-console"))),
-            Fallback::Nothing => None,
+            Fallback::Nothing(_) => None,
         }
     }
 }

@@ -255,7 +255,7 @@ impl Handle {
         let live = self.call(|answer| Call::Live(vec![job], answer)).await?;
         if let Some(live) = live.get(&job) {
             let log = match with_log {
-                WithLog::Yes => self.from_agent(|answer| Call::LiveLog(live.attempt, answer)).await,
+                WithLog::Yes => self.ask_agent(|answer| Call::LiveLog(live.attempt, answer)).await,
                 WithLog::No => LiveLog::default(),
             };
             live.onto(&mut detail.row);
@@ -274,7 +274,7 @@ impl Handle {
 
     /// What an agent answers. One that does not in time, or went away, has nothing to show now: the rest is worth
     /// showing.
-    async fn from_agent<T: Default>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Call) -> T {
+    async fn ask_agent<T: Default>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Call) -> T {
         let (answer, told) = oneshot::channel();
         if self.calls.send(Input::Call(make(answer))).await.is_err() {
             return T::default();
@@ -284,7 +284,7 @@ impl Handle {
 
     /// Everything about one agent, asked of it if it is connected; none if there is no such agent.
     pub async fn agent(&self, agent: AgentId) -> Result<Option<AgentDetail>, CallError> {
-        let log = self.from_agent(|answer| Call::AskBox(agent, answer)).await;
+        let log = self.ask_agent(|answer| Call::AskBox(agent, answer)).await;
         let detail = self.call(|answer| Call::Agent(agent, answer)).await?;
         Ok(detail.map(|detail| AgentDetail { log, ..detail }))
     }

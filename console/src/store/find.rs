@@ -42,7 +42,12 @@ impl Sieve {
             let test = match &term.test {
                 Test::Cause(text) => Test::Cause(text.to_lowercase()),
                 Test::Text(text) => Test::Text(text.to_lowercase()),
-                other => other.clone(),
+                same @ (Test::Is(_)
+                | Test::Agent(_)
+                | Test::Device(_)
+                | Test::Profile(_)
+                | Test::Priority(..)
+                | Test::Age(..)) => same.clone(),
             };
             Term { not: term.not, test }
         };

@@ -78,10 +78,22 @@ impl Part {
         }
     }
 
+    /// Jobs that are passed on the way through it.
+    pub(super) fn len(self, fits: &Fits) -> u64 {
+        match self {
+            // Only what waits lies by priority: of other states all are passed.
+            Part::OfPriority(state, _) if state != JobState::Pending => {
+                fits.jobs(|facet| facet.state == state)
+            }
+            part @ (Part::Places(_) | Part::OfPriority(..) | Part::Numbers | Part::Changes) => {
+                fits.jobs(|facet| part.has(facet))
+            }
+        }
+    }
+
     /// The stretch of the index that holds it.
     pub(super) fn range(self) -> std::ops::Range<IndexKey> {
         match self {
-            // Only what waits lies by priority.
             Part::OfPriority(JobState::Pending, Priority(p)) => {
                 let first = !p;
                 (0, first, 0, 0)..first.checked_add(1).map_or((1, 0, 0, 0), |next| (0, next, 0, 0))
@@ -127,6 +139,11 @@ impl Order {
             parts.reverse();
         }
         Order { parts, reversed: sort.reversed }
+    }
+
+    /// Jobs that are passed on the whole way.
+    pub(super) fn len(&self, fits: &Fits) -> u64 {
+        self.parts.iter().map(|part| part.len(fits)).sum()
     }
 
     /// Every job from there on.

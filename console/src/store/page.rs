@@ -22,7 +22,11 @@ const PAGE_BYTES_MAX: usize = 192 * 1024;
 /// A row's bytes besides its texts, at most.
 const ROW_BYTES_FIXED: usize = 160;
 /// How long one search goes on before it hands out what it has: a person is waiting, and a snapshot is held.
+#[cfg(not(test))]
 pub(super) const SEARCH_SLICE: Duration = Duration::from_millis(80);
+/// In tests every look at the clock ends a slice.
+#[cfg(test)]
+pub(super) const SEARCH_SLICE: Duration = Duration::ZERO;
 /// Jobs passed between two looks at the clock.
 const STOPS_A_LOOK: u64 = 32;
 /// How long a search can be gone on with; later it starts anew, since the table moved on.
@@ -153,13 +157,12 @@ impl Store {
         let order = Order::new(query.sort, &view.fits);
         let total = view.fits.total();
         let mut spot = self.spot(view, &order, offset)?;
-        if let Some(cursor) =
-            self.cursors().before(query, offset).filter(|c| c.matches > spot.matches || total.is_none())
-        {
+        let cursor = self.cursors().before(query, offset);
+        if let Some(cursor) = cursor.filter(|c| (c.matches, c.seen) > (spot.matches, spot.seen)) {
             spot = cursor;
         }
         let mut page = Sheet::new(limit);
-        let of = view.fits.jobs(|facet| order.parts.iter().any(|part| part.has(facet)));
+        let of = order.len(&view.fits);
         for stop in order.walk(&view.reader.tables, &view.fits, spot.begin) {
             let stop = stop?;
             if let Some(found) = view.holds(&stop)? {
@@ -196,7 +199,7 @@ impl Store {
             let all = view.fits.jobs(|facet| part.has(facet));
             if left >= fit {
                 spot.matches += fit;
-                spot.seen += all;
+                spot.seen += part.len(&view.fits);
                 spot.begin = Begin::Part(no + 1);
                 continue;
             }

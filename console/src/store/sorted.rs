@@ -130,7 +130,7 @@ impl List {
             *seen += 1;
             if seen.is_multiple_of(STOPS_A_LOOK) && started.elapsed() > SEARCH_SLICE {
                 self.cost += started.elapsed();
-                let of = view.fits.jobs(|facet| order.parts.iter().any(|part| part.has(facet)));
+                let of = order.len(&view.fits);
                 return Ok(Some(Scanned { seen: (*seen).min(of), of }));
             }
         }

@@ -62,9 +62,13 @@ impl Bench {
     }
 
     fn session_below(&self, source: &str) -> AddSession {
+        self.session_of(source, &profile())
+    }
+
+    fn session_of(&self, source: &str, profile: &NamedProfile) -> AddSession {
         let mut turn = self.store.turn();
         let session = turn
-            .begin_add(&FilePath::from(source), &FilePath::from("/out"), &profile(), Priority::DEFAULT)
+            .begin_add(&FilePath::from(source), &FilePath::from("/out"), profile, Priority::DEFAULT)
             .unwrap();
         turn.commit().unwrap();
         session
@@ -445,3 +449,6 @@ fn write_the_golden_store() {
     std::fs::create_dir_all(golden().parent().unwrap()).unwrap();
     std::fs::copy(&file, golden()).unwrap();
 }
+
+mod filters;
+mod ledger;

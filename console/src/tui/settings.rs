@@ -163,7 +163,8 @@ mod tests {
         for name in ["yes", "no", "take", "complete"] {
             assert!(matches!(check_keys(&entries(&[(name, &["x"])])), Err(Unfit::Name { .. })), "{name}");
         }
-        let keys = check_keys(&entries(&[("leave", &["y"]), ("copy", &["f3"])])).unwrap();
+        let keys =
+            check_keys(&entries(&[("leave", &["y"]), ("copy", &["f3"]), ("copy-id", &["C"])])).unwrap();
         assert_eq!(keys.command(Place::Confirm, Key::Char('y')), Some(Command::Yes));
         assert_eq!(keys.command(Place::Confirm, Key::Enter), Some(Command::Take));
     }

@@ -5,6 +5,8 @@ mod cost;
 mod drawing;
 pub(super) mod fixture;
 mod full;
+mod interaction;
 mod journeys;
+mod overlays;
 mod random;
 mod screens;

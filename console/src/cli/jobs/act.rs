@@ -36,7 +36,7 @@ pub(super) async fn act(
         Selection::Filter(filter) if action == JobAction::Purge => {
             Selection::Filter(narrowed(&filter, JobState::ALL.into_iter().filter(|state| state.is_final())))
         }
-        jobs => jobs,
+        jobs @ (Selection::Filter(_) | Selection::Ids(_)) => jobs,
     };
     let mut client = target.connect().await?;
     let acted = loop {

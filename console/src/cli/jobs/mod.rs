@@ -47,8 +47,8 @@ pub(super) enum JobsCommand {
     Release(ActArgs),
     /// Set the priority: 0 to 9, higher first
     Prio {
-        /// 0 to 9, or up or down by one
-        #[arg(value_name = "PRIORITY", value_parser = priority)]
+        /// 0 to 9, or +1 or -1 for one higher or lower
+        #[arg(value_name = "PRIORITY", value_parser = priority, allow_negative_numbers = true)]
         to: JobAction,
         #[command(flatten)]
         args: ActArgs,
@@ -74,11 +74,14 @@ pub(super) struct ActArgs {
 
 fn priority(text: &str) -> Result<JobAction, String> {
     match text {
-        "up" => Ok(JobAction::Raise),
-        "down" => Ok(JobAction::Lower),
+        "+1" => Ok(JobAction::Raise),
+        "-1" => Ok(JobAction::Lower),
+        // A sign means a step, and there are no others.
         number => match number.parse().map(Priority) {
-            Ok(priority) if priority <= Priority::MAX => Ok(JobAction::Prioritise(priority)),
-            _ => Err("a priority is 0 to 9, up or down".to_owned()),
+            Ok(priority) if priority <= Priority::MAX && !number.starts_with('+') => {
+                Ok(JobAction::Prioritise(priority))
+            }
+            _ => Err("a priority is 0 to 9, +1 or -1".to_owned()),
         },
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn wait(target: &Target, args: WaitArgs) -> Result<Exit, Failed
         (true, _) => Say::Notes,
         (false, false) => Say::Lines,
     };
-    waiting.to_the_end(target.server()?, since_ms, say, args.timeout).await?;
+    waiting.until_all_ended(target.server()?, since_ms, say, args.timeout).await?;
     if args.json {
         text::json_out(&json::waited(&waiting));
     } else {

@@ -116,7 +116,11 @@ const LOG: &[Foot] = &[
     foot(Command::CopyMenu, "copy", 75),
     foot(Command::Help, "help", 40),
 ];
-const READING: &[Foot] = &[foot(Command::Back, "close", STAYS)];
+const READING: &[Foot] = &[
+    foot(Command::CopyId, "copy", 80),
+    foot(Command::Print, "print", 70),
+    foot(Command::Back, "close", STAYS),
+];
 const HELP: &[Foot] = &[foot(Command::No, "close", STAYS)];
 const CONFIRM: &[Foot] = &[foot(Command::No, "no", STAYS), foot(Command::Yes, "yes", STAYS)];
 const TYPED: &[Foot] = &[foot(Command::No, "no", STAYS), foot(Command::Take, "confirm", STAYS)];

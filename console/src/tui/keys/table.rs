@@ -166,6 +166,8 @@ pub(crate) const BINDINGS: &[Binding] = table! {
     QUITTING Leave [ctrl('c')];
     QUITTING No [c('n'), c('q')];
     PICKING No [ctrl('c')];
+    READING CopyId [c('y'), c('c')];
+    READING Print [c('p')];
     COPYING Take [c('y')];
     COPYING Print [c('p')];
     COPYING No [c('q')];

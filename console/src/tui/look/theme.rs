@@ -22,8 +22,11 @@ pub(crate) const ROLES: [(Role, &str); 10] = [
     (Role::Stale, "stale"),
 ];
 
+/// A theme: its style for each role.
+pub(crate) type StyleOf = fn(Role) -> Style;
+
 /// Themes by name; each makes its style for a role.
-pub(crate) const THEMES: [(&str, fn(Role) -> Style); 6] = [
+pub(crate) const THEMES: [(&str, StyleOf); 6] = [
     ("terminal", terminal),
     ("dark", dark),
     ("light", light),
@@ -58,7 +61,7 @@ impl Theme {
         THEMES.iter().find(|(known, _)| *known == name).map(|(known, style)| Theme::made(known, *style))
     }
 
-    fn made(name: &'static str, style: fn(Role) -> Style) -> Theme {
+    fn made(name: &'static str, style: StyleOf) -> Theme {
         Theme { name, styles: ROLES.map(|(role, _)| style(role)), set: [false; ROLES.len()] }
     }
 

@@ -1,7 +1,7 @@
 //! The first run in words: three steps in place of an empty table, which tick off by themselves.
 
 use super::super::look::Glyphs;
-use super::super::state::first::{First, Steps, connected};
+use super::super::state::first::{First, LAST_MS, Steps, connected};
 use super::super::state::{Millis, State};
 use super::text::{Line, Role, cut, head, wrap};
 use super::words;
@@ -71,8 +71,13 @@ fn token(first: &First, columns: usize, now: Millis, glyphs: Glyphs) -> Vec<Line
         }
         lines.push(indented(Role::Strong, cut(&part, room, glyphs)));
     }
-    let left = token.ends.saturating_sub(now).div_ceil(1000);
-    lines.push(indented(Role::Plain, format!("y copies; one use, {} left", words::minutes(left))));
+    let left = token.ends.saturating_sub(now);
+    let left = if left > LAST_MS {
+        format!("{} min", left.div_ceil(60_000))
+    } else {
+        words::minutes(left.div_ceil(1000))
+    };
+    lines.push(indented(Role::Plain, format!("y copies; one use, {left} left")));
     lines
 }
 

@@ -110,9 +110,13 @@ fn hits(state: &State) -> String {
     let count = words::count(window.count());
     if let Some(scanned) = window.page.scanned {
         let far = format!("{} of {}", words::count_tight(scanned.seen), words::count_tight(scanned.of));
-        let end = if jobs.searching() { "esc stops" } else { "stopped" };
-        let more = if window.page.more && !jobs.searching() && !jobs.stopped { " or more" } else { "" };
-        return format!("{count}{more}, scanned {far}, {end}");
+        let (more, end) = match (jobs.searching(), jobs.stopped) {
+            (true, _) => ("", ", esc stops"),
+            (false, true) => ("", ", stopped"),
+            (false, false) if window.page.total.is_none() => (" or more", ""),
+            (false, false) => ("", ""),
+        };
+        return format!("{count}{more}, scanned {far}{end}");
     }
     match window.page.total {
         None if window.page.more => format!("{count} or more"),

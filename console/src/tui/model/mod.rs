@@ -36,6 +36,11 @@ const WIDTH_MIN: u16 = 60;
 /// See [`WIDTH_MIN`].
 const HEIGHT_MIN: u16 = 16;
 
+/// From this width on tabs have counts and the footer has room for more than keys.
+const ROOMY: usize = 100;
+/// What the footer says while the mouse is here.
+const SELECT: &str = "shift-drag selects ";
+
 /// A dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dialog {
@@ -208,11 +213,12 @@ fn tabs(state: &State, columns: usize) -> Line {
             line.push_hit(Role::Plain, format!(" {word} "), Hit::Screen(screen));
         }
     }
+    let help = if columns >= ROOMY { "? help " } else { "?help " };
     let marked = state.jobs.marks.count();
-    if marked > 0 {
-        line.push(Role::Strong, format!("   {} marked", words::count(marked)));
+    let marks = format!("   {} marked", words::count(marked));
+    if marked > 0 && line.width() + width(&marks) + help.len() <= columns {
+        line.push(Role::Strong, marks);
     }
-    let help = if columns >= 100 { "? help " } else { "?help " };
     line.pad_to(columns.saturating_sub(help.len())).push(Role::Plain, help);
     line
 }
@@ -225,8 +231,8 @@ fn tab_count(state: &State, screen: Screen, columns: usize) -> String {
         Screen::Failures if state.counted(JobState::Failed) > 0 => {
             format!(" {}!", words::count(state.counted(JobState::Failed)))
         }
-        Screen::Jobs if columns >= 100 => counted(snapshot.totals.by_state.iter().sum()),
-        Screen::Agents if columns >= 100 => counted(snapshot.agents.len() as u64),
+        Screen::Jobs if columns >= ROOMY => counted(snapshot.totals.by_state.iter().sum()),
+        Screen::Agents if columns >= ROOMY => counted(snapshot.agents.len() as u64),
         Screen::Overview | Screen::Jobs | Screen::Agents | Screen::Failures | Screen::Events => String::new(),
     }
 }
@@ -236,15 +242,16 @@ fn footer(state: &State, columns: usize) -> Line {
     let place = state.place();
     let works = |f: &&keys::Foot| state.refusal(f.command).is_none();
     let mut feet: Vec<keys::Foot> = keys::footer(place).iter().filter(works).copied().collect();
+    // Whoever has the mouse here must be told how to get it back, where that costs no key its place.
+    let told = state.mouse && columns >= ROOMY;
+    let room = if told { columns - SELECT.len() - 1 } else { columns };
     let mut line = footer_line(state, place, &feet);
-    while line.width() > columns && !feet.is_empty() {
+    while line.width() > room && !feet.is_empty() {
         let last = feet.iter().min_by_key(|f| f.keep).map_or("", |f| f.word);
         feet.retain(|f| f.word != last);
         line = footer_line(state, place, &feet);
     }
-    // Whoever has the mouse here must be told how to get it back.
-    const SELECT: &str = "shift-drag selects ";
-    if state.mouse && line.width() + SELECT.len() < columns {
+    if told {
         line.pad_to(columns - SELECT.len()).push(Role::Plain, SELECT);
     }
     line

@@ -64,7 +64,7 @@ pub(super) async fn run(options: Options, mut link: Link) -> anyhow::Result<Leav
                     }
                 }
                 Action::StartAgent => {
-                    if !link.start_agent.as_ref().is_some_and(|start| start.try_send(()).is_ok()) {
+                    if link.start_agent.as_ref().is_none_or(|start| start.try_send(()).is_err()) {
                         talk.say("an agent cannot be started from here");
                     }
                 }

@@ -1,6 +1,8 @@
 //! Whether a command does something now, and if not, why. Footer, help and palette leave out what does nothing.
 
 use super::deed::Verb;
+use super::jobs::Marks;
+use super::overlay::Overlay;
 use super::{State, agents, asks, copy, detail, events, failures, jobs, overview};
 use crate::tui::Mode;
 use crate::tui::keys::{Command, Place};
@@ -45,12 +47,23 @@ impl State {
         }
     }
 
+    /// Whether the verb makes sense for any job that a command is for. Each frame asks this for each key it names, so
+    /// thousands of marks are taken as they were seen last and are not looked up.
+    fn has_target(&self, verb: Verb) -> bool {
+        match &self.jobs.marks {
+            Marks::Jobs(jobs) if self.detail.is_none() && !jobs.is_empty() => {
+                jobs.values().any(|job| verb.fits(job))
+            }
+            Marks::Jobs(_) | Marks::All { .. } => self.target().is_some_and(|target| target.any(verb)),
+        }
+    }
+
     fn has_own_rows(&self) -> bool {
         matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events)
     }
 
     fn common_refusal(&self, command: Command) -> Option<&'static str> {
-        let any = |verb| self.target().is_some_and(|target| target.any(verb));
+        let any = |verb| self.has_target(verb);
         let agent = || self.selected_agent().is_some();
         let (works, reason) = match command {
             Command::Retry => {
@@ -84,6 +97,10 @@ impl State {
             Command::MarkNone => (self.jobs.marks.count() > 0, "nothing is marked"),
             Command::MarkAll => (self.jobs.count() > 0, "there is no job to mark"),
             Command::CopyId => (copy::id(self).is_some(), "nothing to copy is selected"),
+            Command::Print => {
+                let prints = matches!(self.overlay, Some(Overlay::Copy(_) | Overlay::Text { .. }));
+                (prints, "there is nothing to print")
+            }
             Command::CopyMenu => (!copy::items(self).is_empty(), "nothing to copy is selected"),
             Command::Suspend => (
                 self.mode == Mode::Attach,
@@ -141,7 +158,6 @@ impl State {
             | Command::Yes
             | Command::No
             | Command::Take
-            | Command::Print
             | Command::NextAnswer
             | Command::PrevAnswer
             | Command::Complete => (true, ""),

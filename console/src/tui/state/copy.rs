@@ -1,13 +1,11 @@
 //! What can be copied from here: ids, paths, commands, logs, reports. Knows no clipboard; the loop has one.
 
-use std::fmt::Write as _;
-
 use vc_protocol::id::JobId;
-use vc_protocol::operator::{AgentView, FailureGroup, JobDetail, JobRow};
+use vc_protocol::operator::{AgentView, FailureGroup, JobRow};
 
 use super::jobs::Marks;
 use super::overlay::Overlay;
-use super::{Action, State, first};
+use super::{Action, State, first, report};
 use crate::tui::keys::Place;
 use crate::tui::model;
 
@@ -44,6 +42,10 @@ pub(super) fn take(state: &mut State, out: &mut Vec<Action>) {
 
 /// Shows what has the focus outside of the alternate screen.
 pub(super) fn print(state: &mut State, out: &mut Vec<Action>) {
+    if let Some(Overlay::Text { copy, .. }) = &state.overlay {
+        out.push(Action::Print(copy.text.clone()));
+        return;
+    }
     if let Some(Overlay::Copy(menu)) = state.overlay.take()
         && let Some(item) = menu.items.into_iter().nth(menu.at)
     {
@@ -53,6 +55,9 @@ pub(super) fn print(state: &mut State, out: &mut Vec<Action>) {
 
 /// What `c` copies: the id or the name of what is selected.
 pub(super) fn id(state: &State) -> Option<CopyItem> {
+    if let Some(overlay) = &state.overlay {
+        return if let Overlay::Text { copy, .. } = overlay { Some(copy.clone()) } else { None };
+    }
     items(state).into_iter().find(|item| item.what.starts_with(ID))
 }
 
@@ -98,11 +103,9 @@ fn of_job(state: &State, id: JobId, items: &mut Vec<CopyItem>) {
     if let Some(detail) = detail {
         push(items, "path of the source", detail.source.shown());
         push(items, "path of the output", detail.output.shown());
-        let command = newest_command(detail);
-        push(items, "command as a shell line", command);
-        let log = detail.attempts.iter().find(|a| !a.log.trim().is_empty());
-        push(items, "log", log.map(|a| plain(&a.log)).unwrap_or_default());
-        push(items, "report", job_report(detail));
+        push(items, "command as a shell line", report::command(detail));
+        push(items, "log", report::logged(detail).map(|a| report::plain(&a.log)).unwrap_or_default());
+        push(items, "report", report::of_job(detail));
         if state.below() == Place::Log {
             // There the log is what people came for.
             if let Some(at) = items.iter().position(|i| i.what == "log") {
@@ -111,7 +114,7 @@ fn of_job(state: &State, id: JobId, items: &mut Vec<CopyItem>) {
         }
     } else if let Some(row) = row {
         push(items, "path", row.source.shown());
-        push(items, "cause", plain(&row.cause));
+        push(items, "cause", report::plain(&row.cause));
     }
 }
 
@@ -119,68 +122,15 @@ fn row(state: &State, id: JobId) -> Option<&JobRow> {
     state.jobs.window.as_ref()?.page.rows.iter().find(|row| row.id == id)
 }
 
-fn newest_command(detail: &JobDetail) -> String {
-    let commands = detail.attempts.iter().find(|a| !a.commands.is_empty()).map(|a| &a.commands);
-    let longest = commands.and_then(|all| all.iter().max_by_key(|c| c.argv.len()));
-    longest.map(|c| model::shell_line(&c.argv)).unwrap_or_default()
-}
-
-/// Everything that helps somebody else to understand a job.
-fn job_report(detail: &JobDetail) -> String {
-    let row = &detail.row;
-    let mut text = format!("job {}: {}", row.id, row.state.word());
-    let class = row.class.map(|c| format!(" ({})", c.word())).unwrap_or_default();
-    if !row.cause.is_empty() {
-        let _ = write!(text, "{class}: {}", plain(&row.cause));
-    }
-    let _ = write!(text, "\nsource   {}\noutput   {}", detail.source, detail.output);
-    let _ = writeln!(text, "\nprofile  {}, retries {}/{}", row.profile, row.retries, row.retries_max);
-    for attempt in &detail.attempts {
-        let ended = if attempt.ended.is_empty() { "runs" } else { &attempt.ended };
-        let cause = plain(&attempt.cause);
-        let _ = writeln!(
-            text,
-            "attempt {} on {} with {}: {ended} {cause}",
-            attempt.no, attempt.place, attempt.encoder
-        );
-    }
-    let command = newest_command(detail);
-    if !command.is_empty() {
-        let _ = writeln!(text, "command  {command}");
-    }
-    if let Some(attempt) = detail.attempts.iter().find(|a| !a.log.trim().is_empty()) {
-        let _ = write!(text, "log of attempt {}\n{}", attempt.no, plain(&attempt.log));
-    }
-    text
-}
-
 fn of_agent(view: &AgentView, items: &mut Vec<CopyItem>) {
-    push(items, "id (name of the agent)", plain(&view.name));
-    push(items, "address", plain(&view.address));
-    let mut report =
-        format!("agent {} at {}, vc-agent {}\n{}\n", view.name, view.address, view.version, view.ffmpeg);
-    for device in &view.devices {
-        let _ = writeln!(
-            report,
-            "device {} {}: {} slots, {:?}",
-            device.short, device.name, device.slots, device.state
-        );
-    }
-    for folder in &view.unproven {
-        let _ = writeln!(report, "cannot see {folder}");
-    }
-    push(items, "report", plain(&report));
+    push(items, "id (name of the agent)", report::plain(&view.name));
+    push(items, "address", report::plain(&view.address));
+    push(items, "report", report::of_agent(view));
 }
 
 fn of_group(state: &State, group: &FailureGroup, items: &mut Vec<CopyItem>) {
-    push(items, "report", plain(&model::failure_report(group, &state.look.zone)));
+    push(items, "report", report::plain(&model::failure_report(group, &state.look.zone)));
     push(items, "id of the last job", group.job.map(|id| id.to_string()).unwrap_or_default());
-    push(items, "cause", plain(&group.cause));
-    push(items, "last cause, word for word", plain(&group.example));
-}
-
-/// Text from outside without what would steer the terminal that it is pasted into; lines stay lines.
-fn plain(text: &str) -> String {
-    let keep = |c: &char| *c == '\n' || *c == '\t' || !vc_protocol::path::is_unprintable(*c);
-    text.chars().filter(keep).collect()
+    push(items, "cause", report::plain(&group.cause));
+    push(items, "last cause, word for word", report::plain(&group.example));
 }

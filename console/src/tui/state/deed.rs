@@ -3,15 +3,16 @@
 use vc_protocol::id::{AgentId, JobId};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    Acted, AgentAction, JobAction, JobFilter, Request, Response, Role, Selection, StopHow, TokenWish,
+    Acted, AgentAction, JobAction, JobFilter, JobRow, Request, Response, Role, Selection, StopHow, TokenWish,
 };
+use vc_protocol::path::FilePath;
 
 use crate::tui::keys::Level;
 
 /// Retries of more jobs than this are asked about.
 pub(crate) const RETRY_UNASKED_MAX: u64 = 100;
 /// A token made from here: for one agent, long enough to walk to its box.
-const TOKEN: TokenWish = TokenWish { uses: 1, ttl_s: 15 * 60, role: Role::Agent };
+pub(super) const TOKEN: TokenWish = TokenWish { uses: 1, ttl_s: 15 * 60, role: Role::Agent };
 
 /// What is asked of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,6 +234,28 @@ fn acted_words(verb: Verb, acted: &Acted) -> String {
         words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());
     }
     words
+}
+
+/// A job of a page.
+pub(super) fn row_ref(row: &JobRow) -> JobRef {
+    JobRef {
+        id: row.id,
+        name: file_name(&row.source),
+        state: row.state,
+        waits: row.not_before_ms.is_some(),
+        place: row.place.clone(),
+        permille: row.progress.map(|p| p.permille),
+        spent_ms: row.progress.map_or(0, |p| spent_ms(p.out_ms, p.speed)),
+    }
+}
+
+/// Wall time of encoding so far, as far as media time and speed tell.
+fn spent_ms(out_ms: u64, speed: f32) -> u64 {
+    if speed > 0.0 { (out_ms as f64 / f64::from(speed)) as u64 } else { 0 }
+}
+
+fn file_name(path: &FilePath) -> String {
+    FilePath(path.file_name().to_vec()).shown()
 }
 
 #[cfg(test)]

@@ -1,18 +1,14 @@
 //! The first run: which of the three steps are done, and the token of the first one.
 
-use vc_protocol::operator::{AgentState, Request, Response, Role, Snapshot, TokenWish};
+use vc_protocol::operator::{AgentState, Request, Response, Snapshot};
 
+use super::deed::TOKEN;
 use super::{Action, Millis, State, on_reply};
 use crate::tui::Mode;
 use crate::tui::link::RequestTag;
 
-/// Long enough to walk to another box; a line left on a screen is of little use after that.
-const TOKEN_TTL_S: u64 = 15 * 60;
 /// A token that the server refused to make is asked for again after this.
 const AGAIN_MS: Millis = 10_000;
-
-/// The token shown in the first step.
-pub(crate) const WISH: TokenWish = TokenWish { uses: 1, ttl_s: TOKEN_TTL_S, role: Role::Agent };
 
 /// A line to paste.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,10 +88,7 @@ impl First {
 /// The line to paste is in sight: nobody has joined yet.
 fn shows_token(state: &State) -> bool {
     let waits = state.snapshot.as_deref().is_some_and(|snapshot| snapshot.agents.is_empty());
-    // Who only looks is not let in on how to join.
-    let acts =
-        !state.read_only && state.welcome.as_ref().is_none_or(|welcome| welcome.role == Role::Operator);
-    state.mode == Mode::Attach && waits && acts
+    state.mode == Mode::Attach && waits && state.may_act()
 }
 
 /// The line that `y` copies; none once somebody joined.
@@ -106,17 +99,22 @@ pub(super) fn line(state: &State) -> Option<&str> {
 /// Asks for a token where one is shown and there is none.
 pub(super) fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     if state.first.due(shows_token(state)).is_some_and(|due| due <= now) {
-        let tag = state.send(Request::TokenCreate(WISH), out);
+        let tag = state.send(Request::TokenCreate(TOKEN), out);
         state.first.ask(tag, now);
     }
 }
+
+/// Time left of a token that is told in seconds; before that in minutes, so that a screen that nobody looks at stands
+/// still.
+pub(crate) const LAST_MS: Millis = 120_000;
 
 /// When time alone changes something: the countdown, or a token that ended.
 pub(super) fn due(state: &State, now: Millis) -> Option<Millis> {
     let shown = shows_token(state);
     let left = state.first.token.as_ref().filter(|_| shown).map(|token| token.ends.saturating_sub(now));
-    let second = left.filter(|left| *left > 0).map(|left| now + (left - 1) % 1000 + 1);
-    second.into_iter().chain(state.first.due(shown)).min()
+    let step = |left| if left > LAST_MS { 60_000 } else { 1000 };
+    let next = left.filter(|left| *left > 0).map(|left| now + (left - 1) % step(left) + 1);
+    next.into_iter().chain(state.first.due(shown)).min()
 }
 
 /// Takes the token asked for; gives back what is not for it.

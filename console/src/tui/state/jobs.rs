@@ -230,7 +230,7 @@ impl Jobs {
             return if waits { None } else { want(AskedFor::Rows, offset) };
         };
         let bottom = (top + height).min(window.count());
-        let reaches = bottom <= window.end() || !window.page.more;
+        let reaches = bottom <= window.end() || !window.page.more || window.searching();
         let covered = top >= window.offset && reaches;
         let open = self.asked.is_some_and(|a| a.open);
         if covered
@@ -256,6 +256,7 @@ impl Jobs {
                 let misses = top < asked.offset || top + height > asked.offset + PAGE_ROWS_MAX as u64;
                 if misses { want(AskedFor::Rows, offset) } else { None }
             }
+            Some(asked) if asked.why == AskedFor::Further => want(AskedFor::Rows, offset),
             // Pages are also cut by size: when the centred one did not reach, ask from the first row in sight.
             Some(asked) if asked.revision == revision && asked.offset == offset => {
                 if offset != top {

@@ -2,6 +2,7 @@
 
 use vc_protocol::operator::{RefusalCode, Response, Snapshot};
 
+use super::copy::CopyItem;
 use super::deed::Deed;
 use super::jobs::Marks;
 use super::overlay::{Confirm, Overlay};
@@ -115,11 +116,13 @@ fn acted(state: &mut State, now: Millis, deed: Deed, response: Response) {
         return state.say(now, said);
     }
     if let (Deed::Token, Response::Token { line, ttl_s }) = (&deed, &response) {
-        let text = format!(
-            "On the new agent's box, within {}:\n\nvc-agent join {line}\n\ny copies it.",
-            crate::tui::model::length(*ttl_s)
-        );
-        return state.open(Overlay::Text { title: "A token for one agent".into(), text, scroll: 0 });
+        let command = format!("vc-agent join {line}");
+        let within = crate::tui::model::length(*ttl_s);
+        let text =
+            format!("On the new agent's box, within {within}:\n\n{command}\n\ny copies it, p prints it.");
+        let title = "A token for one agent".to_owned();
+        let copy = CopyItem { what: "join command".into(), text: command };
+        return state.open(Overlay::Text { title, text, copy, scroll: 0 });
     }
     let changed = matches!(response, Response::Refused { code: RefusalCode::Changed, .. });
     if let (true, Some(deed)) = (changed, answers::recounted(state, &deed)) {

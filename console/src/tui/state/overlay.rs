@@ -4,7 +4,7 @@ use vc_protocol::id::JobId;
 use vc_protocol::operator::Why;
 
 use super::Millis;
-use super::copy::CopyMenu;
+use super::copy::{CopyItem, CopyMenu};
 use super::deed::Deed;
 use super::field::Field;
 use super::palette::Palette;
@@ -61,10 +61,11 @@ pub(crate) enum Overlay {
     Leave(Leaving),
     Palette(Palette),
     Copy(CopyMenu),
-    /// A text to read.
+    /// A text to read, with what is worth copying of it.
     Text {
         title: String,
         text: String,
+        copy: CopyItem,
         scroll: usize,
     },
 }

@@ -52,7 +52,7 @@ pub(super) fn text(board: &Board) -> String {
 
 /// One letter a cell: r g c m for colours, U underlined, B bold, R reversed, D dimmed; the first that holds wins.
 pub(super) fn styles(board: &Board) -> String {
-    cells(&draw(board, board.state.size, Color::On), |cell| {
+    cells(&draw(board, board.state.size, board.state.look.color), |cell| {
         let letter = match (cell.modifier, cell.fg) {
             (m, _) if m.contains(Modifier::REVERSED) => 'R',
             (m, _) if m.contains(Modifier::DIM) => 'D',
@@ -60,6 +60,7 @@ pub(super) fn styles(board: &Board) -> String {
             (_, Ink::Green) => 'g',
             (_, Ink::Cyan) => 'c',
             (_, Ink::Magenta) => 'm',
+            (m, _) if m.contains(Modifier::UNDERLINED) => 'U',
             (m, _) if m.contains(Modifier::UNDERLINED) => 'U',
             (m, _) if m.contains(Modifier::BOLD) => 'B',
             _ => ' ',

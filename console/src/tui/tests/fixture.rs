@@ -306,6 +306,7 @@ fn job_events() -> Vec<EventView> {
 }
 
 /// A dashboard with a server that answers from the fixtures, as it would be driven by the loop.
+#[derive(Clone)]
 pub(crate) struct Board {
     pub(crate) state: State,
     pub(crate) now: Millis,
@@ -357,9 +358,10 @@ impl Board {
 
     pub(crate) fn message(&mut self, msg: Msg) {
         for action in update(&mut self.state, self.now, msg) {
-            match action {
-                Action::Send(tag, request) => self.answer(tag, request),
-                other => self.asked.push(other),
+            if let Action::Send(tag, request) = action {
+                self.answer(tag, request);
+            } else {
+                self.asked.push(action);
             }
         }
     }

@@ -13,8 +13,7 @@ use super::drawing::{both_sizes, check, everywhere, styles, text};
 use super::fixture::{self, Board, NARROW, NOON, WIDE, agent, busy, progress, run};
 use crate::tui::keys::Key;
 use crate::tui::link::Reply;
-use crate::tui::look::Glyphs;
-use crate::tui::state::Msg;
+use crate::tui::look::{Color, Glyphs, Theme};
 use ratatui::layout::Size;
 
 fn gpu(id: u16, name: &str, load: (u16, u16, u64, u16), slots: u16, jobs: &[(u64, &str)]) -> DeviceView {
@@ -188,11 +187,37 @@ fn the_overview_is_drawn_as_specified() {
         board.keys("jj j  k");
         board
     });
-    let mut board = board(NARROW, Glyphs::Ascii);
-    board.message(Msg::Resize(Size { width: 60, height: 16 }));
-    check("overview_full_60x16", &text(&board));
-    board.message(Msg::Resize(WIDE));
+    let board = board(WIDE, Glyphs::Ascii);
     check("styles_overview_full", &styles(&board));
+}
+
+#[test]
+fn the_smallest_full_screens_say_what_matters() {
+    let small = Size { width: 60, height: 16 };
+    for (name, keys) in
+        [("overview", "jj "), ("jobs", "2jj "), ("job", "jjd"), ("log", "jjl"), ("attempts", "jjd]]]")]
+    {
+        for (glyphs, glyphs_name) in [(Glyphs::Ascii, "ascii"), (Glyphs::Unicode, "unicode")] {
+            let mut board = board(small, glyphs);
+            board.detail = known();
+            board.keys(keys);
+            check(&format!("full_{name}_60x16_{glyphs_name}"), &text(&board));
+        }
+    }
+}
+
+#[test]
+fn without_colours_nothing_is_lost() {
+    for (name, keys) in [("overview", "jj "), ("jobs", "2jj "), ("job", "jjd"), ("log", "jjl/libx\n")] {
+        let mut plain = board(NARROW, Glyphs::Unicode);
+        plain.detail = known();
+        plain.keys(keys);
+        let mut mono = plain.clone();
+        mono.state.look.theme = Theme::named("mono").unwrap();
+        mono.state.look.color = Color::Off;
+        assert_eq!(text(&plain), text(&mono), "{name}");
+        check(&format!("styles_mono_{name}_80x24"), &styles(&mono));
+    }
 }
 
 #[test]

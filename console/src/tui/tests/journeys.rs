@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
-    Acted, AgentAction, JobAction, JobFilter, Page, Request, Response, Selection, StopHow,
+    Acted, AgentAction, JobAction, JobFilter, Page, Request, Response, Scanned, Selection, StopHow,
 };
 
 use super::fixture::{self, Board, NARROW, broken, busy, empty};
@@ -31,18 +31,15 @@ fn ids(ids: &[u64]) -> Selection {
 
 /// The requests that were sent, without their tags.
 pub(super) fn requests(board: &mut Board) -> Vec<Request> {
-    let sent = board.asked.drain(..).filter_map(|action| match action {
-        Action::Send(_, request) => Some(request),
-        _ => None,
-    });
+    let sent = board
+        .asked
+        .drain(..)
+        .filter_map(|action| if let Action::Send(_, request) = action { Some(request) } else { None });
     sent.collect()
 }
 
 fn left(board: &Board) -> Option<Leave> {
-    board.asked.iter().find_map(|action| match action {
-        Action::Leave(leave) => Some(*leave),
-        _ => None,
-    })
+    board.asked.iter().find_map(|action| if let Action::Leave(leave) = action { Some(*leave) } else { None })
 }
 
 #[test]
@@ -314,17 +311,31 @@ fn nothing_ticks_while_nothing_runs() {
     assert!(board.state.next_tick(board.now).is_some_and(|at| at > board.now));
 }
 
+/// How the server of [`settle`] finds its rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Finds {
+    /// By an index.
+    AtOnce,
+    /// By looking at everything, a slice a question.
+    Counted,
+    /// The same, and only the end tells how many there are.
+    Uncounted,
+}
+
 /// Sends what the state asks for to a table of `rows` rows whose pages hold at most `cut`, until it is quiet.
-fn settle(board: &mut Board, rows: u64, cut: u64, actions: Vec<Action>) -> usize {
+fn settle(board: &mut Board, finds: Finds, rows: u64, cut: u64, actions: Vec<Action>) -> usize {
     let mut asked = 0;
     let mut open = actions;
     while let Some(action) = open.pop() {
-        let Action::Send(tag, Request::Jobs { offset, .. }) = action else { continue };
+        let Action::Send(tag, Request::Jobs { offset, limit, .. }) = action else { continue };
         asked += 1;
-        assert!(asked < 10, "asks for ever");
-        let end = (offset + cut).min(rows);
+        assert!(asked < 40, "asks for ever");
+        let end = (offset + cut.min(u64::from(limit))).min(rows);
         let found = (offset..end).map(|id| fixture::row(id, JobState::Pending, "a.mkv")).collect();
-        let page = Page { rows: found, total: Some(rows), more: end < rows, scanned: None };
+        let more = end < rows;
+        let scanned = (finds != Finds::AtOnce && more).then_some(Scanned { seen: end, of: rows });
+        let total = (finds != Finds::Uncounted || !more).then_some(rows);
+        let page = Page { rows: found, total, more, scanned };
         let reply = Reply::Response(tag, Response::Page(page));
         open.extend(update(&mut board.state, board.now, Msg::Reply(reply)));
     }
@@ -338,12 +349,13 @@ proptest! {
     fn rows_in_sight_are_fetched_whatever_the_jumps(
         rows in 0u64..5000,
         cut in 30u64..=200,
+        finds in proptest::sample::select(vec![Finds::AtOnce, Finds::Counted, Finds::Uncounted]),
         jumps in proptest::collection::vec((any::<bool>(), 0u64..5000), 1..8),
     ) {
         let mut board = self::board();
         board.state.screen = Screen::Jobs;
         let actions = update(&mut board.state, board.now, Msg::Tick);
-        settle(&mut board, rows, cut, actions);
+        settle(&mut board, finds, rows, cut, actions);
         for (newer, to) in jumps {
             board.now += 600;
             board.state.jobs.move_to(to);
@@ -351,7 +363,7 @@ proptest! {
                 snapshot.revision += 1;
             }
             let actions = update(&mut board.state, board.now, Msg::Tick);
-            settle(&mut board, rows, cut, actions);
+            settle(&mut board, finds, rows, cut, actions);
             let jobs = &board.state.jobs;
             prop_assert_eq!(jobs.row().map(|r| r.id.0), (rows > 0).then_some(jobs.at));
             let due = board.state.next_tick(board.now);

@@ -171,14 +171,17 @@ pub(super) fn leave(state: &State, leaving: &Leaving) -> Content {
     let feet = keys::footer(place);
     for (at, command) in leave_answers(state).into_iter().enumerate() {
         let word = feet.iter().find(|f| f.command == command).map_or("", |f| f.word);
-        let again = match command {
-            keys::Command::Detach => ", the farm keeps going".to_owned(),
-            keys::Command::DrainStop => " the farm".to_owned(),
-            keys::Command::StopNow => format!(" ({} restart later)", words::count(running)),
-            _ => String::new(),
+        let more = if command == keys::Command::Detach {
+            ", farm keeps going".to_owned()
+        } else if command == keys::Command::DrainStop {
+            " the farm".to_owned()
+        } else if command == keys::Command::StopNow {
+            format!(" ({} restart later)", words::count(running))
+        } else {
+            String::new()
         };
         let key = Line::role(Role::Strong, format!("{:<5}", state.keys.first(place, command)));
-        lines.push(choice(at, leaving.at, key.with(Role::Plain, format!("{word}{again}"))));
+        lines.push(choice(at, leaving.at, key.with(Role::Plain, format!("{word}{more}"))));
     }
     Content { title: title.into(), lines, ..Content::default() }
 }

@@ -75,7 +75,7 @@ fn content(state: &State, size: Size) -> Option<Content> {
             scroll: *scroll,
             ..Content::default()
         },
-        Overlay::Text { title, text, scroll } => Content {
+        Overlay::Text { title, text, scroll, .. } => Content {
             title: title.clone(),
             lines: text.lines().flat_map(|l| wrap(l, columns, 0, glyphs)).map(Line::new).collect(),
             scroll: *scroll,

@@ -19,6 +19,7 @@ mod parts;
 pub mod plan;
 pub mod probe;
 pub mod process;
+mod renewal;
 mod run;
 mod sample;
 pub(crate) mod session;

@@ -33,8 +33,11 @@ const STOPS_A_LOOK: u64 = 32;
 pub(super) const CURSOR_LIFE: Duration = Duration::from_secs(15);
 /// Searches that can be gone on with: a few dashboards.
 const CURSORS_MAX: usize = 16;
-/// Tries to look at table and counters between two commits: each takes microseconds, a commit a third of a millisecond.
-const LOOKS_MAX: usize = 100;
+/// How long table and counters are looked at until both are of one commit. A look takes microseconds and a commit a third
+/// of a millisecond; but whoever commits may have to wait for a core between the table and the counters.
+const LOOK_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two such looks, so that a core comes free.
+const LOOK_PAUSE: Duration = Duration::from_micros(50);
 /// A filter that finds fewer than one job in so many is followed by its index rather than by number.
 const SPARSE: u64 = 20;
 
@@ -129,20 +132,19 @@ impl Store {
 
     /// The table and its counters as of the same commit.
     pub(super) fn view(&self, query: &Query) -> Result<View<'_>, StoreError> {
-        let mut looks = 0;
+        let began = Instant::now();
         loop {
             let reader = self.reader()?;
             let memory = self.memory();
             let revision = reader.revision()?;
-            looks += 1;
-            if revision == memory.counters.revision || looks == LOOKS_MAX {
+            if revision == memory.counters.revision || began.elapsed() > LOOK_PATIENCE {
                 let sieve = Sieve::new(query, &memory);
                 let fits = Fits::new(&sieve, &memory.facets);
                 drop(memory);
                 return Ok(View { reader, sieve, fits, revision });
             }
             drop(memory);
-            std::thread::yield_now();
+            std::thread::sleep(LOOK_PAUSE);
         }
     }
 

@@ -290,7 +290,6 @@ impl Loop {
             table_bytes: self.store.file_bytes(),
             today_jobs: today.completed,
             today_saved: saved(&today),
-            ..FarmTotals::default()
         }
     }
 

@@ -15,6 +15,7 @@ mod host;
 pub mod identity;
 pub mod journal;
 mod own_log;
+pub mod pages;
 mod parts;
 pub mod plan;
 pub mod probe;

@@ -24,12 +24,12 @@ use vc_protocol::device::SLOTS_MAX;
 
 use crate::config::AgentConfig;
 use crate::own_log::OwnLog;
+use crate::pages::Shell;
 use crate::state_dir::StateDir;
 use crate::storage::{MapError, PathMaps};
 use crate::{device, status, task};
 use doctor::DoctorArgs;
 use exit::{Code, Failed};
-use pages::Shell;
 
 /// Longest join line read from stdin: eight full addresses and the rest are under 3 KiB.
 const LINE_BYTES_MAX: u64 = 16 * 1024;

@@ -291,7 +291,6 @@ impl Loop {
             table_bytes: self.store.file_bytes(),
             today_jobs: today.completed,
             today_saved: saved(&today),
-            ..FarmTotals::default()
         }
     }
 

@@ -25,8 +25,10 @@ impl Loop {
                 }
                 Effect::Offer { agent, session, attempt, device } => {
                     let reader = opened(&mut reader, || store.reader())?;
-                    let offer = self.make_offer(reader, attempt, device)?;
-                    self.send(agent, session, ToAgent::Offer(Box::new(offer)));
+                    // Else it was cancelled and purged in this very turn; its agent is told to drop it.
+                    if let Some(offer) = self.make_offer(reader, attempt, device)? {
+                        self.send(agent, session, ToAgent::Offer(Box::new(offer)));
+                    }
                 }
                 Effect::Prove { agent, session, root, writable } => {
                     self.errands.push(Errand::Prove { agent, session, root, writable });
@@ -63,9 +65,9 @@ impl Loop {
         reader: &Reader<'_>,
         attempt: AttemptId,
         device: DeviceId,
-    ) -> Result<Offer, StoreError> {
-        let spec = reader.spec(attempt.job)?.ok_or(StoreError::Damaged(attempt.job))?;
-        Ok(Offer {
+    ) -> Result<Option<Offer>, StoreError> {
+        let Some(spec) = reader.spec(attempt.job)? else { return Ok(None) };
+        Ok(Some(Offer {
             attempt,
             device,
             source_root: (spec.source_root, self.store.root(spec.source_root)?),
@@ -74,7 +76,7 @@ impl Loop {
             output_root: (spec.output_root, self.store.root(spec.output_root)?),
             output: spec.output,
             profile: self.store.profile(spec.profile)?.as_ref().clone(),
-        })
+        }))
     }
 }
 

@@ -102,17 +102,16 @@ impl Members {
             Ok(member) => member,
             Err(error) => return failed(error),
         };
-        let response = match member.role {
+        // Before the engine hears of it: what is said on an open connection while a turn is written would still count.
+        (self.close)(id);
+        match member.role {
             Role::Agent => answer_of(engine.revoked(id, who).await),
             Role::Operator | Role::Viewer => {
                 let done = format!("{} {} is revoked", member.role.word(), member.name);
                 note(engine, who, format!("revoked {} {}", member.role.word(), member.name)).await;
                 Response::Done(done)
             }
-        };
-        // Whatever the engine says: the registry refuses it already.
-        (self.close)(id);
-        response
+        }
     }
 
     /// Carries out an [`vc_protocol::operator::AgentAction::Rename`], of anybody who joined.

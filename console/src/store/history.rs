@@ -3,6 +3,7 @@
 //! A purge takes nothing away here: what was done stays done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use redb::{ReadableTable, WriteTransaction};
 use vc_protocol::id::{AgentId, ProfileId};
@@ -41,7 +42,7 @@ fn day_of(wall_ms: i64) -> u32 {
 /// Days there are, and the newest day's sums.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Days {
-    known: BTreeSet<u32>,
+    known: Arc<BTreeSet<u32>>,
     newest: (u32, Sums),
 }
 
@@ -51,7 +52,7 @@ impl Days {
         for entry in table.iter()? {
             let (key, row) = entry?;
             if let (day, ALL, _) = key.value() {
-                days.known.insert(day);
+                Arc::make_mut(&mut days.known).insert(day);
                 days.newest = (day, Sums::from_bytes(row.value())?);
             }
         }
@@ -99,14 +100,16 @@ impl HistoryChanges {
             add(&mut sums, more);
             table.insert(key, sums.to_bytes()?.as_slice())?;
             if let (day, ALL, _) = *key {
-                days.known.insert(day);
+                if !days.known.contains(&day) {
+                    Arc::make_mut(&mut days.known).insert(day);
+                }
                 if day >= days.newest.0 {
                     days.newest = (day, sums);
                 }
             }
         }
         while days.known.len() > DAYS_MAX {
-            let Some(oldest) = days.known.pop_first() else { break };
+            let Some(oldest) = Arc::make_mut(&mut days.known).pop_first() else { break };
             table.retain_in((oldest, 0, 0)..(oldest + 1, 0, 0), |_, _| false)?;
         }
         Ok(Some(days))

@@ -126,6 +126,8 @@ impl JobTables<'_> {
             }
             // Purged twice in one turn, or never there.
             (None, _, _) if change.purge => return Ok(()),
+            // Its agent ended an attempt that was fenced off, after the job was purged: nobody looks for its log.
+            (None, None, None) if change.stamp.is_none() => return Ok(()),
             (None, _, _) => return Err(StoreError::Damaged(id)),
         };
         if old.is_some() {

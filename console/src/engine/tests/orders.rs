@@ -129,6 +129,44 @@ async fn an_operator_has_a_device_tested_and_only_an_agent_that_is_there_can_do_
 }
 
 #[tokio::test]
+async fn a_job_can_be_cancelled_and_purged_while_its_agent_still_ends_the_attempt() {
+    let bench = Bench::new(&["a.mov", "b.mov"]);
+    let (_store, engine) = bench.start();
+    let mut ada = Player::connect(&engine, 1, Vec::new()).await;
+    bench.add(&engine, &["a.mov"]).await.unwrap();
+    let offer = ada.hear_offer().await;
+    assert_eq!(act(&engine, JobAction::Cancel, 1).await, Ok(()));
+    assert_eq!(act(&engine, JobAction::Purge, 1).await, Ok(()));
+    assert_eq!(ada.hear().await, Some(ToAgent::Cancel(offer.attempt)));
+    ada.report(offer.attempt, Outcome::Stopped).await;
+    assert_eq!(ada.hear().await, Some(ToAgent::Done(offer.attempt)));
+    bench.add(&engine, &["b.mov"]).await.unwrap();
+    assert_eq!(ada.hear_offer().await.attempt.job, JobId(2), "the farm works on");
+    stop(engine).await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_purged_in_the_turn_that_offers_it_stops_nothing() {
+    let bench = Bench::new(&["a.mov", "b.mov"]);
+    let (_store, engine) = bench.start();
+    order(&engine, Order::Pause).await;
+    let mut ada = Player::connect(&engine, 1, Vec::new()).await;
+    bench.add(&engine, &["a.mov", "b.mov"]).await.unwrap();
+    ada.prove_all().await;
+    assert_eq!(act(&engine, JobAction::Hold, 2).await, Ok(()));
+    let one = |action| engine.handle.act(action, vec![JobId(1)], "ana");
+    let resumed = engine.handle.order(Order::Resume, "ana");
+    let (_, cancelled, purged) = tokio::join!(resumed, one(JobAction::Cancel), one(JobAction::Purge));
+    assert_eq!((cancelled.unwrap().count, purged.unwrap().count), (1, 1));
+    let (job, task, no) = (JobId(1), vc_protocol::id::TaskNo(0), vc_protocol::id::AttemptNo(1));
+    ada.report(AttemptId { job, task, no }, Outcome::Stopped).await;
+    while ada.hear().await != Some(ToAgent::Done(AttemptId { job, task, no })) {}
+    assert_eq!(act(&engine, JobAction::Release, 2).await, Ok(()));
+    assert_eq!(ada.hear_offer().await.attempt.job, JobId(2), "the farm works on");
+    stop(engine).await;
+}
+
+#[tokio::test]
 async fn a_recalled_farm_tells_agents_to_end_what_they_run_and_knows_when_they_have() {
     let bench = Bench::new(&["a.mov"]);
     let (store, engine) = bench.start();

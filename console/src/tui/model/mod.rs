@@ -317,12 +317,10 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         let text = format!(" no word from the server for {silent}{tail}");
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
     } else if let Some(frozen) = &state.frozen {
-        let since = words::length(now.saturating_sub(frozen.since) / 1000);
+        let at = words::time(state.wall_ms(frozen.since), &state.look.zone);
         let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
         let key = state.keys.first(state.below(), keys::Command::Freeze);
-        let text = format!(
-            " FROZEN: this picture stands still ({since} when last drawn); {key} lets it go on{notice}"
-        );
+        let text = format!(" FROZEN at {at}: {key} lets the picture go on{notice}");
         frame.lines[last - 1] = Line::role(Role::Odd, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {
         frame.lines[last - 1] =

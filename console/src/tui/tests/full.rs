@@ -251,7 +251,6 @@ fn what_stops_the_farm_is_in_its_title() {
     both_sizes("overview_paused", |size| {
         let mut snapshot = full();
         snapshot.paused = Some(Paused { who: "ana".into(), why: String::new(), since_ms: NOON - 360_000 });
-        snapshot.totals.unprobed = 12;
         snapshot.totals.media_left_ms = 0;
         Board::new(size, Glyphs::Unicode, snapshot)
     });

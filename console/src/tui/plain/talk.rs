@@ -145,7 +145,7 @@ impl Talk {
                 (self.state.detail, self.state.agent) = (None, None);
                 return self.press(now, Key::Char('q'));
             }
-            "help" => self.tell_commands(),
+            "help" | "?" => self.tell_commands(),
             line => return self.command(now, line),
         }
         Vec::new()

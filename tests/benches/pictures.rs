@@ -68,11 +68,10 @@ fn main() {
     let mut command = console.command();
     command.env_remove("NO_COLOR").env_remove("SSH_CONNECTION");
     let mut terminal = Terminal::start(&command, WIDE);
-    let busy = |picture: &str| {
-        picture.matches("encoding").count() >= 3
-            && ["~", "failed 2"].iter().all(|word| picture.contains(word))
-    };
-    terminal.wait_picture("the farm is busy", busy);
+    terminal.wait_picture("the farm is busy", |picture| {
+        let far = |line: &&str| line.contains("encoding") && share(line).is_some_and(|share| share >= 20);
+        picture.contains("ETA ~") && picture.lines().filter(far).count() >= 4
+    });
     draw("overview", &terminal);
     terminal.press("2");
     terminal

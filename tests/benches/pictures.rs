@@ -75,6 +75,10 @@ fn main() {
     draw("overview", &terminal);
     terminal.press("4");
     terminal.wait_picture("failures are grouped", |picture| picture.contains("Failures: 4 failed"));
+    // Three causes and their advice leave most of the screen empty.
+    terminal.resize(Size(WIDE.0, 14));
+    terminal.press("\u{c}");
+    terminal.wait_picture("it is drawn anew", |picture| picture.contains("q leave"));
     draw("failures", &terminal);
     terminal.press("q");
     for agent in &mut agents {
@@ -132,7 +136,7 @@ struct Run {
 }
 
 fn svg(screen: &vt100::Screen, palette: &Palette) -> String {
-    let Size(columns, rows) = WIDE;
+    let (rows, columns) = screen.size();
     let (width, height) =
         (f32::from(columns) * CELL.0 + 2.0 * MARGIN, f32::from(rows) * CELL.1 + 2.0 * MARGIN);
     let mut svg = format!(

@@ -118,6 +118,14 @@ fn in_state(mut record: JobRecord, state: JobState, updated_ms: i64) -> JobRecor
 }
 
 #[test]
+fn the_file_is_for_its_user_alone_whoever_made_the_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let meta = std::fs::metadata(bench.dir.path().join(FILE_NAME)).unwrap();
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
 fn a_rescan_adds_nothing_and_a_changed_source_becomes_a_job() {
     let bench = Bench::new();
     let session = bench.session();

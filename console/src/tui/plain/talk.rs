@@ -13,6 +13,7 @@ use crate::tui::look::Glyphs;
 use crate::tui::model::text::clean;
 use crate::tui::state::detail::{Detail, Tab};
 use crate::tui::state::overlay::Overlay;
+use crate::tui::state::palette::Palette;
 use crate::tui::state::{Action, Millis, Msg, State, update};
 
 /// Room for sentences; nothing is cut to a window here.
@@ -136,14 +137,15 @@ impl Talk {
             "3" | "running" => self.tell_running(),
             "4" | "failures" => {
                 self.wants_failures = true;
-                return self.press(now, Key::Char('4'));
+                return self.command(now, "failures");
             }
             "5" | "agents" => self.tell_agents(),
             "6" => return self.command(now, "pause"),
             "0" | "q" | "quit" => {
                 // There is no screen to go back to.
                 (self.state.detail, self.state.agent) = (None, None);
-                return self.press(now, Key::Char('q'));
+                // The one key of leaving that no setting takes away.
+                return self.press(now, Key::Ctrl('c'));
             }
             "help" | "?" => self.tell_commands(),
             line => return self.command(now, line),
@@ -171,12 +173,10 @@ impl Talk {
             self.say(format!("there is no command {name:?}; help lists them"));
             return Vec::new();
         }
-        self.state.drawn();
-        let mut actions = update(&mut self.state, now, Msg::Key(Key::Char(':')));
-        if let Some(Overlay::Palette(palette)) = &mut self.state.overlay {
-            palette.field.set(line);
-        }
-        actions.extend(self.press(now, Key::Enter));
+        let mut palette = Palette::default();
+        palette.field.set(line);
+        self.state.overlay = Some(Overlay::Palette(palette));
+        let actions = self.press(now, Key::Enter);
         if let Some(Overlay::Palette(palette)) = &self.state.overlay {
             let error = palette.error.clone().unwrap_or_else(|| {
                 let wants = palette.choices(&self.state).first().map_or("", |f| f.argument);
@@ -236,6 +236,22 @@ mod tests {
         );
         assert!(said.iter().any(|l| l.starts_with("Choices: 1 status")));
         assert!(said.iter().all(|l| !l.contains(['│', '─', '[', '\x1b'])), "{said:?}");
+    }
+
+    #[test]
+    fn lines_mean_the_same_whatever_the_keys_are() {
+        let changed = ["leave", "command", "pause", "failures"].map(|name| (name.into(), vec![]));
+        let keys = crate::tui::settings::check_keys(&changed.into()).unwrap();
+        let options = Options { keys, ..Options::new(Mode::Attach, look(Glyphs::Unicode)) };
+        let mut talk = Talk::new(options);
+        talk.hear(1000, Msg::Reply(Reply::Snapshot(Box::new(busy()))));
+        let sends = |actions: &[Action], wanted: &Request| {
+            actions.iter().any(|action| matches!(action, Action::Send(_, request) if request == wanted))
+        };
+        assert!(sends(&talk.line(2000, "pause"), &Request::Pause));
+        assert!(sends(&talk.line(2000, "4"), &Request::Failures));
+        talk.line(2000, "0");
+        assert!(talk.said().iter().any(|line| line == "Leave"));
     }
 
     #[test]

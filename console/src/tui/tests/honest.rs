@@ -34,6 +34,20 @@ fn an_agent_with_one_device_is_tested_and_released_from_the_list() {
 }
 
 #[test]
+fn the_header_and_the_list_count_the_same_devices() {
+    let mut farm = busy();
+    farm.agents[0].devices[0].state =
+        DeviceState::Quarantined { why: "three in a row".into(), until_ms: None, testing: false };
+    let mut board = Board::new(WIDE, Glyphs::Ascii, farm);
+    board.keys("3");
+    let text = text(&board);
+    assert!(
+        text.contains("devices 1/2") && text.lines().any(|l| l.contains("all 2") && l.contains(" 1/2 ")),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_offline_agent_is_offered_no_test() {
     let mut farm = busy();
     farm.agents[0].state = AgentState::Offline;

@@ -100,7 +100,7 @@ fn marking_all_is_not_offered_while_nobody_knows_how_many_that_are() {
     board.keys("2");
     let asked =
         board.asked.drain(..).filter_map(|a| if let Action::Send(tag, _) = a { Some(tag) } else { None });
-    let tag = asked.last().unwrap();
+    let tag = asked.next_back().unwrap();
     let found =
         Page { total: None, more: true, scanned: Some(Scanned { seen: 9, of: 90 }), ..fixture::page() };
     board.tell(Reply::Response(tag, Response::Page(found)));

@@ -1,11 +1,11 @@
-//! One agent from start to end: what an earlier process left is swept and taken up, then a supervisor and a session run
-//! side by side, and the order of the shutdown is written here.
+//! One agent from start to end: what an earlier process left is swept and taken up, then a supervisor, a session and the
+//! renewal of the certificate run side by side, and the order of the shutdown is written here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use vc_certs::{CertsError, Identity};
@@ -15,6 +15,7 @@ use crate::config::AgentConfig;
 use crate::host::{Host, HostError};
 use crate::identity::host_name;
 use crate::journal::{Journal, JournalError, Record};
+use crate::renewal::Renewal;
 use crate::session::{Facts, Session};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::supervisor::slots::{Slots, cpu_device};
@@ -112,6 +113,9 @@ impl<W: Work> Start<W> {
         );
         let (calls, called) = mpsc::channel::<Call>(CALLS_MAX);
         let closing = CancellationToken::new();
+        let (newest, identity) = watch::channel(identity);
+        let renewal = Renewal { dir: dir.path().to_owned(), identity: newest, closing: closing.clone() };
+        let renewal = task::spawn("renewal", renewal.keep());
         let session = Session { identity, facts, calls: calls.clone(), closing: closing.clone() };
         let session = task::spawn("session", session.keep());
         let socket = StateDir::socket(dir.path());
@@ -122,8 +126,9 @@ impl<W: Work> Start<W> {
         if timeout(SESSION_BOUND, session).await.is_err() {
             tracing::debug!("the console did not hear the goodbye");
         }
-        // Both have been told and only finish what they are at; a panic in them changes nothing any more.
+        // All have been told and only finish what they are at; a panic in them changes nothing any more.
         let _ = timeout(SESSION_BOUND, status).await;
+        let _ = timeout(SESSION_BOUND, renewal).await;
         let _ = task::spawn_blocking("journal", move || journal.close()).await;
         drop(dir);
     }

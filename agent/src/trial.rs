@@ -24,6 +24,15 @@ const PSNR_MIN_DB: f64 = 28.0;
 /// Longest that one of the two commands may take: the slowest encoder on one old core needs a few seconds.
 const COMMAND_MAX: Duration = Duration::from_secs(20);
 
+/// What a good encoder showed in its trial.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Passed {
+    /// Frames a second of the encode, the start of ffmpeg included.
+    pub(crate) fps: f32,
+    /// Likeness to the source in decibels; infinite if nothing was lost.
+    pub(crate) psnr_db: f64,
+}
+
 /// Tries these encoders one after the other; files go below `folder`, and none is left.
 pub(crate) async fn encoders(
     tools: &Tools,
@@ -34,15 +43,8 @@ pub(crate) async fn encoders(
 ) -> Vec<EncoderFacts> {
     let mut facts = Vec::with_capacity(rows.len());
     for encoder in rows {
-        let file = folder.join(format!("trial-{}.mkv", encoder.name));
-        let tried = one(tools, spawner, encoder, &file, stop).await;
-        if let Err(error) = std::fs::remove_file(&file)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!("failed to delete {}: {error}", file.display());
-        }
-        let (problem, fps) = match tried {
-            Ok(fps) => (String::new(), Some(fps)),
+        let (problem, fps) = match one(tools, spawner, folder, encoder, stop).await {
+            Ok(passed) => (String::new(), Some(passed.fps)),
             Err(problem) => (problem, None),
         };
         tracing::info!(encoder = encoder.name, problem, fps, "encoder tried");
@@ -51,14 +53,31 @@ pub(crate) async fn encoders(
     facts
 }
 
-/// Frames a second of the encode, or why it failed.
-async fn one(
+/// Tries one encoder; its file goes below `folder`, and is deleted. The words of a failure fit after the encoder's name.
+pub(crate) async fn one(
+    tools: &Tools,
+    spawner: &Spawner,
+    folder: &Path,
+    encoder: &Encoder,
+    stop: &StopToken,
+) -> Result<Passed, String> {
+    let file = folder.join(format!("trial-{}.mkv", encoder.name));
+    let tried = encode_and_compare(tools, spawner, encoder, &file, stop).await;
+    if let Err(error) = std::fs::remove_file(&file)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!("failed to delete {}: {error}", file.display());
+    }
+    tried
+}
+
+async fn encode_and_compare(
     tools: &Tools,
     spawner: &Spawner,
     encoder: &Encoder,
     file: &Path,
     stop: &StopToken,
-) -> Result<f32, String> {
+) -> Result<Passed, String> {
     let mut encode = Invocation::new(&tools.ffmpeg, encode_args(encoder, file));
     encode.env = encoder.env;
     let began = Instant::now();
@@ -67,7 +86,7 @@ async fn one(
     let compare = Invocation::new(&tools.ffmpeg, compare_args(file));
     let log = run(spawner, &compare, stop).await.map_err(|cause| format!("cannot be decoded: {cause}"))?;
     match psnr(&log) {
-        Some(db) if db >= PSNR_MIN_DB => Ok(FRAMES as f32 / seconds),
+        Some(db) if db >= PSNR_MIN_DB => Ok(Passed { fps: FRAMES as f32 / seconds, psnr_db: db }),
         Some(db) => Err(format!("makes garbage: {db:.1} dB like its source, {PSNR_MIN_DB:.0} are needed")),
         None => Err("makes nothing that can be compared with its source".to_owned()),
     }

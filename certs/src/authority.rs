@@ -33,8 +33,12 @@ const CA_LIFE: Duration = Duration::days(3652);
 const SERVER_LIFE: Duration = Duration::days(90);
 /// Life of a member's certificate: a month without renewal and a person should look.
 const MEMBER_LIFE: Duration = Duration::days(30);
+/// The same in seconds.
+pub const MEMBER_LIFE_S: i64 = MEMBER_LIFE.whole_seconds();
 /// How far before now a certificate begins to be valid: boxes whose clock is a bit late must accept it.
 const BACKDATE: Duration = Duration::hours(1);
+/// Least part of a life that lies before now: a life of seconds must not be over its half when it begins.
+const BACKDATE_SHARE: i32 = 10;
 /// The first CA of a farm; each rotation counts up.
 const FIRST_GENERATION: u32 = 1;
 /// Bytes of an uncompressed P-256 point.
@@ -48,6 +52,7 @@ pub struct Authority {
     ca: CertificateDer<'static>,
     pin: CaPin,
     leaf: Arc<ServerLeaf>,
+    member_life: Duration,
 }
 
 /// A certificate for a newcomer.
@@ -83,7 +88,14 @@ impl Authority {
             return Err(CertsError::KeyMissing(dir.join("ca.key")));
         }
         let leaf = Arc::new(ServerLeaf::load_or_make(dir, farm, &ca, now)?);
-        Ok(Authority { dir: dir.to_owned(), farm, ca, pin: CaPin(facts.key), leaf })
+        let (dir, pin) = (dir.to_owned(), CaPin(facts.key));
+        Ok(Authority { dir, farm, ca, pin, leaf, member_life: MEMBER_LIFE })
+    }
+
+    /// Lets members' certificates live that many seconds: tests do not wait for a month.
+    #[must_use]
+    pub fn with_member_life(self, seconds: u32) -> Self {
+        Authority { member_life: Duration::seconds(seconds.into()), ..self }
     }
 
     /// The farm's id.
@@ -138,7 +150,7 @@ impl Authority {
 
     fn sign_member_at(&self, csr: &[u8], member: Member, now: OffsetDateTime) -> Result<Signed, CertsError> {
         let key = public_key(csr)?;
-        let mut params = leaf_params(now, MEMBER_LIFE, ExtendedKeyUsagePurpose::ClientAuth)?;
+        let mut params = leaf_params(now, self.member_life, ExtendedKeyUsagePurpose::ClientAuth)?;
         params
             .distinguished_name
             .push(DnType::CommonName, format!("vc {} {}", member.role.word(), member.id));
@@ -278,7 +290,7 @@ fn leaf_params(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![usage];
     params.use_authority_key_identifier_extension = true;
-    params.not_before = now - BACKDATE;
+    params.not_before = now - BACKDATE.min(life / BACKDATE_SHARE);
     params.not_after = now + life;
     params.serial_number = Some(serial()?);
     Ok(params)

@@ -44,13 +44,33 @@ pub async fn member(
     Err(problems.sum())
 }
 
+/// As that member, to renew its certificate.
+pub async fn renewer(identity: &Identity, consoles: &[String]) -> Result<Dialled, Ended> {
+    once(consoles, Visit::Renew(identity)).await
+}
+
 /// As a newcomer that knows the farm by its pin.
 pub async fn newcomer(addresses: &[String], pin: CaPin) -> Result<Dialled, Ended> {
+    once(addresses, Visit::Join(pin)).await
+}
+
+/// What a connection is for that carries one question.
+#[derive(Clone, Copy)]
+enum Visit<'a> {
+    Join(CaPin),
+    Renew(&'a Identity),
+}
+
+async fn once(addresses: &[String], visit: Visit<'_>) -> Result<Dialled, Ended> {
     let mut problems = Problems::default();
     for address in addresses {
         for to in resolve(address, &mut problems).await {
             let Some(endpoint) = problems.endpoint(to) else { continue };
-            match endpoint::dial_join(&endpoint, to, pin).await {
+            let dialled = match visit {
+                Visit::Join(pin) => endpoint::dial_join(&endpoint, to, pin).await,
+                Visit::Renew(identity) => endpoint::dial_renew(&endpoint, to, identity).await,
+            };
+            match dialled {
                 Ok(connection) => return Ok((endpoint, connection, address.clone())),
                 Err(error) => problems.add(error),
             }

@@ -66,7 +66,9 @@ fn by_alert(code: u64) -> Ended {
         42 | 48 | 51 => "this certificate is of another farm: join this one",
         43 => "this certificate is for another purpose: join again",
         44 => "this identity was revoked: join again with a new token",
-        45 => "this certificate has expired: join again, or set the clock",
+        45 => {
+            "this certificate expired too long ago: set the clock, or join again with `--force` and a new line"
+        }
         49 => "the console does not know this identity: join again with a new token",
         116 => "the console asks for a certificate: join first",
         120 => "the console does not speak this protocol: upgrade the older program",

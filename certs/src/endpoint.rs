@@ -16,7 +16,7 @@ use crate::error::CertsError;
 use crate::identity::Identity;
 use crate::keys::EndpointKeys;
 use crate::line::CaPin;
-use crate::tls::{self, ALPN_JOIN, Admission};
+use crate::tls::{self, ALPN_JOIN, ALPN_RENEW, Admission};
 use crate::{peer, transport};
 
 /// Socket buffers asked of the kernel: 500 agents dialling at once took seconds with the usual 208 KiB.
@@ -122,8 +122,26 @@ pub enum DialError {
 /// Dials a console as the member that this identity is, on the protocol of its role. A finished handshake is not yet a welcome: a console that
 /// refuses the certificate says so with the first read, see [`crate::ended`].
 pub async fn dial(endpoint: &Endpoint, to: SocketAddr, identity: &Identity) -> Result<Connection, DialError> {
+    dial_on(endpoint, to, identity, tls::protocol_of(identity.role)).await
+}
+
+/// Dials a console as that member to renew its certificate, which may have expired.
+pub async fn dial_renew(
+    endpoint: &Endpoint,
+    to: SocketAddr,
+    identity: &Identity,
+) -> Result<Connection, DialError> {
+    dial_on(endpoint, to, identity, ALPN_RENEW).await
+}
+
+async fn dial_on(
+    endpoint: &Endpoint,
+    to: SocketAddr,
+    identity: &Identity,
+    alpn: &[u8],
+) -> Result<Connection, DialError> {
     let name = tls::server_name(identity.farm);
-    connect(endpoint, to, tls::member(identity)?, &name, tls::protocol_of(identity.role)).await
+    connect(endpoint, to, tls::member(identity, alpn)?, &name, alpn).await
 }
 
 /// Dials a console as a newcomer that knows the farm by its pin.

@@ -17,6 +17,7 @@ use crate::{durable, line, x509};
 
 const FILE: &str = "identity.pem";
 const PENDING: &str = "join.key";
+const PENDING_RENEWAL: &str = "renewal.key";
 /// More than a key, a certificate, two authorities and eight addresses take.
 const FILE_ROOM: usize = 16 * 1024;
 
@@ -32,12 +33,22 @@ impl AgentKey {
     /// The key with which this box tries to join, made and flushed at the first try: an answer that got lost is
     /// given again only to the same key. [`Identity::store`] forgets it.
     pub fn pending(dir: &Path) -> Result<Self, CertsError> {
+        Self::kept(dir, PENDING, |_| true)
+    }
+
+    /// The key with which this member renews its certificate, made and flushed at the first try likewise. One that a
+    /// crash left behind is not used for a second certificate.
+    pub fn renewal(dir: &Path, identity: &Identity) -> Result<Self, CertsError> {
+        Self::kept(dir, PENDING_RENEWAL, |key| key.serialize_der() != *identity.key)
+    }
+
+    fn kept(dir: &Path, file: &str, is_good: impl FnOnce(&KeyPair) -> bool) -> Result<Self, CertsError> {
         durable::private_dir(dir)?;
-        let path = dir.join(PENDING);
+        let path = dir.join(file);
         if let Some(pem) = durable::read(&path)? {
             let key = PrivateKeyDer::from_pem_slice(&pem).ok().and_then(|der| KeyPair::try_from(&der).ok());
-            if let Some(key) = key {
-                return Ok(AgentKey(Zeroizing::new(key)));
+            if let Some(key) = key.map(Zeroizing::new).filter(|key| is_good(key)) {
+                return Ok(AgentKey(key));
             }
         }
         let key = AgentKey::generate()?;
@@ -73,6 +84,8 @@ pub struct Identity {
     pub name: String,
     /// Where the console may be reached, `host:port`, best first.
     pub consoles: Vec<String>,
+    /// Begin of the certificate's life, seconds since 1970.
+    pub begins_s: i64,
     /// End of the certificate's life, seconds since 1970.
     pub expires_s: i64,
     key: Zeroizing<Vec<u8>>,
@@ -101,6 +114,7 @@ impl Identity {
             agent: member.id,
             name: one_line(&joined.name),
             consoles: consoles.to_vec(),
+            begins_s: facts.not_before,
             expires_s: facts.not_after,
             key: Zeroizing::new(key.0.serialize_der()),
             certificate: joined.certificate.clone().into(),
@@ -119,7 +133,8 @@ impl Identity {
     pub fn store(&self, dir: &Path) -> Result<(), CertsError> {
         durable::private_dir(dir)?;
         durable::replace(&dir.join(FILE), self.to_pem().as_bytes())?;
-        durable::remove(&dir.join(PENDING))
+        durable::remove(&dir.join(PENDING))?;
+        durable::remove(&dir.join(PENDING_RENEWAL))
     }
 
     /// Lines for people and for us, the key, the certificate, the authorities.
@@ -160,6 +175,7 @@ impl Identity {
             agent: member.id,
             name: field("name: ").next().unwrap_or_default().to_owned(),
             consoles: field("console: ").filter(|a| line::is_address(a)).map(str::to_owned).collect(),
+            begins_s: facts.not_before,
             expires_s: facts.not_after,
             key: Zeroizing::new(key.secret_pkcs8_der().to_vec()),
             certificate,
@@ -243,6 +259,26 @@ mod tests {
         assert_eq!(loaded.authorities(), [authority.certificate().clone()]);
         assert!(!home.join(PENDING).exists());
         assert!(!format!("{loaded:?}{key:?}").contains(&data_encoding::BASE64.encode(&loaded.key)[20..40]));
+    }
+
+    #[test]
+    fn the_key_of_a_renewal_is_kept_until_it_is_the_identitys() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::open_or_create(&dir.path().join("ca")).unwrap();
+        let home = dir.path().join("agent");
+        let first = AgentKey::pending(&home).unwrap();
+        let identity = Identity::new(&first, &joined(&authority, &first, AgentId(5)), &[]).unwrap();
+        identity.store(&home).unwrap();
+        let der = |key: &AgentKey| key.0.serialize_der();
+        let next = AgentKey::renewal(&home, &identity).unwrap();
+        assert_ne!(der(&next), *identity.key);
+        assert_eq!(der(&next), der(&AgentKey::renewal(&home, &identity).unwrap()), "after a lost answer");
+        let renewed = Identity::new(&next, &joined(&authority, &next, AgentId(5)), &[]).unwrap();
+        let left_by_a_crash = std::fs::read(home.join(PENDING_RENEWAL)).unwrap();
+        renewed.store(&home).unwrap();
+        assert!(!home.join(PENDING_RENEWAL).exists());
+        std::fs::write(home.join(PENDING_RENEWAL), left_by_a_crash).unwrap();
+        assert_ne!(der(&AgentKey::renewal(&home, &renewed).unwrap()), der(&next));
     }
 
     #[test]

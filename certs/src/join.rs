@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quinn::{Connection, Endpoint};
+use serde::Serialize;
 use tokio::time::timeout;
 use vc_protocol::close::Close;
 use vc_protocol::join::{HOST_BYTES_MAX, JOIN_BYTES_MAX, JoinAnswer, JoinRefusal, JoinRequest, Joined};
@@ -21,7 +22,7 @@ const CLOCK_OFF_MS: i64 = 60_000;
 /// How long the console gets to hear our close.
 const CLOSE_BOUND: Duration = Duration::from_millis(200);
 
-/// Why a newcomer did not join.
+/// Why a newcomer did not join, or a member's certificate was not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// No console of this farm was reached.
@@ -41,14 +42,14 @@ pub enum JoinError {
     Binding,
 }
 
-/// A newcomer that is none any more. Its identity is not stored yet.
+/// A newcomer that is none any more, or a member with a new certificate. Its identity is not stored yet.
 #[derive(Debug)]
 pub struct Entered {
     /// Who it is; the address that answered comes first.
     pub identity: Identity,
     /// What the connection hangs on, see [`Entered::goodbye`].
-    endpoint: Endpoint,
-    console_ms: i64,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) console_ms: i64,
 }
 
 impl Entered {
@@ -84,7 +85,7 @@ pub async fn enter(line: &JoinLine, key: &AgentKey, host: &str, program: &str) -
     }
 }
 
-async fn goodbye(endpoint: Endpoint) {
+pub(crate) async fn goodbye(endpoint: Endpoint) {
     let _ = timeout(CLOSE_BOUND, endpoint.wait_idle()).await;
 }
 
@@ -109,9 +110,9 @@ pub async fn ask(
 }
 
 /// One request, one answer. We receive last, so we close.
-async fn exchange(
+pub(crate) async fn exchange(
     connection: &Connection,
-    request: &JoinRequest,
+    request: &impl Serialize,
     program: &str,
 ) -> Result<JoinAnswer, WireError> {
     let mut channel = wire::open::<JoinAnswer>(connection, program).await?;

@@ -17,14 +17,15 @@ pub mod line;
 mod names;
 pub mod peer;
 pub mod proof;
+pub mod renew;
 pub mod tls;
 pub mod told;
 pub mod transport;
 pub mod wire;
 mod x509;
 
-pub use authority::{Authority, Signed};
+pub use authority::{Authority, MEMBER_LIFE_S, Signed};
 pub use error::CertsError;
 pub use identity::{AgentKey, Identity};
 pub use line::{CaPin, JoinLine, Secret};
-pub use x509::KeyHash;
+pub use x509::{KeyHash, life};

@@ -3,12 +3,14 @@
 //! Protocol and certificate are looked at together and everything that is not listed is refused: the verifier in the
 //! handshake cannot see the protocol, and lets newcomers through without a certificate.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use rustls::pki_types::CertificateDer;
 use vc_protocol::id::AgentId;
 use vc_protocol::operator::Role;
 
-use crate::tls::{ALPN_AGENT, ALPN_JOIN, ALPN_OPERATOR};
-use crate::x509;
+use crate::tls::{ALPN_AGENT, ALPN_JOIN, ALPN_OPERATOR, ALPN_RENEW};
+use crate::x509::{self, KeyHash};
 
 /// Who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Peer {
     Agent(AgentId),
     /// This operator or viewer, likewise.
     Operator(AgentId),
+    /// This member, likewise, who may ask for a successor of its certificate and nothing else.
+    Renewer(AgentId),
 }
 
 /// Why a connection goes no further; the text is sent to the peer.
@@ -39,6 +43,12 @@ pub enum Refusal {
     /// An agent's protocol with an operator's certificate.
     #[error("vc-agent/1 is not for operators: join with a token of an agent")]
     NotAnAgent,
+    /// A member's protocol with a certificate that has expired, not long ago.
+    #[error("the certificate has expired: it may be renewed and nothing else")]
+    Expired,
+    /// A renewal without a certificate.
+    #[error("vc-renew/1 needs a certificate: join first")]
+    NothingToRenew,
     /// A certificate that names no member.
     #[error("the certificate names no member of a farm")]
     Nobody,
@@ -50,18 +60,25 @@ pub enum Refusal {
 /// Who is at the other end of this connection that a console accepted.
 pub fn who(connection: &quinn::Connection) -> Result<Peer, Refusal> {
     let certificate = certificate(connection);
-    let member = certificate.as_deref().map(|der| x509::read(der).and_then(|facts| facts.member));
+    let facts = certificate.as_deref().map(x509::read);
+    let ended =
+        facts.as_ref().is_some_and(|facts| facts.as_ref().is_some_and(|facts| facts.not_after < now_s()));
+    let member = facts.map(|facts| facts.and_then(|facts| facts.member));
     match (protocol(connection).as_deref(), member) {
         (Some(ALPN_JOIN), None) => Ok(Peer::Joiner),
         (Some(ALPN_JOIN), Some(_)) => Err(Refusal::HasCertificate),
         (Some(ALPN_AGENT), None) => Err(Refusal::NoCertificate),
         (Some(ALPN_OPERATOR), None) => Err(Refusal::NoOperatorCertificate),
-        (Some(ALPN_AGENT | ALPN_OPERATOR), Some(None)) => Err(Refusal::Nobody),
+        (Some(ALPN_RENEW), None) => Err(Refusal::NothingToRenew),
+        (Some(ALPN_AGENT | ALPN_OPERATOR | ALPN_RENEW), Some(None)) => Err(Refusal::Nobody),
+        (Some(ALPN_RENEW), Some(Some(member))) => Ok(Peer::Renewer(member.id)),
         (Some(ALPN_AGENT), Some(Some(member))) => match member.role {
+            Role::Agent if ended => Err(Refusal::Expired),
             Role::Agent => Ok(Peer::Agent(member.id)),
             Role::Operator | Role::Viewer => Err(Refusal::NotAnAgent),
         },
         (Some(ALPN_OPERATOR), Some(Some(member))) => match member.role {
+            Role::Operator | Role::Viewer if ended => Err(Refusal::Expired),
             Role::Operator | Role::Viewer => Ok(Peer::Operator(member.id)),
             Role::Agent => Err(Refusal::NotAnOperator),
         },
@@ -74,10 +91,19 @@ pub fn certificate_life(connection: &quinn::Connection) -> Option<(String, i64)>
     x509::life(&certificate(connection)?)
 }
 
+/// The key that the peer has proved to hold.
+pub fn key(connection: &quinn::Connection) -> Option<KeyHash> {
+    x509::read(&certificate(connection)?).map(|facts| facts.key)
+}
+
 /// The protocol that both ends settled on.
 pub(crate) fn protocol(connection: &quinn::Connection) -> Option<Vec<u8>> {
     let data = connection.handshake_data()?.downcast::<quinn::crypto::rustls::HandshakeData>().ok()?;
     data.protocol
+}
+
+fn now_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn certificate(connection: &quinn::Connection) -> Option<CertificateDer<'static>> {

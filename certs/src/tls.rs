@@ -34,6 +34,12 @@ pub const ALPN_AGENT: &[u8] = b"vc-agent/1";
 pub const ALPN_OPERATOR: &[u8] = b"vc-operator/1";
 /// Newcomers without a certificate: only a join request is heard there.
 pub const ALPN_JOIN: &[u8] = b"vc-join/1";
+/// Members of every role with a certificate, which may have expired: only the request for its successor is heard there.
+pub const ALPN_RENEW: &[u8] = b"vc-renew/1";
+
+/// How long after its end a certificate is still good for its own renewal: a box that was off for months comes back by
+/// itself, one that was forgotten in a cellar for half a year does not.
+pub const RENEWABLE_S: i64 = 180 * 24 * 3600;
 
 /// The registry's word on a key, asked in every handshake. Must answer from memory.
 pub trait Admission: Send + Sync {
@@ -80,15 +86,15 @@ pub(crate) fn server(
         .map_err(CertsError::Tls)?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(authority.server_leaf());
-    config.alpn_protocols = vec![ALPN_AGENT.to_vec(), ALPN_JOIN.to_vec(), ALPN_OPERATOR.to_vec()];
+    config.alpn_protocols = [ALPN_AGENT, ALPN_JOIN, ALPN_OPERATOR, ALPN_RENEW].map(<[u8]>::to_vec).into();
     config.max_early_data_size = 0;
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
 }
 
-/// A member's end, on the protocol of its role. The name that it checks is the farm's made-up one, see [`server_name`].
-pub(crate) fn member(identity: &Identity) -> Result<ClientConfig, CertsError> {
+/// A member's end. The name that it checks is the farm's made-up one, see [`server_name`].
+pub(crate) fn member(identity: &Identity, alpn: &[u8]) -> Result<ClientConfig, CertsError> {
     let roots = Arc::new(roots(identity.authorities()).map_err(CertsError::Tls)?);
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
         .build()
@@ -99,7 +105,7 @@ pub(crate) fn member(identity: &Identity) -> Result<ClientConfig, CertsError> {
         .with_webpki_verifier(verifier)
         .with_client_auth_cert(vec![identity.certificate().clone()], identity.key())
         .map_err(CertsError::Tls)?;
-    Ok(without_memory(config, protocol_of(identity.role)))
+    Ok(without_memory(config, alpn))
 }
 
 /// What a member of that role speaks.
@@ -174,6 +180,17 @@ fn check_chain(leaf: &CertificateDer<'_>, ca: &CertificateDer<'_>) -> Result<(),
     )
 }
 
+/// The moment at which a member's certificate is judged: now, or the last one of its life if that is not long over. Who
+/// gets in so may renew and nothing else, see [`crate::peer`].
+fn judged_at(facts: &x509::Facts, now: UnixTime) -> UnixTime {
+    let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let renewable = facts.not_after < now_s && now_s <= facts.not_after.saturating_add(RENEWABLE_S);
+    match u64::try_from(facts.not_after) {
+        Ok(end) if renewable => UnixTime::since_unix_epoch(std::time::Duration::from_secs(end)),
+        Ok(_) | Err(_) => now,
+    }
+}
+
 /// Chain, dates and purpose by webpki; role, farm and key by us.
 struct MemberVerifier {
     chain: Arc<dyn ClientCertVerifier>,
@@ -202,8 +219,9 @@ impl ClientCertVerifier for MemberVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
         let facts = x509::read(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let at = judged_at(&facts, now);
+        let verified = self.chain.verify_client_cert(end_entity, intermediates, at)?;
         let member = facts.member.filter(|member| member.farm == self.farm);
         let member = member.ok_or(CertificateError::ApplicationVerificationFailure)?;
         match self.admission.admit(member.role, member.id, facts.key) {
@@ -288,5 +306,67 @@ impl ServerCertVerifier for PinVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AgentKey;
+
+    struct Word(Result<(), NotAdmitted>);
+
+    impl Admission for Word {
+        fn admit(&self, _: Role, _: AgentId, _: KeyHash) -> Result<(), NotAdmitted> {
+            self.0
+        }
+    }
+
+    #[test]
+    fn an_expired_certificate_gets_in_for_half_a_year_if_the_registry_still_knows_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::open_or_create(dir.path()).unwrap();
+        let csr = AgentKey::generate().unwrap().request().unwrap();
+        let signed = authority.sign_member(&csr, Role::Agent, AgentId(1)).unwrap();
+        let certificate = CertificateDer::from(signed.certificate);
+        let facts = x509::read(&certificate).unwrap();
+        let verify = |word, at_s: i64| {
+            let roots = Arc::new(roots([authority.certificate()]).unwrap());
+            let chain = WebPkiClientVerifier::builder_with_provider(roots, provider()).build().unwrap();
+            let verifier = MemberVerifier { chain, farm: authority.farm(), admission: Arc::new(Word(word)) };
+            let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(at_s as u64));
+            verifier.verify_client_cert(&certificate, &[], at).map(|_| ())
+        };
+        let end = facts.not_after;
+        for at_s in [facts.not_before, end, end + 1, end + RENEWABLE_S] {
+            assert!(verify(Ok(()), at_s).is_ok(), "{at_s}");
+        }
+        assert!(verify(Ok(()), facts.not_before - 1).is_err());
+        let late = verify(Ok(()), end + RENEWABLE_S + 1).unwrap_err();
+        let expired = |error: &Error| {
+            let Error::InvalidCertificate(why) = error else { return false };
+            matches!(why, CertificateError::Expired | CertificateError::ExpiredContext { .. })
+        };
+        assert!(expired(&late), "{late}");
+        assert!(verify(Err(NotAdmitted::Revoked), end + 1).is_err());
+        assert!(verify(Err(NotAdmitted::OtherKey), end + 1).is_err());
+    }
+
+    #[test]
+    fn a_certificate_is_judged_now_or_for_half_a_year_at_its_end() {
+        let facts = x509::Facts {
+            common_name: None,
+            member: None,
+            key: [0; 32],
+            not_before: 1_000,
+            not_after: 2_000,
+        };
+        let at = |now_s| judged_at(&facts, UnixTime::since_unix_epoch(std::time::Duration::from_secs(now_s)));
+        let last = 2_000 + RENEWABLE_S as u64;
+        for (now_s, judged_s) in
+            [(0, 0), (1_500, 1_500), (2_000, 2_000), (2_001, 2_000), (last, 2_000), (last + 1, last + 1)]
+        {
+            assert_eq!(at(now_s).as_secs(), judged_s, "at {now_s}");
+        }
     }
 }

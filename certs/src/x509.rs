@@ -42,7 +42,7 @@ pub(crate) fn read(der: &[u8]) -> Option<Facts> {
 }
 
 /// Serial number in hexadecimal digits, and the end of its life, milliseconds since 1970.
-pub(crate) fn life(der: &[u8]) -> Option<(String, i64)> {
+pub fn life(der: &[u8]) -> Option<(String, i64)> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let ends_ms = certificate.validity().not_after.timestamp().saturating_mul(1000);
     Some((data_encoding::HEXLOWER.encode(certificate.raw_serial()), ends_ms))

@@ -243,6 +243,12 @@ fn farm_name() -> String {
     if host.is_empty() { "farm".to_owned() } else { host }
 }
 
+/// Life of members' certificates in a test with real processes, in debug builds only.
+#[cfg(debug_assertions)]
+fn test_life_s() -> Option<u32> {
+    std::env::var("VC_TEST_MEMBER_LIFE_S").ok()?.parse().ok()
+}
+
 type Opened = (Store, Arc<Authority>, Arc<Registry>);
 
 fn open(state_dir: &Path) -> Result<Opened, StartError> {
@@ -252,7 +258,13 @@ fn open(state_dir: &Path) -> Result<Opened, StartError> {
         .create(state_dir)
         .map_err(|source| StartError::StateDir { path: state_dir.to_owned(), source })?;
     let store = Store::open(state_dir)?;
-    let authority = Arc::new(Authority::open_or_create(&state_dir.join("identity"))?);
+    let authority = Authority::open_or_create(&state_dir.join("identity"))?;
+    #[cfg(debug_assertions)]
+    let authority = match test_life_s() {
+        Some(seconds) => authority.with_member_life(seconds),
+        None => authority,
+    };
+    let authority = Arc::new(authority);
     let registry = Arc::new(Registry::open(store.clone())?);
     Ok((store, authority, registry))
 }

@@ -34,7 +34,7 @@ pub enum ProfilesError {
         known: String,
     },
     /// A profile file cannot be read.
-    #[error("read profile {}", path.display())]
+    #[error("read profile {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

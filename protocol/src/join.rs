@@ -1,4 +1,5 @@
-//! What a newcomer and the console say to each other on `vc-join/1`, after the hello: one request, one answer.
+//! What a newcomer and the console say to each other on `vc-join/1`, after the hello: one request, one answer. A member
+//! that renews its certificate on `vc-renew/1` gets the same answer to a smaller request.
 //!
 //! The newcomer's private key and the token's secret are in neither. Everything here is decided by the console's
 //! registry; the proof is made and checked by `vc-certs`.
@@ -57,6 +58,13 @@ pub struct JoinRequest {
     pub host: String,
 }
 
+/// A member's only message when it renews. Who it is, its present certificate says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewRequest {
+    /// The certificate request of its new key (PKCS #10, DER). Only the public key in it counts.
+    pub csr: Vec<u8>,
+}
+
 /// The console's only answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinAnswer {
@@ -108,11 +116,15 @@ pub enum JoinRefusal {
     #[error("the certificate request cannot be used: upgrade the older program")]
     BadRequest,
     /// The console could not write it down.
-    #[error("the console could not write the new agent down: see its log")]
+    #[error("the console could not write it down: see its log")]
     NotStored,
 }
 
 impl Message for JoinRequest {
+    const KINDS: u32 = u32::MAX;
+}
+
+impl Message for RenewRequest {
     const KINDS: u32 = u32::MAX;
 }
 

@@ -13,6 +13,7 @@ mod operate;
 mod orders;
 mod pty;
 mod remote;
+mod renewal;
 mod tidy;
 mod verbs;
 

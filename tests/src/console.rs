@@ -42,6 +42,7 @@ pub struct Console {
     folder: PathBuf,
     state: PathBuf,
     listen: String,
+    variables: Vec<(String, String)>,
     running: Option<Running>,
 }
 
@@ -51,13 +52,23 @@ impl Console {
         Self::start_named(scratch, "console")
     }
 
+    /// The same with more variables.
+    pub fn start_with(scratch: &Scratch, variables: &[(&str, &str)]) -> Self {
+        Self::start_as(scratch, "console", variables)
+    }
+
     /// The same with its state in a folder of that name.
     pub fn start_named(scratch: &Scratch, name: &str) -> Self {
+        Self::start_as(scratch, name, &[])
+    }
+
+    fn start_as(scratch: &Scratch, name: &str, variables: &[(&str, &str)]) -> Self {
         let state = scratch.join(name);
         let mut console = Console {
             folder: scratch.path().to_path_buf(),
             state,
             listen: "127.0.0.1:0".to_owned(),
+            variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             running: None,
         };
         console.start_again();
@@ -122,7 +133,7 @@ impl Console {
     pub fn command(&self) -> Command {
         let mut command = Command::new(vc_console_path());
         plain(&mut command, &self.folder);
-        command.env("VC_STATE_DIR", &self.state);
+        command.env("VC_STATE_DIR", &self.state).envs(self.variables.iter().cloned());
         command
     }
 

@@ -27,6 +27,8 @@ pub(super) enum Code {
     Unreachable = 3,
     /// Trust failed.
     NotAllowed = 6,
+    /// Done, and not all is well.
+    Degraded = 12,
     /// Ended by ctrl-c.
     Interrupted = 130,
     /// Ended by SIGTERM.

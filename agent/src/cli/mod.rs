@@ -1,5 +1,6 @@
 //! The command line of `vc-agent`: words in, one of the documented exit codes out. The only place that prints.
 
+mod doctor;
 mod exit;
 mod pages;
 mod show;
@@ -23,11 +24,12 @@ use vc_protocol::device::SLOTS_MAX;
 
 use crate::config::AgentConfig;
 use crate::own_log::OwnLog;
+use crate::pages::Shell;
 use crate::state_dir::StateDir;
 use crate::storage::{MapError, PathMaps};
-use crate::{status, task};
+use crate::{device, status, task};
+use doctor::DoctorArgs;
 use exit::{Code, Failed};
-use pages::Shell;
 
 /// Longest join line read from stdin: eight full addresses and the rest are under 3 KiB.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
@@ -71,6 +73,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look for what would make this box convert badly or not at all, each with what to do about it
+    Doctor(DoctorArgs),
     /// Print what a shell reads to complete the commands
     ///
     /// bash: source <(vc-agent completion bash). zsh: the same with zsh. fish: vc-agent completion fish | source.
@@ -86,6 +90,9 @@ enum Command {
     },
     /// Show the version
     Version,
+    /// Print what the Vulkan drivers say, for the agent itself: a driver may end the program that asks
+    #[command(name = device::CHILD_WORD, hide = true)]
+    Vulkan,
 }
 
 #[derive(Debug, Args)]
@@ -111,7 +118,16 @@ pub fn main() -> ExitCode {
     pages::complete();
     // A usage error ends here with exit code 2, help and version with 0.
     let cli = Cli::parse();
-    let json = matches!(cli.command, Command::Status { json: true });
+    let json = match &cli.command {
+        Command::Status { json } => *json,
+        Command::Doctor(args) => args.json,
+        Command::Join { .. }
+        | Command::Run(_)
+        | Command::Completion { .. }
+        | Command::Man { .. }
+        | Command::Version
+        | Command::Vulkan => false,
+    };
     match dispatch(cli) {
         Ok(code) => code.into(),
         Err(failed) => {
@@ -133,6 +149,11 @@ fn dispatch(cli: Cli) -> Result<Code, Failed> {
     match cli.command {
         Command::Version => {
             show::line(&format!("vc-agent {}", env!("CARGO_PKG_VERSION")));
+            Ok(Code::Done)
+        }
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args, state_dir().ok())),
+        Command::Vulkan => {
+            show::line(&device::told());
             Ok(Code::Done)
         }
         Command::Completion { shell } => pages::completion(shell),

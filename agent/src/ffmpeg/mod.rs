@@ -69,6 +69,8 @@ pub struct Tools {
     pub ffprobe: PathBuf,
     /// First line of `ffmpeg -version`.
     pub version_line: String,
+    /// First line of `ffprobe -version`.
+    pub probe_version_line: String,
     /// Major version of ffmpeg; 99 for builds from git.
     pub major: u32,
     /// Names of the encoders that ffmpeg was built with. Listing is no proof that one works.
@@ -90,9 +92,10 @@ impl Tools {
             (version("ffmpeg", &ffmpeg), joined(probed), joined(encoders), joined(decoders))
         });
         let (version_line, version) = asked?;
-        probed?;
+        let (probe_version_line, _) = probed?;
         let (encoders, probe_decoders) = (names(&encoders?), names(&decoders?));
-        Ok(Tools { ffmpeg, ffprobe, version_line, major: version.0, encoders, probe_decoders })
+        let major = version.0;
+        Ok(Tools { ffmpeg, ffprobe, version_line, probe_version_line, major, encoders, probe_decoders })
     }
 
     /// Codecs that this build can make, copying included.

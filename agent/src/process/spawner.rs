@@ -19,7 +19,23 @@ use super::group::Group;
 use super::orphans::Record;
 
 /// What children see of our environment. Media is hostile input: nothing secret of the farm is among these.
-const ENVIRONMENT: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"];
+///
+/// The last five choose among the Vulkan drivers of the box and say where Mesa keeps its compiled shaders: whoever asks
+/// for devices and whoever encodes on them must see the same ones.
+const ENVIRONMENT: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "VK_DRIVER_FILES",
+    "VK_ICD_FILENAMES",
+    "VK_LOADER_DRIVERS_SELECT",
+    "VK_LOADER_DRIVERS_DISABLE",
+    "MESA_SHADER_CACHE_DIR",
+];
 /// Starts that may wait for the thread. Each takes about a millisecond; when full, the next waits its turn.
 const QUEUE_LEN: usize = 16;
 

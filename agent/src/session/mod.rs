@@ -10,7 +10,7 @@ pub(crate) mod state;
 use std::time::Duration;
 
 use quinn::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use vc_certs::Identity;
@@ -48,7 +48,8 @@ pub(crate) struct Facts {
 
 /// Keeps a session up until `closing`.
 pub(crate) struct Session {
-    pub(crate) identity: Identity,
+    /// The newest one is used from the next dial on.
+    pub(crate) identity: watch::Receiver<Identity>,
     pub(crate) facts: Facts,
     pub(crate) calls: mpsc::Sender<Call>,
     pub(crate) closing: CancellationToken,
@@ -56,7 +57,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// Dials until it is told to end.
-    pub(crate) async fn keep(self) {
+    pub(crate) async fn keep(mut self) {
         let mut failures = 0_u32;
         let mut told = String::new();
         let mut preferred = 0;
@@ -85,19 +86,22 @@ impl Session {
                 return;
             }
             let wait = backoff::wait(last, crate::run::random());
-            // Both arms are cancel-safe.
+            // All arms are cancel-safe.
             tokio::select! {
                 () = self.closing.cancelled() => return,
+                // What was refused may be taken under a new certificate, as after the old one had expired.
+                Ok(()) = self.identity.changed(), if last == LastTry::Refused => failures = 0,
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
     /// One session from dial to end.
-    async fn once(&self, preferred: &mut usize) -> Ended {
+    async fn once(&mut self, preferred: &mut usize) -> Ended {
+        let identity = self.identity.borrow_and_update().clone();
         let dialled = tokio::select! {
             () = self.closing.cancelled() => return Ended::Lost("shutting down".into()),
-            dialled = dial::member(&self.identity, &self.identity.consoles, preferred) => dialled,
+            dialled = dial::member(&identity, &identity.consoles, preferred) => dialled,
         };
         let (endpoint, connection, address) = match dialled {
             Ok(dialled) => dialled,

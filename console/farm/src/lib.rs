@@ -47,5 +47,6 @@ pub use failure::{LAUNCHES_MAX, RETRIES_MAX};
 pub use farm::Mutant;
 pub use farm::{Farm, FarmConfig};
 pub use lease::{GRACE_MS, LEASE_MS, RECONCILE_MS, SUSPECT_MS, UNSURE_MS};
+pub use on_operator::HELD_BY;
 pub use on_time::Due;
 pub use ward::{QUARANTINE_MS, SELF_TEST_MS};

@@ -11,7 +11,7 @@ use crate::ready::LaneKey;
 use crate::record::{FarmRecord, JobRecord, Pause, Reason};
 
 /// Begins the reason of a job that a person holds; the rest is the person's name.
-pub(crate) const HELD_BY: &str = "held by ";
+pub const HELD_BY: &str = "held by ";
 
 impl Farm {
     pub(crate) fn on_operator(&mut self, who: &str, event: OperatorEvent, out: &mut Effects) {

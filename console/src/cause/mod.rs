@@ -11,6 +11,8 @@ use vc_protocol::failure::FailureClass;
 
 /// Longest name of a group in bytes; causes that agree that far are one group.
 pub const NAME_BYTES_MAX: usize = 120;
+/// Rounds after which a name is taken as it is. Two do for all but rubbish.
+const ROUNDS_MAX: usize = 16;
 /// Stands for a number.
 const NUMBER: &str = "N";
 /// Stands for a path or the name of a file.
@@ -31,6 +33,19 @@ pub struct Hint {
 
 /// The name of the group that a cause belongs to. A name is its own name.
 pub fn name(cause: &str) -> String {
+    let mut name = plainer(cause);
+    // What was taken out, or cut off, may leave words that look like paths or known causes themselves.
+    for _ in 0..ROUNDS_MAX {
+        let next = plainer(&name);
+        if next == name {
+            break;
+        }
+        name = next;
+    }
+    name
+}
+
+fn plainer(cause: &str) -> String {
     match rules::find(cause) {
         Some(rule) if !rule.name.is_empty() => rule.name.to_owned(),
         _ => plain(cause),
@@ -67,7 +82,8 @@ fn pass(cause: &str) -> String {
     let mut name = words.join(" ");
     name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
     name.truncate(name.trim_end().len());
-    name
+    // A filter puts names in double quotes.
+    name.replace('"', "'")
 }
 
 /// Without ffmpeg's tags in front: `[mov,mp4 @ 0x55e9] [error] `.

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use vc_agent::pages::Shell;
 use vc_protocol::id::JobId;
 
 use super::add::AddArgs;
@@ -18,7 +19,6 @@ use super::jobs::JobsCommand;
 use super::join::JoinArgs;
 use super::look::LookArgs;
 use super::members::OperatorsCommand;
-use super::pages::Shell;
 use super::profiles::ProfilesCommand;
 use super::serve::ServeArgs;
 use super::stats::StatsArgs;
@@ -204,6 +204,8 @@ mod tests {
                         );
                     }
                 }
+                let is_half = command.is_subcommand_required_set();
+                assert!(!is_half, "`{line}`, of {}, is half a command", action.name);
             }
         }
     }

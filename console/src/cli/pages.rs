@@ -2,15 +2,14 @@
 //!
 //! The shell asks the program itself for what fits, so that ids of jobs and agents are those of the moment.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::StyledStr;
-use clap::{Arg, Command, CommandFactory, ValueEnum};
-use clap_complete::CompleteEnv;
+use clap::{Arg, Command, CommandFactory};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
-use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
+use vc_agent::pages::{self, Shell};
 use vc_protocol::operator::{JobFilter, PAGE_ROWS_MAX, Request, Response, Sort};
 
 use super::args::Cli;
@@ -22,64 +21,33 @@ use crate::config::keys::Name;
 use crate::operator::client::Client;
 use crate::profiles::{Profiles, user_folder};
 
-/// The variable by which the shell says that it wants words completed.
-const VARIABLE: &str = "VC_COMPLETE";
 /// How long a person waits for words after a key.
 const WORDS_MAX: Duration = Duration::from_millis(200);
 /// Name of the program.
 const PROGRAM: &str = "vc-console";
 
-/// Shells that are known.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-}
-
-impl Shell {
-    fn completer(self) -> &'static dyn EnvCompleter {
-        match self {
-            Self::Bash => &Bash,
-            Self::Zsh => &Zsh,
-            Self::Fish => &Fish,
-        }
-    }
-}
-
 /// Answers a shell that asks for words, and ends the program then. Call it before any thread runs.
 pub fn complete() {
-    CompleteEnv::with_factory(with_ids)
-        .var(VARIABLE)
-        .bin(PROGRAM)
-        .shells(Shells(&[&Bash, &Zsh, &Fish]))
-        .complete();
+    pages::complete(PROGRAM, with_ids);
 }
 
 /// `completion`: prints what the shell is to read.
 pub(super) fn completion(shell: Shell) -> Result<Exit, Failed> {
-    let mut script = Vec::new();
-    let written = shell.completer().write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script);
-    written.map_err(|error| Failed::new(Exit::Unexpected, format!("write the completion: {error}")))?;
-    text::out(String::from_utf8_lossy(&script).trim_end());
+    let script = shell.script(PROGRAM);
+    let failed = |error: io::Error| Failed::new(Exit::Unexpected, format!("write the completion: {error}"));
+    text::out(&script.map_err(failed)?);
     Ok(Exit::Done)
 }
 
 /// `man`: prints the page of the program, or writes one for each command.
 pub(super) fn man(out: Option<PathBuf>) -> Result<Exit, Failed> {
-    let failed =
-        |error: std::io::Error| Failed::new(Exit::Unexpected, format!("write the man pages: {error}"));
-    let command = Cli::command().name(PROGRAM);
+    let failed = |error: io::Error| Failed::new(Exit::Unexpected, format!("write the man pages: {error}"));
     match out {
-        Some(dir) => {
-            std::fs::create_dir_all(&dir).map_err(failed)?;
-            clap_mangen::generate_to(command, &dir).map_err(failed)?;
-        }
+        Some(dir) => pages::write_man::<Cli>(&dir).map_err(failed)?,
         None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command).render(&mut page).map_err(failed)?;
+            let page = pages::man::<Cli>().map_err(failed)?;
             // A reader that has seen enough is no error.
-            let _ = std::io::stdout().lock().write_all(&page);
+            let _ = io::stdout().lock().write_all(&page);
         }
     }
     Ok(Exit::Done)
@@ -168,40 +136,12 @@ fn profiles() -> Vec<CompletionCandidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::settings::actions;
-
-    /// The command that these words name, and those of them that are left.
-    fn find<'w>(words: &'w str, root: &Command) -> (Command, Vec<&'w str>) {
-        let mut at = root.clone();
-        let mut left: Vec<_> = words.split(' ').collect();
-        while let Some(inner) = left.first().and_then(|word| at.find_subcommand(word)) {
-            (at, left) = (inner.clone(), left.split_off(1));
-        }
-        (at, left)
-    }
-
-    #[test]
-    fn every_action_of_the_dashboard_has_a_command_that_exists() {
-        let root = Cli::command();
-        root.clone().debug_assert();
-        for action in actions() {
-            for words in action.subcommand.split(", ").filter(|words| !words.is_empty() && *words != "help") {
-                let (command, left) = find(words, &root);
-                assert!(command.get_name() != root.get_name(), "{}: no command {words:?}", action.name);
-                assert!(!command.has_subcommands(), "{}: {words:?} is half a command", action.name);
-                for flag in left.iter().filter_map(|word| word.strip_prefix("--")) {
-                    let known = command.get_arguments().any(|arg| arg.get_long() == Some(flag));
-                    assert!(known, "{}: {words:?} has no --{flag}", action.name);
-                }
-            }
-        }
-    }
 
     #[test]
     fn values_that_the_farm_knows_are_completed() {
         let root = with_ids();
         let is_completed = |words: &str| {
-            let (command, _) = find(words, &root);
+            let command = words.split(' ').try_fold(&root, |at, word| at.find_subcommand(word)).expect(words);
             let mut arguments = command.get_arguments();
             arguments.any(|arg| arg.get::<ArgValueCandidates>().is_some())
         };

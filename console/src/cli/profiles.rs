@@ -19,6 +19,12 @@ pub(super) enum ProfilesCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Look whether every profile can be used
+    Check {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a profile as TOML
     Show {
         /// Its name
@@ -51,6 +57,7 @@ pub(super) async fn run(target: &Target, command: &ProfilesCommand) -> Result<Ex
                 text::out(&format!("{name:<16} {description}"));
             }
         }
+        ProfilesCommand::Check { json } => return Ok(check(&profiles, *json)),
         ProfilesCommand::Show { name, json: as_json } => {
             let found = profiles.list().into_iter().find(|(known, _, _)| known == name);
             let Some((_, _, toml)) = found else {
@@ -66,4 +73,33 @@ pub(super) async fn run(target: &Target, command: &ProfilesCommand) -> Result<Ex
         }
     }
     Ok(Exit::Done)
+}
+
+fn check(profiles: &Profiles, as_json: bool) -> Exit {
+    let names = profiles.list().into_iter().map(|(name, _, _)| name);
+    let wrong = |name: String| profiles.get(&name).err().map(|error| (name, error.to_string()));
+    let problems: Vec<_> = names.filter_map(wrong).collect();
+    if as_json {
+        let rows: Vec<_> =
+            problems.iter().map(|(name, problem)| json!({ "name": name, "problem": problem })).collect();
+        text::json_out(&json!({ "v": 1, "right": problems.is_empty(), "problems": rows }));
+    } else if problems.is_empty() {
+        text::note("every profile can be used");
+    } else {
+        text::parts(problems.iter().map(|(_, problem)| problem));
+    }
+    if problems.is_empty() { Exit::Done } else { Exit::Usage }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_that_cannot_be_used_is_wrong_configuration() {
+        assert_eq!(check(&Profiles::load(None).unwrap(), true), Exit::Done);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("mine.toml"), "description = 7").unwrap();
+        assert_eq!(check(&Profiles::load(Some(dir.path())).unwrap(), true), Exit::Usage);
+    }
 }

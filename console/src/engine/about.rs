@@ -106,7 +106,9 @@ impl Loop {
         let snapshot = self.snapshot()?;
         let Some(view) = snapshot.agents.into_iter().find(|agent| agent.id == id) else { return Ok(None) };
         let known = self.boxes.known.get(&id);
-        let link = self.sessions.get(&id).map(|session| &session.link);
+        let session = self.sessions.get(&id);
+        let link = session.map(|session| &session.link);
+        let certificate = session.and_then(|session| session.certificate.as_ref());
         let detail = |device: DeviceId| {
             let told = known.and_then(|known| known.facts.devices.iter().find(|facts| facts.id == device));
             let history = known.and_then(|known| known.history.get(&device)).cloned().unwrap_or_default();
@@ -123,10 +125,7 @@ impl Loop {
             host: known.map(|known| known.facts.clone()),
             clock_ms: known.map(|known| known.clock_ms),
             lost_permille: link.and_then(|link| link.lost_permille()),
-            cert_serial: link
-                .and_then(|link| link.certificate())
-                .map(|(serial, _)| serial)
-                .unwrap_or_default(),
+            cert_serial: certificate.map(|(serial, _)| serial.clone()).unwrap_or_default(),
             devices: view.devices.iter().map(|device| detail(device.id)).collect(),
             view,
             log: String::new(),

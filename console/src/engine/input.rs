@@ -25,6 +25,8 @@ pub enum Input {
     Opened(Opened),
     /// Something from an agent (never Hello).
     FromAgent(AgentId, SessionNo, FromAgent),
+    /// An agent has a new certificate; its session goes on with the old one.
+    Renewed(Renewal),
     /// The session ended.
     Closed(AgentId, SessionNo),
     /// An operator asks for something; see [`super::handle::Handle`].
@@ -52,6 +54,19 @@ pub struct Opened {
     pub hello: AgentHello,
     /// The way back.
     pub link: SessionLink,
+}
+
+/// A new certificate of an agent, which may have no session.
+#[derive(Debug)]
+pub struct Renewal {
+    /// Whose.
+    pub agent: AgentId,
+    /// Its name in the farm.
+    pub name: String,
+    /// The certificate's serial number in hexadecimal digits.
+    pub serial: String,
+    /// When it ends, milliseconds since 1970.
+    pub ends_ms: i64,
 }
 
 /// The engine's end of a session: `send` never waits; a full queue or `close` ends the session.

@@ -22,6 +22,7 @@ mod needs;
 pub mod orders;
 mod perform;
 pub mod prove;
+mod renewed;
 mod run;
 mod settle;
 mod snapshot;

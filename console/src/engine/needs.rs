@@ -1,5 +1,6 @@
 //! What a person should look at, in words: most urgent first. Pure.
 
+use vc_certs::MEMBER_LIFE_S;
 use vc_farm::explain::WhyNot;
 use vc_farm::record::Pause;
 use vc_protocol::id::JobId;
@@ -10,6 +11,10 @@ use crate::store::CauseGroup;
 
 /// Less room than this where outputs go is worth a warning: a few hours of encoding.
 const DISK_LOW_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Left of an agent's certificate from which on a person should look why it was not renewed: a fifth of its life. The
+/// agent has tried since the half.
+const CERT_LOW_MS: i64 = MEMBER_LIFE_S * 1000 / 5;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Jobs named with a need.
 pub(super) const JOBS_NAMED: usize = 5;
 
@@ -17,6 +22,8 @@ pub(super) const JOBS_NAMED: usize = 5;
 pub(super) struct Facts<'a> {
     pub(super) halted: Option<&'a str>,
     pub(super) agents: &'a [AgentView],
+    /// The wall clock, milliseconds since 1970.
+    pub(super) now_ms: i64,
     pub(super) groups: &'a [CauseGroup],
     /// Jobs that are not final.
     pub(super) open: u64,
@@ -54,6 +61,7 @@ pub(super) fn list(facts: &Facts<'_>) -> Vec<Need> {
     }
     for agent in facts.agents {
         needs.extend(of_agent(agent));
+        needs.extend(of_certificate(agent, facts.now_ms));
     }
     if let Some(free) = facts.output_free.filter(|free| *free < DISK_LOW_BYTES) {
         let text = format!("{} MiB free where outputs go", free / (1024 * 1024));
@@ -97,6 +105,22 @@ fn of_agent(agent: &AgentView) -> Vec<Need> {
     needs
 }
 
+/// In whole days, so that the picture does not change with every look.
+fn of_certificate(agent: &AgentView, now_ms: i64) -> Option<Need> {
+    let left_ms = agent.cert_ends_ms?.saturating_sub(now_ms);
+    let ends = match left_ms {
+        ..=0 => "has ended".to_owned(),
+        1..DAY_MS => "ends within a day".to_owned(),
+        DAY_MS..CERT_LOW_MS => format!("ends in {} d", left_ms / DAY_MS),
+        CERT_LOW_MS.. => return None,
+    };
+    let text = format!(
+        "its certificate {ends} and is not renewed: the agent's log says why; `vc-agent join --force` there with a new \
+         line helps"
+    );
+    Some(Need { agent: Some(agent.id), ..need("cert", &agent.name, text, Vec::new()) })
+}
+
 fn need(kind: &str, what: &str, text: String, jobs: Vec<JobId>) -> Need {
     Need { kind: kind.to_owned(), what: what.to_owned(), text, jobs, agent: None }
 }
@@ -134,6 +158,7 @@ mod tests {
         let facts = Facts {
             halted: Some("disk full"),
             agents: &offline,
+            now_ms: 0,
             groups: &[group],
             open: 3,
             unreported: 1,
@@ -149,6 +174,7 @@ mod tests {
         let facts = Facts {
             halted: None,
             agents: &agents,
+            now_ms: 0,
             groups: &[],
             open: 3,
             unreported: 0,
@@ -167,5 +193,19 @@ mod tests {
         assert!(need.text.ends_with("it stays so until you release it"));
         let agents = [agent(AgentState::Ok, &["/media: no such folder"])];
         assert_eq!(kinds(&Facts { agents: &agents, ..facts }), ["folder"]);
+        let text = |left_ms| {
+            let agents = [AgentView { cert_ends_ms: Some(left_ms), ..agent(AgentState::Ok, &[]) }];
+            list(&Facts { agents: &agents, ..facts }).pop().map(|need| (need.kind, need.text))
+        };
+        assert_eq!(text(6 * DAY_MS), None);
+        for (left_ms, words) in [
+            (6 * DAY_MS - 1, "ends in 5 d"),
+            (DAY_MS - 1, "within a day"),
+            (0, "has ended"),
+            (-1, "has ended"),
+        ] {
+            let (kind, text) = text(left_ms).unwrap();
+            assert!(kind == "cert" && text.contains(words), "{kind}: {text}");
+        }
     }
 }

@@ -62,8 +62,8 @@ pub(super) struct Session {
     pub(super) no: SessionNo,
     pub(super) link: SessionLink,
     pub(super) address: SocketAddr,
-    /// When its certificate ends, milliseconds since 1970.
-    pub(super) cert_ends_ms: Option<i64>,
+    /// Serial of the certificate that it has, and when that ends, milliseconds since 1970.
+    pub(super) certificate: Option<(String, i64)>,
 }
 
 /// The answer that proves a folder.
@@ -231,6 +231,7 @@ impl Loop {
             Input::Challenged(challenged) if self.halted.is_some() => self.let_go(challenged),
             _ if self.halted.is_some() => {}
             Input::Opened(opened) => self.opened(opened, turn, after),
+            Input::Renewed(renewal) => self.renewed(renewal, turn, after),
             Input::Closed(agent, session) => self.closed(agent, session, turn, after),
             Input::FromAgent(agent, session, message) => self.heard(agent, session, message, turn, after),
             Input::Challenged(challenged) => self.challenged(challenged, turn, after),
@@ -246,8 +247,8 @@ impl Loop {
             return link.close(Close::Replaced);
         }
         turn.saw(agent, Seen::of(&name, address.to_string(), &hello));
-        let cert_ends_ms = link.certificate().map(|(_, ends_ms)| ends_ms);
-        if let Some(old) = self.sessions.insert(agent, Session { no: session, link, address, cert_ends_ms }) {
+        let certificate = link.certificate();
+        if let Some(old) = self.sessions.insert(agent, Session { no: session, link, address, certificate }) {
             old.link.close(Close::Replaced);
         }
         self.painter.named(agent, &name);

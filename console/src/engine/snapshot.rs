@@ -190,6 +190,7 @@ impl Loop {
         let needs = needs::list(&Facts {
             halted: self.halted.as_ref().map(|halt| halt.reason.as_str()),
             agents: &agents,
+            now_ms: self.clock.now().wall_ms,
             groups: &groups,
             open: totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize],
             unreported: self.farm.unreported_agents(),
@@ -290,7 +291,6 @@ impl Loop {
             table_bytes: self.store.file_bytes(),
             today_jobs: today.completed,
             today_saved: saved(&today),
-            ..FarmTotals::default()
         }
     }
 
@@ -354,7 +354,7 @@ impl Loop {
             silent_ms: live.filter(|live| live.seen).map(|live| live.silent_ms),
             address: address.unwrap_or(seen.address),
             rtt_us: session.map(|known| known.link.rtt_us()),
-            cert_ends_ms: session.and_then(|known| known.cert_ends_ms),
+            cert_ends_ms: session.and_then(|known| known.certificate.as_ref()).map(|(_, ends_ms)| *ends_ms),
             version: seen.version,
             ffmpeg: seen.ffmpeg,
             devices,

@@ -13,7 +13,7 @@ use vc_certs::{transport, wire};
 use vc_protocol::close::Close;
 
 use super::gate::{Address, Place, Verdict};
-use super::{Context, Operators, join, operators, session};
+use super::{Context, Operators, join, operators, renew, session};
 
 /// Runs until the endpoint closes or it is told to stop.
 pub(super) async fn run(
@@ -64,15 +64,19 @@ async fn greet(incoming: Incoming, place: Place, context: Arc<Context>, service:
     match peer::who(&connection) {
         Ok(Peer::Agent(agent)) => {
             drop(place);
+            renew::used(&connection, agent, &context).await;
             transport::raise_for_agent(&connection);
             session::run(connection, agent, &context).await;
         }
         Ok(Peer::Operator(operator)) => {
             drop(place);
+            renew::used(&connection, operator, &context).await;
             operators::run(connection, operator, &context, &service).await;
         }
         // Holds its place to the end: strangers that talk are as many as strangers that knock.
         Ok(Peer::Joiner) => join::run(connection, &context).await,
+        // So does a member that only renews: it is gone in a moment.
+        Ok(Peer::Renewer(member)) => renew::run(connection, member, &context).await,
         Err(why) => {
             context.complaints.note(from, &why.to_string());
             wire::close(&connection, Close::NotAllowed, &why.to_string());

@@ -11,6 +11,7 @@ mod gate;
 mod join;
 mod limits;
 mod operators;
+mod renew;
 mod session;
 mod sessions;
 

@@ -449,3 +449,75 @@ async fn a_crowd_proves_its_addresses_and_one_address_is_no_crowd() {
     assert!(error.contains("no room for another handshake"), "{error}");
     assert!(knock(101).await.is_ok());
 }
+
+/// A new certificate for whoever shows that identity, over the network.
+async fn renewed(world: &World, identity: &Identity) -> Result<Identity, JoinError> {
+    let consoles = reachable(world.net.address());
+    let key = AgentKey::generate().unwrap();
+    let entered = vc_certs::renew::renew(identity, &consoles, &key, "test").await?;
+    entered.goodbye().await;
+    Ok(entered.identity)
+}
+
+/// How the console ends a connection of this identity that it does not want.
+async fn sent_away(world: &World, identity: &Identity) -> String {
+    match wire::open::<ToAgent>(&world.dial(identity).await, "test").await {
+        Err(WireError::Ended(Ended::Refused(words))) => words,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_leaves_the_session_alone_and_the_new_key_retires_the_old() {
+    let mut world = start();
+    let old = world.joined().await;
+    let mut client = world.connect(&old).await;
+    let opened = world.opened().await;
+    let new = renewed(&world, &old).await.unwrap();
+    assert_eq!((new.agent, new.name.as_str(), new.role), (old.agent, "ada", Role::Agent));
+    let next = world.next().await;
+    let Input::Renewed(renewal) = next else { panic!("{next:?}") };
+    assert_eq!((renewal.agent, renewal.ends_ms), (old.agent, new.expires_s * 1000));
+    works(&mut world, &mut client, &opened).await;
+    // The old one still gets in: its next session may come before it has heard of the new one.
+    for identity in [&old, &new] {
+        let _client = world.connect(identity).await;
+        // The end of the one before may come first.
+        while !matches!(world.next().await, Input::Opened(_)) {}
+    }
+    let words = sent_away(&world, &old).await;
+    assert!(words.contains("does not know this identity"), "{words}");
+}
+
+#[tokio::test]
+async fn one_with_an_expired_certificate_may_renew_and_nothing_else() {
+    let mut world = start();
+    for role in [Role::Agent, Role::Operator] {
+        let line = world.line_for(role, wall_ms());
+        let first = AgentKey::generate().unwrap();
+        let member = world.join(&line, &first).await.unwrap().agent;
+        let (past, next) =
+            (Authority::open_or_create(&world.dir.path().join("keys")).unwrap(), AgentKey::generate());
+        let (past, next) = (past.with_member_life(0), next.unwrap());
+        let shown = Authority::request_key(&first.request().unwrap()).unwrap();
+        let made = world.registry.renew(&past, member, shown, &next.request().unwrap(), 0).unwrap();
+        let expired = Identity::new(&next, &made.joined, &[]).unwrap();
+        // Its life is over with the second in which it began.
+        while wall_ms() / 1000 <= expired.expires_s {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let words = sent_away(&world, &expired).await;
+        assert!(words.contains("has expired: it may be renewed"), "{words}");
+        let new = renewed(&world, &expired).await.unwrap();
+        assert!(new.expires_s > wall_ms() / 1000);
+        if role == Role::Agent {
+            assert!(matches!(world.next().await, Input::Renewed(_)));
+            let _client = world.connect(&new).await;
+            world.opened().await;
+        }
+        world.registry.revoke(member, wall_ms()).unwrap();
+        let refused = renewed(&world, &new).await.unwrap_err();
+        let words = vc_certs::told::chain(&refused);
+        assert!(vc_certs::renew::is_final(&refused) && words.contains("revoked"), "{words}");
+    }
+}

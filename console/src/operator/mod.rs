@@ -11,6 +11,7 @@ pub mod link;
 pub mod members;
 pub mod people;
 pub mod remote;
+mod renewal;
 pub mod service;
 pub mod streams;
 pub mod wire;

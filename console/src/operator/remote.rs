@@ -11,7 +11,7 @@ use vc_certs::ended::Ended;
 use vc_certs::{CertsError, Identity, dial, line, wire};
 use vc_protocol::close::Close;
 
-use super::people;
+use super::{people, renewal};
 
 /// Port of a server unless said otherwise.
 pub const PORT: u16 = 4433;
@@ -96,15 +96,37 @@ impl Remote {
     async fn dial(&self) -> Result<(Endpoint, Connection), RemoteError> {
         let mut refused = None;
         // Read anew each time: whoever was revoked may join again while a dashboard waits.
-        for (identity, addresses) in candidates(&self.folder, &self.to)? {
+        for (mut identity, addresses) in candidates(&self.folder, &self.to)? {
+            if renewal::has_expired(&identity) {
+                match renewal::renewed(&self.folder, &identity, &addresses).await {
+                    Ok(renewed) => identity = renewed,
+                    Err(error) => {
+                        let why = vc_certs::told::chain(&error);
+                        refused = Some(format!("your certificate has expired and was not renewed: {why}"));
+                        continue;
+                    }
+                }
+            }
             match dial::member(&identity, &addresses, &mut 0).await {
-                Ok((endpoint, connection, _)) => return Ok((endpoint, connection)),
+                Ok((endpoint, connection, _)) => {
+                    self.keep_alive(&identity, &addresses).await;
+                    return Ok((endpoint, connection));
+                }
                 // Another farm's server: perhaps that of the next identity.
                 Err(Ended::Refused(words)) => refused = Some(words),
                 Err(Ended::Lost(words)) => return Err(RemoteError::Lost(words)),
             }
         }
         Err(RemoteError::Refused(refused.unwrap_or_default()))
+    }
+
+    /// Renews a certificate whose time it is. The connection that is there works without; the next one tries again.
+    async fn keep_alive(&self, identity: &Identity, addresses: &[String]) {
+        if renewal::is_due(identity)
+            && let Err(error) = renewal::renewed(&self.folder, identity, addresses).await
+        {
+            tracing::warn!("your certificate was not renewed: {}", vc_certs::told::chain(&error));
+        }
     }
 
     /// Says goodbye, so that the server need not find out.

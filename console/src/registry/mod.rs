@@ -4,6 +4,7 @@
 //! durable transaction each); operators make tokens here.
 
 mod judge;
+mod renewals;
 mod tables;
 mod tokens;
 
@@ -24,6 +25,7 @@ use judge::{Failures, Verdict, judge, name_for, name_problem};
 use tables::{MEMBERS, MemberRow, TOKENS, TokenRow, from_row, to_row};
 use tokens::{read_token, write_token};
 
+pub use renewals::Renewed;
 pub use tables::RowError;
 pub use tokens::{TTL_DEFAULT, TTL_MAX, Token, TokenWish, USES_MAX};
 
@@ -192,7 +194,7 @@ impl Registry {
                 let members = self.members_read();
                 let known = members.get(&agent).filter(|known| known.revoked_ms.is_none());
                 let known = known.ok_or(JoinRefusal::UsedToken)?;
-                return Ok(answer(authority, agent, known, now_ms));
+                return Ok(answer(authority, agent, known, known.certificate.clone(), now_ms));
             }
             Verdict::Admit => {}
         }
@@ -201,7 +203,7 @@ impl Registry {
         write_token(&txn, token, &row)?;
         commit(txn)?;
         tracing::info!(member = %agent, role = row.role.word(), name = known.name, token = %token, "a newcomer joined");
-        let joined = answer(authority, agent, &known, now_ms);
+        let joined = answer(authority, agent, &known, known.certificate.clone(), now_ms);
         self.members.write().unwrap_or_else(PoisonError::into_inner).insert(agent, known);
         Ok(joined)
     }
@@ -234,6 +236,7 @@ impl Registry {
             created_ms: now_ms,
             revoked_ms: None,
             role,
+            next: None,
         };
         table.insert(agent.0, to_row(&row).map_err(RegistryError::from)?.as_slice()).map_err(storage)?;
         Ok((agent, row))
@@ -315,7 +318,9 @@ impl Admission for Registry {
         match self.members_read().get(&id) {
             None => Err(NotAdmitted::Unknown),
             Some(row) if row.role != role => Err(NotAdmitted::OtherRole),
-            Some(row) if row.key != key => Err(NotAdmitted::OtherKey),
+            Some(row) if row.key != key && row.next.as_ref().is_none_or(|next| next.key != key) => {
+                Err(NotAdmitted::OtherKey)
+            }
             Some(row) if row.revoked_ms.is_some() => Err(NotAdmitted::Revoked),
             Some(_) => Ok(()),
         }
@@ -350,12 +355,18 @@ fn view(id: AgentId, row: &MemberRow) -> Member {
     }
 }
 
-fn answer(authority: &Authority, agent: AgentId, row: &MemberRow, now_ms: i64) -> Joined {
+fn answer(
+    authority: &Authority,
+    agent: AgentId,
+    row: &MemberRow,
+    certificate: Vec<u8>,
+    now_ms: i64,
+) -> Joined {
     Joined {
         farm: authority.farm(),
         agent,
         name: row.name.clone(),
-        certificate: row.certificate.clone(),
+        certificate,
         authorities: vec![authority.certificate().to_vec()],
         clock_ms: now_ms,
     }

@@ -44,6 +44,17 @@ pub(super) struct MemberRow {
     pub(super) revoked_ms: Option<i64>,
     /// As what it belongs to the farm.
     pub(super) role: Role,
+    /// Its next key, until the first session with it.
+    pub(super) next: Option<NextKey>,
+}
+
+/// A key that is certified and was not used yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct NextKey {
+    /// The public key.
+    pub(super) key: KeyHash,
+    /// Its certificate, DER: a lost answer is given again as it was.
+    pub(super) certificate: Vec<u8>,
 }
 
 /// [`MemberRow`] before there were roles.
@@ -64,7 +75,7 @@ impl Row for MemberRow {
 impl From<MemberRowFirst> for MemberRow {
     fn from(first: MemberRowFirst) -> Self {
         let MemberRowFirst { name, key, certificate, token, created_ms, revoked_ms } = first;
-        MemberRow { name, key, certificate, token, created_ms, revoked_ms, role: Role::Agent }
+        MemberRow { name, key, certificate, token, created_ms, revoked_ms, role: Role::Agent, next: None }
     }
 }
 
@@ -156,6 +167,7 @@ mod tests {
             created_ms: -4,
             revoked_ms: Some(5),
             role: Role::Viewer,
+            next: Some(NextKey { key: [6; 32], certificate: vec![7; 300] }),
         };
         let mut bytes = to_row(&row).unwrap();
         assert_eq!(from_row::<MemberRow>(&bytes).unwrap(), row);

@@ -290,3 +290,66 @@ fn a_new_name_is_free_tame_and_lasts() {
     assert!(matches!(world.registry.rename(ids[1], "ada"), Err(RegistryError::Name(_))), "history keeps it");
     assert!(matches!(world.registry.rename(ids[0], "bob"), Err(RegistryError::Nobody(_))), "it is gone");
 }
+
+/// Asks for a new certificate with this key shown; the new key, and what came of it.
+fn renewal(world: &World, id: AgentId, shown: &AgentKey, new: &AgentKey) -> Result<Renewed, JoinRefusal> {
+    world.registry.renew(&world.authority, id, hash(shown), &new.request().unwrap(), 0)
+}
+
+fn hash(key: &AgentKey) -> KeyHash {
+    Authority::request_key(&key.request().unwrap()).unwrap()
+}
+
+#[test]
+fn a_new_key_gets_in_beside_the_old_until_it_is_used_and_then_alone() {
+    let world = world();
+    let [old, new, newer] = [(); 3].map(|()| AgentKey::generate().unwrap());
+    let id = joined(world.join(&request(&world.line(1), &old), 1, 0)).agent;
+    let admit = |world: &World, key: &AgentKey| world.registry.admit(Role::Agent, id, hash(key));
+    assert_eq!(admit(&world, &new), Err(NotAdmitted::OtherKey));
+    let first = renewal(&world, id, &old, &new).unwrap();
+    assert!(first.fresh);
+    assert_eq!(Identity::new(&new, &first.joined, &[]).unwrap().agent, id);
+    let world = world.reopened();
+    let again = renewal(&world, id, &old, &new).unwrap();
+    assert_eq!(again, Renewed { fresh: false, ..first }, "a lost answer is given again");
+    assert_eq!((admit(&world, &old), admit(&world, &new)), (Ok(()), Ok(())));
+    world.registry.used(id, hash(&old)).unwrap();
+    assert_eq!(admit(&world, &new), Ok(()), "a session with the old key changes nothing");
+    world.registry.used(id, hash(&new)).unwrap();
+    let world = world.reopened();
+    assert_eq!((admit(&world, &old), admit(&world, &new)), (Err(NotAdmitted::OtherKey), Ok(())));
+    // A renewal is a use as well.
+    renewal(&world, id, &new, &newer).unwrap();
+    renewal(&world, id, &newer, &old).unwrap();
+    let world = world.reopened();
+    assert_eq!((admit(&world, &new), admit(&world, &newer)), (Err(NotAdmitted::OtherKey), Ok(())));
+}
+
+#[test]
+fn a_new_key_that_was_lost_before_its_use_is_replaced_by_another() {
+    let world = world();
+    let [old, lost, new] = [(); 3].map(|()| AgentKey::generate().unwrap());
+    let id = joined(world.join(&request(&world.line(1), &old), 1, 0)).agent;
+    renewal(&world, id, &old, &lost).unwrap();
+    assert!(renewal(&world, id, &old, &new).unwrap().fresh);
+    let admit = |key: &AgentKey| world.registry.admit(Role::Agent, id, hash(key));
+    assert_eq!((admit(&old), admit(&lost), admit(&new)), (Ok(()), Err(NotAdmitted::OtherKey), Ok(())));
+}
+
+#[test]
+fn who_was_revoked_or_asks_for_nonsense_gets_no_new_certificate() {
+    let world = world();
+    let [old, new] = [(); 2].map(|()| AgentKey::generate().unwrap());
+    let id = joined(world.join(&request(&world.line(1), &old), 1, 0)).agent;
+    assert_eq!(renewal(&world, id, &old, &old), Err(JoinRefusal::BadRequest), "no new key");
+    let nonsense = world.registry.renew(&world.authority, id, hash(&old), b"nonsense", 0);
+    assert_eq!(nonsense, Err(JoinRefusal::BadRequest));
+    renewal(&world, id, &old, &new).unwrap();
+    world.registry.revoke(id, 5).unwrap();
+    assert_eq!(renewal(&world, id, &old, &new), Err(JoinRefusal::NotStored));
+    let world = world.reopened();
+    for key in [&old, &new] {
+        assert_eq!(world.registry.admit(Role::Agent, id, hash(key)), Err(NotAdmitted::Revoked));
+    }
+}

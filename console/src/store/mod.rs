@@ -84,6 +84,8 @@ struct Shared {
     path: PathBuf,
     /// None while the file is closed after an error.
     db: RwLock<Option<Arc<Database>>>,
+    /// Taken for writing from a commit until memory says the same, so that whoever takes it for reading sees both alike.
+    gate: RwLock<()>,
     memory: Mutex<Memory>,
     ranks: Mutex<Ranks>,
     cursors: Mutex<Cursors>,
@@ -121,6 +123,7 @@ impl Store {
             shared: Arc::new(Shared {
                 path,
                 db: RwLock::new(Some(Arc::new(db))),
+                gate: RwLock::default(),
                 memory: Mutex::new(memory),
                 ranks: Mutex::new(ranks),
                 cursors: Mutex::default(),
@@ -196,6 +199,7 @@ impl Store {
 
     /// After a failed commit: closes the file and opens it again, so that memory is what the disk says.
     pub fn reopen(&self) -> Result<(), StoreError> {
+        let _no_view = self.shared.gate.write().unwrap_or_else(PoisonError::into_inner);
         let mut slot = self.shared.db.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut db) = slot.take() {
             let deadline = std::time::Instant::now() + REOPEN_WAIT;

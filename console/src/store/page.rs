@@ -12,10 +12,9 @@ use vc_protocol::operator::{JobFilter, JobRow, Page, Scanned, Sort, SortBy};
 use super::find::{Fit, Fits, Sieve};
 use super::order::{Begin, Order, Part, Stop};
 use super::read::Reader;
-use super::row::Row;
-use super::shape::{Counters, StoredJob};
+use super::shape::StoredJob;
 use super::tables;
-use super::{META_COUNTERS, Store, StoreError};
+use super::{Store, StoreError};
 
 /// Most bytes of rows in a page, so that it fits a frame of 256 KiB with its envelope.
 const PAGE_BYTES_MAX: usize = 192 * 1024;
@@ -33,8 +32,6 @@ const STOPS_A_LOOK: u64 = 32;
 pub(super) const CURSOR_LIFE: Duration = Duration::from_secs(15);
 /// Searches that can be gone on with: a few dashboards.
 const CURSORS_MAX: usize = 16;
-/// Tries to look at table and counters between two commits: each takes microseconds, a commit a third of a millisecond.
-const LOOKS_MAX: usize = 100;
 /// A filter that finds fewer than one job in so many is followed by its index rather than by number.
 const SPARSE: u64 = 20;
 
@@ -129,21 +126,12 @@ impl Store {
 
     /// The table and its counters as of the same commit.
     pub(super) fn view(&self, query: &Query) -> Result<View<'_>, StoreError> {
-        let mut looks = 0;
-        loop {
-            let reader = self.reader()?;
-            let memory = self.memory();
-            let revision = reader.revision()?;
-            looks += 1;
-            if revision == memory.counters.revision || looks == LOOKS_MAX {
-                let sieve = Sieve::new(query, &memory);
-                let fits = Fits::new(&sieve, &memory.facets);
-                drop(memory);
-                return Ok(View { reader, sieve, fits, revision });
-            }
-            drop(memory);
-            std::thread::yield_now();
-        }
+        let _no_commit = self.shared.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let reader = self.reader()?;
+        let memory = self.memory();
+        let sieve = Sieve::new(query, &memory);
+        let fits = Fits::new(&sieve, &memory.facets);
+        Ok(View { reader, sieve, fits, revision: memory.counters.revision })
     }
 
     fn page_in_order(
@@ -314,14 +302,6 @@ impl View<'_> {
     fn row(&self, stop: &Stop, found: Option<StoredJob>) -> Result<JobRow, StoreError> {
         let job = found.map_or_else(|| self.job(stop.id), Ok)?;
         self.reader.make_row(&job)
-    }
-}
-
-impl Reader<'_> {
-    /// The commit that this is a snapshot of.
-    fn revision(&self) -> Result<u64, StoreError> {
-        let counters = self.tables.meta.get(META_COUNTERS)?;
-        Ok(counters.map(|row| Counters::from_bytes(row.value())).transpose()?.unwrap_or_default().revision)
     }
 }
 

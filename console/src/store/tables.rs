@@ -70,7 +70,6 @@ pub(super) fn create_all(txn: &WriteTransaction) -> Result<(), StoreError> {
 
 /// Every table of jobs, opened on one snapshot of the file.
 pub(super) struct Tables {
-    pub(super) meta: Read<&'static str, &'static [u8]>,
     pub(super) hot: Read<u64, &'static [u8]>,
     pub(super) cold: Read<u64, &'static [u8]>,
     pub(super) index: Read<IndexKey, FacetNo>,
@@ -88,7 +87,6 @@ impl Tables {
     pub(super) fn open(db: &redb::Database) -> Result<Self, StoreError> {
         let txn = db.begin_read()?;
         Ok(Tables {
-            meta: txn.open_table(META)?,
             hot: txn.open_table(HOT)?,
             cold: txn.open_table(COLD)?,
             index: txn.open_table(INDEX)?,

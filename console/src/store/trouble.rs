@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
+use vc_farm::HELD_BY;
 use vc_farm::record::{AttemptEnd, AttemptRecord, Lease, Reason};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
@@ -196,7 +197,10 @@ impl Store {
         let mut open = BTreeMap::<String, Open>::new();
         for (_, facet, jobs) in memory.facets.iter().filter(|(_, _, jobs)| *jobs > 0) {
             let needs_person = matches!(facet.state, JobState::Failed | JobState::Held);
-            let Some(name) = facet.cause.as_ref().filter(|_| needs_person || facet.is_retry()) else {
+            // What a person holds did not fail.
+            let failed = |name: &&String| facet.state != JobState::Held || !name.starts_with(HELD_BY);
+            let Some(name) = facet.cause.as_ref().filter(failed).filter(|_| needs_person || facet.is_retry())
+            else {
                 continue;
             };
             let group = open.entry(name.clone()).or_default();

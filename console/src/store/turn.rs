@@ -156,6 +156,7 @@ impl<'s> Turn<'s> {
             let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
             return Err(redb::StorageError::Io(full).into());
         }
+        let _no_view = self.store.shared.gate.write().unwrap_or_else(PoisonError::into_inner);
         txn.commit()?;
         let mut memory = self.store.memory();
         memory.counters = counters;

@@ -33,10 +33,8 @@ pub struct FarmTotals {
     pub eta_s: Option<u64>,
     /// Least and most that it may be, from how much the speed varied.
     pub eta_range_s: Option<(u64, u64)>,
-    /// Milliseconds of video left to convert, as far as sources are known.
+    /// Milliseconds of video left to convert, about; 0 while nothing says how much.
     pub media_left_ms: u64,
-    /// Jobs left whose source nobody has looked into: the figures of what is left are at least these.
-    pub unprobed: u64,
     /// Free bytes where outputs go, smallest of the output roots; none if there is none.
     pub output_free: Option<u64>,
     /// Seconds until that is full at the present rate, if it shrinks.

@@ -46,7 +46,8 @@ pub enum Test {
     Device(String),
     /// Its profile has this name.
     Profile(String),
-    /// Its cause, with numbers, paths and addresses taken out, contains this, without regard to case.
+    /// Its cause, with numbers, paths and addresses taken out, contains this, without regard to case; is this, if there
+    /// is a group of that very name.
     Cause(String),
     /// Its priority compares so.
     Priority(Compare, Priority),

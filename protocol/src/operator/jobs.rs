@@ -239,7 +239,7 @@ pub struct FailureGroup {
     pub cause: String,
     /// Class of the last one.
     pub class: Option<FailureClass>,
-    /// Jobs that are failed or held for it.
+    /// Jobs that are failed for it, or that the farm holds for it.
     pub open: u64,
     /// Jobs that wait for a retry.
     pub retry: u64,
@@ -264,7 +264,7 @@ pub struct FailureGroup {
 pub struct Failures {
     /// Those that need a person first.
     pub groups: Vec<FailureGroup>,
-    /// Jobs that are failed or held.
+    /// Jobs that are failed, or held by the farm.
     pub open: u64,
     /// Jobs that wait for a retry.
     pub retry: u64,

@@ -27,6 +27,9 @@ pub const EVENTS_MAX: u32 = 1000;
 /// Most ids in one request; the command line splits longer lists.
 pub const IDS_MAX: usize = 10_000;
 
+/// A client asks before it has more jobs than this retried: they may keep a farm busy for days.
+pub const RETRY_UNASKED_MAX: u64 = 100;
+
 /// Jobs meant by a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selection {

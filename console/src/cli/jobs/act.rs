@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
-    Acted, IDS_MAX, JobAction, JobRow, RefusalCode, Request, Response, Selection, Sort,
+    Acted, IDS_MAX, JobAction, JobRow, RETRY_UNASKED_MAX, RefusalCode, Request, Response, Selection, Sort,
 };
 
 use super::select::Which;
@@ -18,8 +18,6 @@ use crate::cli::{json, text};
 use crate::operator::client::{Client, ClientError};
 use crate::tui::words::some;
 
-/// More retries than this are asked about: they may keep a farm busy for days.
-const RETRY_UNASKED: u64 = 100;
 /// Lines on a terminal about jobs that it was done to; the rest is a count.
 const LINES_MAX: usize = 20;
 
@@ -136,7 +134,7 @@ async fn agreed(client: &mut Client, action: JobAction, jobs: &Selection) -> Res
         }
         JobAction::Retry => {
             let meant = meant(client, jobs).await?;
-            if meant.count > RETRY_UNASKED {
+            if meant.count > RETRY_UNASKED_MAX {
                 let would =
                     format!("{} would go back to pending ({})", some(meant.count, "job"), meant.named());
                 confirm::ask(&would, &Answer::Yes)?;

@@ -1,7 +1,10 @@
 //! What is kept beside the rows: events, failures, history; and that a purge takes every trace of a job.
 
 use redb::ReadableTableMetadata;
+use vc_protocol::agent::{Outcome, Report};
+use vc_protocol::media::Media;
 use vc_protocol::operator::{EventKind, Sums};
+use vc_protocol::progress::Phase;
 
 use super::*;
 
@@ -33,7 +36,7 @@ impl Bench {
         turn.commit().unwrap();
     }
 
-    fn reopened(self) -> Bench {
+    pub(super) fn reopened(self) -> Bench {
         let Bench { dir, store } = self;
         drop(store);
         Bench { store: Store::open(dir.path()).unwrap(), dir }
@@ -48,6 +51,9 @@ fn failures_are_grouped_and_those_overcome_are_counted_for_a_day() {
     let now = 100 * DAY_MS;
     bench.fails(1, JobState::Failed, now - 2, "odd thing at 7", LEASE);
     bench.fails(2, JobState::Held, now - 1, "odd thing at 9", other);
+    let mut by_hand = in_state(bench.record(6), JobState::Held, now);
+    by_hand.reason = Some(Reason { class: None, text: "held by ana".to_owned() });
+    bench.put(by_hand);
     bench.fails(3, JobState::Pending, now, "no space left on the disk", LEASE);
     bench.fails(4, JobState::Pending, now, "no space left on the disk", LEASE);
     bench.set(4, JobState::Running, now);
@@ -136,14 +142,50 @@ fn a_purge_leaves_no_trace_but_the_history_and_the_source_can_be_added_again() {
     assert!(reader.causes(JobState::Failed, 9, 9).unwrap().is_empty());
     assert_eq!(bench.store.failures(DAY_MS).unwrap().open, 0);
     assert_eq!(bench.store.today(DAY_MS).completed, 1);
-    let by_id = Query {
-        sort: vc_protocol::operator::Sort { by: vc_protocol::operator::SortBy::Id, reversed: true },
-        ..Query::default()
-    };
+    let by_id = Query { sort: Sort { by: SortBy::Id, reversed: true }, ..Query::default() };
     let page = bench.store.page(&by_id, 0, 9).unwrap();
     assert_eq!((page.rows.len(), page.rows[0].id, page.total), (1, JobId(3), Some(1)));
     drop(reader);
     assert_eq!(bench.add(&bench.session(), &[candidate("b", 1)]).counts.added, 1);
+}
+
+#[test]
+fn a_job_that_ended_shows_its_source_its_recipe_and_its_phases() {
+    let bench = Bench::new();
+    bench.add(&bench.session(), &[candidate("a", 1)]);
+    let media = Media {
+        container: "mov".to_owned(),
+        duration_ms: Some(5),
+        size: 9,
+        streams: Vec::new(),
+        chapters: 0,
+    };
+    let mut turn = bench.store.turn();
+    turn.put_job(in_state(bench.record(1), JobState::Failed, 9));
+    for (no, media) in [(1, Some(Box::new(media.clone()))), (2, None)] {
+        let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(no) };
+        let report = Report {
+            attempt,
+            outcome: Outcome::Stopped,
+            encoder: "libx264".to_owned(),
+            commands: Vec::new(),
+            warnings: Vec::new(),
+            log: String::new(),
+            wall_ms: 0,
+            media_ms: 5,
+            bytes_in: 9,
+            bytes_out: 0,
+            media,
+            phases: vec![(Phase::Fetching, u64::from(no))],
+        };
+        let (end, report) = (AttemptEnd::Stopped, Some(Box::new(report)));
+        turn.put_attempt(AttemptRecord { attempt, lease: LEASE, ended_ms: 9, end, report });
+    }
+    turn.commit().unwrap();
+    let detail = bench.store.reader().unwrap().detail(JobId(1)).unwrap().unwrap();
+    assert_eq!(detail.media, Some(media), "of the newest attempt that looked into it");
+    assert_eq!(detail.phases, [(Phase::Fetching, 2)]);
+    assert_eq!(detail.wanted, "H.264, quality 20, audio AAC, subtitles kept, mp4");
 }
 
 #[test]

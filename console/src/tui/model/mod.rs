@@ -213,7 +213,9 @@ fn tabs(state: &State, columns: usize) -> Line {
             line.push_hit(Role::Plain, format!(" {word} "), Hit::Screen(screen));
         }
     }
-    let help = if columns >= ROOMY { "? help " } else { "?help " };
+    let fits = |help: &&&str| line.width() + help.len() <= columns;
+    let spelled = ["? help ", "?help ", "?help", "?"];
+    let help = spelled.iter().skip(usize::from(columns < ROOMY)).find(fits).copied().unwrap_or_default();
     let marked = state.jobs.marks.count();
     let marks = format!("   {} marked", words::count(marked));
     if marked > 0 && line.width() + width(&marks) + help.len() <= columns {
@@ -315,12 +317,10 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
         let text = format!(" no word from the server for {silent}{tail}");
         frame.lines[last - 1] = Line::role(Role::Bad, cut(&text, columns, glyphs));
     } else if let Some(frozen) = &state.frozen {
-        let since = words::length(now.saturating_sub(frozen.since) / 1000);
+        let at = words::time(state.wall_ms(frozen.since), &state.look.zone);
         let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
         let key = state.keys.first(state.below(), keys::Command::Freeze);
-        let text = format!(
-            " FROZEN: this picture stands still ({since} when last drawn); {key} lets it go on{notice}"
-        );
+        let text = format!(" FROZEN at {at}: {key} lets the picture go on{notice}");
         frame.lines[last - 1] = Line::role(Role::Odd, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {
         frame.lines[last - 1] =

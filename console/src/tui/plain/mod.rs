@@ -4,6 +4,7 @@
 //! pure; this loop has the terminal.
 
 mod talk;
+mod tell;
 
 use std::io::{BufRead, Write, stdin, stdout};
 

@@ -8,6 +8,8 @@ use crate::tui::Mode;
 use crate::tui::keys::{Command, Place};
 use vc_protocol::operator::Role;
 
+const NO_JOB: &str = "no job is selected";
+
 impl State {
     /// This operator may change something.
     pub(crate) fn may_act(&self) -> bool {
@@ -66,6 +68,17 @@ impl State {
         let any = |verb| self.has_target(verb);
         let agent = || self.selected_agent().is_some();
         let (works, reason) = match command {
+            Command::Retry
+            | Command::Cancel
+            | Command::Hold
+            | Command::Raise
+            | Command::Lower
+            | Command::Priority
+            | Command::Purge
+                if self.jobs.marks.count() == 0 && self.selected().is_none() =>
+            {
+                (false, NO_JOB)
+            }
             Command::Retry => {
                 (any(Verb::Retry), "nothing to retry here: only failed, cancelled, skipped and held jobs")
             }
@@ -80,10 +93,10 @@ impl State {
             Command::Purge => (any(Verb::Purge), "nothing to forget here: only jobs that have ended"),
             // What their rows are, only these screens know.
             Command::Log | Command::Open if self.has_own_rows() => (true, ""),
-            Command::Why | Command::Log | Command::Mark => (self.selected().is_some(), "no job is selected"),
+            Command::Why | Command::Log | Command::Mark => (self.selected().is_some(), NO_JOB),
             Command::Drain | Command::DrainKill | Command::Rename => (agent(), "no agent is selected"),
-            Command::ReleaseDevice => (asks::can_release(self), "no device here is in quarantine"),
-            Command::SelfTest => (asks::can_test(self), "choose one device first"),
+            Command::ReleaseDevice => return asks::release_refusal(self),
+            Command::SelfTest => return asks::test_refusal(self),
             Command::Revoke => {
                 (self.snapshot.as_ref().is_some_and(|s| !s.agents.is_empty()), "there is no agent")
             }

@@ -60,6 +60,7 @@ pub(super) fn yes(state: &mut State, now: Millis, out: &mut Vec<Action>) {
                 return;
             }
             state.overlay = None;
+            state.answered = Some(now);
             perform(state, confirm.deed, out);
         }
         Some(Overlay::Leave(leaving)) if now >= leaving.opened + YES_AFTER_MS => {

@@ -3,14 +3,12 @@
 use vc_protocol::id::{AgentId, JobId};
 use vc_protocol::job::{JobState, Priority};
 use vc_protocol::operator::{
-    Acted, AgentAction, JobAction, JobFilter, JobRow, Request, Response, Role, Selection, StopHow, TokenWish,
+    Acted, AgentAction, JobAction, JobFilter, RETRY_UNASKED_MAX, Request, Response, Role, Selection, StopHow,
+    TokenWish,
 };
-use vc_protocol::path::FilePath;
 
-use crate::tui::keys::Level;
+use crate::tui::keys::{Command, Level};
 
-/// Retries of more jobs than this are asked about.
-pub(crate) const RETRY_UNASKED_MAX: u64 = 100;
 /// A token made from here: for one agent, long enough to walk to its box.
 pub(super) const TOKEN: TokenWish = TokenWish { uses: 1, ttl_s: 15 * 60, role: Role::Agent };
 
@@ -103,14 +101,14 @@ impl Verb {
     }
 
     /// What was done, and how to undo it.
-    fn done(self) -> String {
+    fn done(self, key: &dyn Fn(Command) -> String) -> String {
         match self {
-            Verb::Cancel => "cancelled; r puts back".into(),
-            Verb::Retry => "back to pending; x cancels".into(),
-            Verb::Hold => "held; p releases".into(),
-            Verb::Release => "released; p holds".into(),
-            Verb::Raise => "one priority up; - takes it back".into(),
-            Verb::Lower => "one priority down; + takes it back".into(),
+            Verb::Cancel => format!("cancelled; {} puts back", key(Command::Retry)),
+            Verb::Retry => format!("back to pending; {} cancels", key(Command::Cancel)),
+            Verb::Hold => format!("held; {} releases", key(Command::Hold)),
+            Verb::Release => format!("released; {} holds", key(Command::Hold)),
+            Verb::Raise => format!("one priority up; {} takes it back", key(Command::Lower)),
+            Verb::Lower => format!("one priority down; {} takes it back", key(Command::Raise)),
             Verb::Prioritise(priority) => {
                 format!("at priority {}; the same command sets another", priority.0)
             }
@@ -206,56 +204,38 @@ impl Deed {
         })
     }
 
-    /// What was done, and how to undo it; none if the answer is not one to this.
-    pub(crate) fn said(&self, response: &Response) -> Option<String> {
-        match (self, response) {
-            (Deed::Jobs(verb, _), Response::Acted(acted)) => Some(acted_words(*verb, acted)),
-            (Deed::Agent(_, action), Response::Done(text)) => Some(format!("{text}{}", undo_agent(action))),
-            (Deed::Pause, Response::Done(text)) => Some(format!("{text}; P goes on")),
-            (Deed::Resume, Response::Done(text)) => Some(format!("{text}; P pauses")),
-            _ => None,
-        }
+    /// What was done, and how to undo it with which key; none if the answer is not one to this.
+    pub(crate) fn said(&self, response: &Response, key: &dyn Fn(Command) -> String) -> Option<String> {
+        let (text, undo) = match (self, response) {
+            (Deed::Jobs(verb, _), Response::Acted(acted)) => return Some(acted_words(*verb, acted, key)),
+            (Deed::Agent(_, action), Response::Done(text)) => (text, undo_agent(action, key)),
+            (Deed::Pause, Response::Done(text)) => (text, format!("; {} goes on", key(Command::Pause))),
+            (Deed::Resume, Response::Done(text)) => (text, format!("; {} pauses", key(Command::Pause))),
+            _ => return None,
+        };
+        Some(format!("{text}{undo}"))
     }
 }
 
-fn undo_agent(action: &AgentAction) -> &'static str {
+fn undo_agent(action: &AgentAction, key: &dyn Fn(Command) -> String) -> String {
     match action {
-        AgentAction::Drain { .. } => "; u takes it back",
-        AgentAction::Undrain(_) => "; u drains it again",
-        AgentAction::Rename(_) => "; rename again to take it back",
-        AgentAction::Release(_) | AgentAction::SelfTest(_) | AgentAction::Revoke => "",
+        AgentAction::Drain { .. } => format!("; {} takes it back", key(Command::Drain)),
+        AgentAction::Undrain(_) => format!("; {} drains it again", key(Command::Drain)),
+        AgentAction::Rename(_) => "; rename again to take it back".into(),
+        AgentAction::Release(_) | AgentAction::SelfTest(_) | AgentAction::Revoke => String::new(),
     }
 }
 
-fn acted_words(verb: Verb, acted: &Acted) -> String {
+fn acted_words(verb: Verb, acted: &Acted, key: &dyn Fn(Command) -> String) -> String {
     let jobs = if acted.count == 1 { "1 job".to_owned() } else { format!("{} jobs", acted.count) };
-    let mut words = format!("{jobs} {}", verb.done());
+    let mut words = format!("{jobs} {}", verb.done(key));
     if let Some((id, why)) = acted.left.first() {
+        if acted.count == 0 {
+            return format!("nothing was done; {} left alone, #{id}: {why}", acted.left.len());
+        }
         words = format!("{words}; {} left alone, #{id}: {why}", acted.left.len());
     }
     words
-}
-
-/// A job of a page.
-pub(super) fn row_ref(row: &JobRow) -> JobRef {
-    JobRef {
-        id: row.id,
-        name: file_name(&row.source),
-        state: row.state,
-        waits: row.not_before_ms.is_some(),
-        place: row.place.clone(),
-        permille: row.progress.map(|p| p.permille),
-        spent_ms: row.progress.map_or(0, |p| spent_ms(p.out_ms, p.speed)),
-    }
-}
-
-/// Wall time of encoding so far, as far as media time and speed tell.
-fn spent_ms(out_ms: u64, speed: f32) -> u64 {
-    if speed > 0.0 { (out_ms as f64 / f64::from(speed)) as u64 } else { 0 }
-}
-
-fn file_name(path: &FilePath) -> String {
-    FilePath(path.file_name().to_vec()).shown()
 }
 
 #[cfg(test)]

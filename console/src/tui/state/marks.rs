@@ -3,7 +3,7 @@
 use vc_protocol::operator::IDS_MAX;
 
 use super::jobs::Marks;
-use super::{Millis, State};
+use super::{Millis, State, row_ref};
 
 /// Marks or unmarks the job under the cursor and goes on to the next.
 pub(super) fn mark(state: &mut State, now: Millis) {
@@ -27,7 +27,7 @@ pub(super) fn mark(state: &mut State, now: Millis) {
 pub(super) fn mark_all(state: &mut State, now: Millis) {
     let Some(window) = &state.jobs.window else { return };
     if window.whole() {
-        let marks = window.page.rows.iter().map(|row| (row.id, super::deed::row_ref(row))).collect();
+        let marks = window.page.rows.iter().map(|row| (row.id, row_ref(row))).collect();
         state.jobs.marks = Marks::Jobs(marks);
     } else if let Some(count) = window.page.total {
         state.jobs.marks = Marks::All { filter: state.jobs.filter.clone(), count };

@@ -192,6 +192,8 @@ pub(crate) struct State {
     pub(crate) history: Vec<String>,
     /// The picture stands still since then.
     pub(crate) frozen: Option<Frozen>,
+    /// When a question was answered with yes: a second `y` was meant for it too, not for what lay under it.
+    answered: Option<Millis>,
     /// Commands under way.
     acting: BTreeMap<RequestTag, Deed>,
     /// The question behind the why dialog.
@@ -233,6 +235,7 @@ impl State {
             notice: None,
             history: Vec::new(),
             frozen: None,
+            answered: None,
             acting: BTreeMap::new(),
             asked_why: None,
             probe: None,

@@ -5,7 +5,7 @@ use vc_protocol::operator::Request;
 use super::detail::{Detail, Tab};
 use super::field::Field;
 use super::jobs::Marks;
-use super::overlay::Overlay;
+use super::overlay::{Overlay, YES_AFTER_MS};
 use super::overview::Pane;
 use super::palette::Palette;
 use super::{
@@ -24,7 +24,9 @@ pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action
     if state.unseen {
         return;
     }
+    let again = state.answered.is_some_and(|at| now < at + YES_AFTER_MS);
     match state.keys.command(state.place(), key) {
+        Some(_) if again && key == Key::Char('y') => {}
         Some(command) => obey(state, now, command, out),
         None => type_key(state, key),
     }

@@ -8,6 +8,7 @@ use super::jobs::Marks;
 use super::overlay::{Confirm, Overlay};
 use super::{Action, Gone, Millis, State, agents, answers, detail, events, failures, first, row_ref};
 use crate::tui::Leave;
+use crate::tui::keys::Command;
 use crate::tui::link::{Reply, RequestTag};
 
 pub(super) fn reply(state: &mut State, now: Millis, reply: Reply, out: &mut Vec<Action>) {
@@ -112,7 +113,12 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response, o
 
 /// What became of a command.
 fn acted(state: &mut State, now: Millis, deed: Deed, response: Response) {
-    if let Some(said) = deed.said(&response) {
+    let place = state.below();
+    let key = |command: Command| match state.keys.first(place, command) {
+        key if key.is_empty() => format!(":{}", command.fact().name),
+        key => key,
+    };
+    if let Some(said) = deed.said(&response, &key) {
         return state.say(now, said);
     }
     if let (Deed::Token, Response::Token { line, ttl_s }) = (&deed, &response) {

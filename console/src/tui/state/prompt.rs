@@ -1,8 +1,8 @@
 //! The text field of a filter or of a search. While it is open no other key works.
 
-use tui_input::{Input, InputRequest};
 use vc_protocol::operator::filter::{self, FilterError};
 
+use super::field::Field;
 use super::{Screen, State};
 use crate::tui::keys::Key;
 
@@ -21,7 +21,7 @@ pub(crate) enum Asks {
 #[derive(Debug, Clone)]
 pub(crate) struct Prompt {
     pub(crate) asks: Asks,
-    pub(crate) input: Input,
+    pub(crate) input: Field,
     pub(crate) error: Option<FilterError>,
     /// How many filters back the text is from.
     back: usize,
@@ -30,7 +30,8 @@ pub(crate) struct Prompt {
 }
 
 pub(super) fn open(state: &mut State, asks: Asks, text: String) {
-    let input = Input::new(text);
+    let mut input = Field::default();
+    input.set(&text);
     state.prompt = Some(Prompt { asks, input, error: None, back: 0, own: String::new() });
 }
 
@@ -47,9 +48,7 @@ pub(super) fn open_filter(state: &mut State) {
 /// Pasted text goes to a text field or nowhere.
 pub(super) fn paste(state: &mut State, text: &str) {
     if let Some(prompt) = &mut state.prompt {
-        for c in text.chars().filter(|c| !vc_protocol::path::is_unprintable(*c)) {
-            prompt.type_char(c);
-        }
+        prompt.input.paste(text);
         if prompt.asks == Asks::Filter {
             prompt.error = filter::parse(prompt.input.value()).err();
         }
@@ -60,35 +59,21 @@ pub(super) fn paste(state: &mut State, text: &str) {
 pub(super) fn key(state: &mut State, key: Key) {
     let Some(prompt) = &mut state.prompt else { return };
     prompt.error = None;
-    let request = match key {
-        Key::Enter => return apply(state),
-        Key::Esc | Key::Ctrl('c') => {
-            state.prompt = None;
-            return;
-        }
-        Key::Char(c) => return prompt.type_char(c),
-        Key::Up => return prompt.recall(&state.jobs.history, 1),
-        Key::Down => return prompt.recall(&state.jobs.history, -1),
-        Key::Backspace | Key::Ctrl('h') => InputRequest::DeletePrevChar,
-        Key::Delete => InputRequest::DeleteNextChar,
-        Key::Left => InputRequest::GoToPrevChar,
-        Key::Right => InputRequest::GoToNextChar,
-        Key::Home | Key::Ctrl('a') => InputRequest::GoToStart,
-        Key::End | Key::Ctrl('e') => InputRequest::GoToEnd,
-        Key::Ctrl('w') => InputRequest::DeletePrevWord,
-        Key::Ctrl('u') => InputRequest::DeleteLine,
-        Key::Ctrl(_) | Key::F(_) | Key::PageUp | Key::PageDown | Key::Tab | Key::BackTab => return,
-    };
-    prompt.input.handle(request);
+    if prompt.input.edit(key) {
+        return;
+    }
+    if key == Key::Enter {
+        apply(state);
+    } else if matches!(key, Key::Esc | Key::Ctrl('c')) {
+        state.prompt = None;
+    } else if key == Key::Up {
+        prompt.recall(&state.jobs.history, 1);
+    } else if key == Key::Down {
+        prompt.recall(&state.jobs.history, -1);
+    }
 }
 
 impl Prompt {
-    fn type_char(&mut self, c: char) {
-        if self.input.value().len() + c.len_utf8() <= filter::FILTER_BYTES_MAX {
-            self.input.handle(InputRequest::InsertChar(c));
-        }
-    }
-
     /// Fetches an older or a younger filter; the youngest is what was typed.
     fn recall(&mut self, history: &[String], by: isize) {
         let back = self.back.saturating_add_signed(by).min(history.len());
@@ -100,7 +85,7 @@ impl Prompt {
         }
         self.back = back;
         let older = history.len().checked_sub(back).and_then(|at| history.get(at));
-        self.input = Input::new(older.unwrap_or(&self.own).clone());
+        self.input.set(older.unwrap_or(&self.own));
     }
 }
 

@@ -79,6 +79,7 @@ fn find_run(snapshot: &Snapshot, id: JobId) -> Option<JobRef> {
     })
 }
 
+/// What is known of a job of a page.
 pub(crate) fn row_ref(row: &JobRow) -> JobRef {
     JobRef {
         id: row.id,

@@ -142,6 +142,16 @@ fn enter_takes_what_has_the_focus_and_that_is_no_at_first() {
 }
 
 #[test]
+fn a_second_yes_does_not_reach_what_lay_under_the_question() {
+    let mut board = board();
+    board.keys("jjx").wait(400).keys("yyy");
+    assert_eq!(requests(&mut board).len(), 1);
+    assert!(board.state.overlay.is_none(), "no copy menu");
+    board.wait(400).keys("y");
+    assert_eq!(board.state.place(), Place::CopyMenu);
+}
+
+#[test]
 fn the_leave_dialog_is_walked_and_stopping_now_is_asked_once_more() {
     let mut board = board();
     board.keys("q\n");

@@ -49,7 +49,6 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     snapshot.totals.speed_minutes =
         names.iter().map(|name| (name.len() as u32).wrapping_mul(n as u32)).collect();
     snapshot.totals.eta_range_s = Some((n / 3, n));
-    snapshot.totals.unprobed = n % 2;
     snapshot.totals.media_left_ms = n;
     snapshot.totals.output_full_s = Some(n);
     (snapshot.totals.table_bytes, snapshot.totals.today_jobs, snapshot.totals.today_saved) = (n, n, n as i64);

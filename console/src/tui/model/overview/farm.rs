@@ -30,9 +30,9 @@ pub(super) fn lines(state: &State, snapshot: &Snapshot, columns: usize, now: Mil
         return vec![
             title(state, snapshot, columns),
             counts(totals, &BY_URGENCY, Usual::Few, columns),
-            share(totals, columns.min(90) * 2 / 5, &left_of(totals, eta, glyphs), glyphs),
+            share(totals, columns.min(90) * 2 / 5, &left_of(totals, eta), glyphs),
             speeds(totals, columns, glyphs),
-            fitting(&[&saved(totals), &video_left(totals, glyphs), &disk(totals)], columns),
+            fitting(&[&saved(totals), &video_left(totals), &disk(totals)], columns),
         ];
     }
     let left_columns = columns * 11 / 20;
@@ -47,10 +47,10 @@ pub(super) fn lines(state: &State, snapshot: &Snapshot, columns: usize, now: Mil
     let full = totals.output_full_s.map(|s| format!(" ({} at this rate)", words::roughly(s)));
     let mut left = vec![
         title(state, snapshot, left_columns),
-        share(totals, left_columns * 7 / 10, &eta_words(totals, eta, glyphs), glyphs),
+        share(totals, left_columns * 7 / 10, &eta_words(eta), glyphs),
         counts(totals, &BY_URGENCY[..3], Usual::Most, left_columns),
         third,
-        fitting(&[&saved(totals), &video_left(totals, glyphs)], left_columns),
+        fitting(&[&saved(totals), &video_left(totals)], left_columns),
         fitting(&[&(disk(totals) + &full.unwrap_or_default()), &table(totals)], left_columns),
     ];
     let right = speed_chart(state, totals, right_columns, now);
@@ -153,30 +153,21 @@ fn share(totals: &FarmTotals, bar_columns: usize, eta: &str, glyphs: Glyphs) -> 
         .with(Role::Plain, format!(" {}.{}%   ETA {eta}", permille / 10, permille % 10))
 }
 
-/// `~9h40m`; `>=9h40m` while nobody has looked into some of the sources; `-` until it is known.
-fn eta_words(totals: &FarmTotals, eta: Option<u64>, glyphs: Glyphs) -> String {
-    let Some(seconds) = eta else { return "-".into() };
-    format!("{}{}", at_least(totals, glyphs).unwrap_or("~"), words::length(seconds))
+/// `~9h40m`; `-` until it is known.
+fn eta_words(eta: Option<u64>) -> String {
+    eta.map_or("-".into(), |seconds| format!("~{}", words::length(seconds)))
 }
 
 /// The same with its range.
-fn left_of(totals: &FarmTotals, eta: Option<u64>, glyphs: Glyphs) -> String {
+fn left_of(totals: &FarmTotals, eta: Option<u64>) -> String {
     let range = range(totals).filter(|_| eta.is_some());
     let range = range.map(|range| format!(" ({})", words::range(range))).unwrap_or_default();
-    eta_words(totals, eta, glyphs) + &range
+    eta_words(eta) + &range
 }
 
 /// Least and most, where the most is known.
 fn range(totals: &FarmTotals) -> Option<(u64, u64)> {
-    totals.eta_range_s.filter(|(least, most)| totals.unprobed == 0 && least <= most)
-}
-
-/// The sign before figures that can only grow.
-fn at_least(totals: &FarmTotals, glyphs: Glyphs) -> Option<&'static str> {
-    (totals.unprobed > 0).then_some(match glyphs {
-        Glyphs::Ascii => ">=",
-        Glyphs::Unicode => "≥",
-    })
+    totals.eta_range_s.filter(|(least, most)| least <= most)
 }
 
 fn speeds(totals: &FarmTotals, columns: usize, glyphs: Glyphs) -> Line {
@@ -187,20 +178,25 @@ fn speeds(totals: &FarmTotals, columns: usize, glyphs: Glyphs) -> Line {
     Line::new(head).with(Role::Busy, spark).with(Role::Plain, tail)
 }
 
+/// The fastest minute, or the present speed, which is no minute yet.
 fn peak(totals: &FarmTotals) -> String {
     let tenths = totals.speed_minutes.iter().copied().max().unwrap_or(0);
-    words::speed(tenths as f32 / 10.0)
+    words::speed((tenths as f32 / 10.0).max(totals.speed))
 }
 
-/// `3,964 h of video left`; `-` while that is not known although jobs wait.
-fn video_left(totals: &FarmTotals, glyphs: Glyphs) -> String {
+/// What the highest column of the chart stands for.
+fn scale(totals: &FarmTotals) -> String {
+    words::speed(totals.speed_minutes.iter().copied().max().unwrap_or(0) as f32 / 10.0)
+}
+
+/// `~3,964 h of video left`, told from the video converted so far; `-` while that says nothing although jobs wait.
+fn video_left(totals: &FarmTotals) -> String {
     let waiting = totals.by_state[JobState::Pending as usize] + totals.by_state[JobState::Running as usize];
-    let sign = at_least(totals, glyphs).unwrap_or_default();
     match totals.media_left_ms / 1000 {
         0 if waiting == 0 => String::new(),
         0 => "- of video left".into(),
-        s if s < 3600 => format!("{sign}{} of video left", words::length(s)),
-        s => format!("{sign}{} h of video left", words::count(s / 3600)),
+        s if s < 3600 => format!("~{} of video left", words::length(s)),
+        s => format!("~{} h of video left", words::count(s / 3600)),
     }
 }
 
@@ -242,7 +238,7 @@ fn speed_chart(state: &State, totals: &FarmTotals, columns: usize, now: Millis) 
     let glyphs = state.look.glyphs;
     let speed = format!("{} fps  {}", words::fps(totals.fps), words::speed(totals.speed));
     let mut lines = vec![section("Speed, last 60 min", &speed, columns, glyphs)];
-    let label = peak(totals);
+    let label = scale(totals);
     let margin = width(&label).max(5);
     let inner = columns.saturating_sub(margin + 1);
     let (wall, corner) = match glyphs {

@@ -6,7 +6,7 @@ use vc_protocol::id::JobId;
 use vc_protocol::operator::{IDS_MAX, JobFilter};
 
 use super::super::deed::JobRef;
-use super::super::deed::row_ref;
+use super::super::row_ref;
 use super::window::Window;
 
 /// What is marked.

@@ -1,0 +1,172 @@
+//! `vc-agent doctor`: what works on this box, what does not, and what to do about it.
+//!
+//! Each check is a function that hands back findings; it changes nothing but short-lived files of its own. The look at
+//! GPUs is [`crate::device`]'s, the trial of encoders [`crate::trial`]'s: what is made of both is decided here. The look
+//! of a finding is that of `vc-console doctor`.
+
+mod clock;
+mod folder;
+mod gpus;
+mod network;
+mod tools;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use vc_protocol::path::is_unprintable;
+
+use crate::device::{
+    self, Answer, Gpu, LOOK_MAX, Program, Roots, VulkanDevice, merge, nvidia_gpus, render_nodes,
+};
+use crate::process::{Spawner, StopToken};
+use crate::{task, told};
+
+/// How a check ended, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Fine,
+    /// Worth knowing, and nothing to do.
+    Note,
+    /// This box converts, and not as well as it could.
+    Warning,
+    /// This box does not convert, or work would be lost.
+    Bad,
+}
+
+impl Verdict {
+    /// The word in front of a finding.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Note => "note",
+            Self::Warning => "warn",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, in a few words that stay the same.
+    pub check: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was found.
+    pub text: String,
+    /// What to do about it; empty if there is nothing to do.
+    pub fix: String,
+}
+
+impl Finding {
+    /// Names of devices, folders and errors are not ours: what could steer a terminal is left out here, for all of them.
+    fn new(check: &'static str, verdict: Verdict, text: impl AsRef<str>, fix: impl AsRef<str>) -> Finding {
+        let clean = |text: &str| text.chars().filter(|c| !is_unprintable(*c)).collect();
+        Finding { check, verdict, text: clean(text.as_ref()), fix: clean(fix.as_ref()) }
+    }
+
+    fn fine(check: &'static str, text: impl AsRef<str>) -> Finding {
+        Finding::new(check, Verdict::Fine, text, "")
+    }
+
+    fn note(check: &'static str, text: impl AsRef<str>) -> Finding {
+        Finding::new(check, Verdict::Note, text, "")
+    }
+}
+
+/// Whether Vulkan devices that are the processor itself count as devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Software {
+    /// As on a box at work: a slower way to the same processor.
+    LeftOut,
+    /// As in tests of the GPU's way on a box without one.
+    Counted,
+}
+
+/// What is to be looked at.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Folder of the agent's key and records; none if there is no home to put it into.
+    pub state_dir: Option<PathBuf>,
+    /// ffmpeg, if not the one on the `PATH`.
+    pub ffmpeg: Option<PathBuf>,
+    /// ffprobe, if not the one on the `PATH`.
+    pub ffprobe: Option<PathBuf>,
+    /// Vulkan devices to show, by number, address, UUID or a part of the name; all of them if empty.
+    pub devices: Vec<String>,
+    /// Software devices.
+    pub software: Software,
+}
+
+/// The devices behind the findings, for programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Devices {
+    /// As Vulkan says.
+    pub vulkan: Vec<VulkanDevice>,
+    /// The same and others, each card once.
+    pub gpus: Vec<Gpu>,
+}
+
+/// Every check, in the order in which they are read; a finding is told as soon as it is there, for trials take seconds.
+pub async fn examine(wish: Wish, stop: &StopToken, tell: &mut (dyn FnMut(Finding) + Send)) -> Devices {
+    let state_dir = wish.state_dir.clone();
+    let here = task::spawn_blocking("look around", move || {
+        let mut findings = folder::state(state_dir.as_deref());
+        findings.push(clock::own());
+        findings
+    });
+    here.await.into_iter().flatten().for_each(&mut *tell);
+    if let Some(dir) = &wish.state_dir {
+        network::console(dir).await.into_iter().for_each(&mut *tell);
+    }
+    let spawner = match Spawner::start(None) {
+        Ok(spawner) => spawner,
+        Err(error) => {
+            let text = format!("the thread that starts programs does not start: {error}");
+            tell(Finding::new("programs", Verdict::Bad, text, "close what else runs here"));
+            return Devices::default();
+        }
+    };
+    let tools = tools::look(&wish, &spawner, stop, tell).await;
+    let seen = see(&spawner, stop).await;
+    gpus::judge(&seen, tools.as_ref(), &wish).into_iter().for_each(&mut *tell);
+    seen.devices()
+}
+
+/// What was seen of the GPUs.
+struct Seen {
+    vulkan: Result<Answer, device::Trouble>,
+    nodes: Vec<device::RenderNode>,
+    nvidia: Vec<device::NvidiaGpu>,
+}
+
+impl Seen {
+    fn vulkan_devices(&self) -> &[VulkanDevice] {
+        match &self.vulkan {
+            Ok(Answer::Devices { devices, .. }) => devices,
+            Ok(Answer::NoLoader(_) | Answer::NoDriver(_)) | Err(_) => &[],
+        }
+    }
+
+    fn devices(&self) -> Devices {
+        let vulkan = self.vulkan_devices();
+        Devices { vulkan: vulkan.to_vec(), gpus: merge(vulkan, &self.nodes, &self.nvidia) }
+    }
+}
+
+async fn see(spawner: &Spawner, stop: &StopToken) -> Seen {
+    let vulkan = match Program::find() {
+        Ok(program) => device::look(spawner, &program, LOOK_MAX, stop).await,
+        Err(trouble) => Err(trouble),
+    };
+    let files = task::spawn_blocking("gpu files", || {
+        let roots = Roots::default();
+        (render_nodes(&roots), nvidia_gpus(&roots))
+    });
+    let (nodes, nvidia) = files.await.unwrap_or_else(|error| {
+        tracing::warn!("failed to look for render nodes: {}", told::chain(&error));
+        Default::default()
+    });
+    Seen { vulkan, nodes, nvidia }
+}

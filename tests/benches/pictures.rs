@@ -73,12 +73,12 @@ fn main() {
         picture.contains("ETA ~") && picture.lines().filter(far).count() >= 4
     });
     draw("overview", &terminal);
-    terminal.press("2");
-    terminal
-        .wait_picture("jobs are listed", |picture| picture.contains("PRI") && picture.contains("completed"));
-    draw("jobs", &terminal);
     terminal.press("4");
-    terminal.wait_picture("failures are grouped", |picture| picture.contains("moov atom not found"));
+    terminal.wait_picture("failures are grouped", |picture| picture.contains("Failures: 4 failed"));
+    // Three causes and their advice leave most of the screen empty.
+    terminal.resize(Size(WIDE.0, 14));
+    terminal.press("\u{c}");
+    terminal.wait_picture("it is drawn anew", |picture| picture.contains("q leave"));
     draw("failures", &terminal);
     terminal.press("q");
     for agent in &mut agents {
@@ -92,7 +92,7 @@ fn share(line: &str) -> Option<u32> {
     before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// A folder of films, two of them broken.
+/// A folder of films, four of them broken in three ways.
 fn films(folder: &Path) {
     let kind = Clip { seconds: 25.0, size: "640x360", sound: true };
     for place in ["harbour", "old town", "lighthouse", "market", "island"] {
@@ -100,11 +100,18 @@ fn films(folder: &Path) {
             clip(&folder.join(place).join(format!("{place} reel {reel:02}.mov")), kind);
         }
     }
-    for name in ["storm 01.mov", "storm 02.mov"] {
-        // The largest go first.
-        let film = std::fs::File::create(folder.join(name)).expect("a broken film can be made");
-        film.set_len(1 << 30).expect("a broken film can be long");
-    }
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.join(name), bytes).expect("a broken film can be written");
+    };
+    // Larger than the others: the largest go first.
+    write("storm 01.mov", &[0; 16 << 20]);
+    write("storm 02.mov", &[0; 16 << 20]);
+    write(
+        "captain's notes.mp4",
+        "Wind from the west, and no film in the camera.\n".repeat(350_000).as_bytes(),
+    );
+    let noise = (0..16_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8);
+    write("wreck.avi", &noise.collect::<Vec<u8>>());
 }
 
 fn draw(name: &str, terminal: &Terminal) {
@@ -129,7 +136,8 @@ struct Run {
 }
 
 fn svg(screen: &vt100::Screen, palette: &Palette) -> String {
-    let Size(columns, rows) = WIDE;
+    let (rows, columns) = screen.size();
+    let (rows, columns) = (rows.get(), columns.get());
     let (width, height) =
         (f32::from(columns) * CELL.0 + 2.0 * MARGIN, f32::from(rows) * CELL.1 + 2.0 * MARGIN);
     let mut svg = format!(

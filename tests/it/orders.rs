@@ -5,6 +5,7 @@ use std::path::Path;
 use vc_console::operator::client::{Client, ClientError, Target};
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
+use vc_protocol::operator::filter::Test;
 use vc_protocol::operator::{
     AgentAction, DeviceState, JobAction, JobFilter, RefusalCode, Request, Response, Selection, Snapshot,
     StopHow,
@@ -168,6 +169,10 @@ fn jobs_of_a_filter_are_acted_on_only_as_long_as_they_are_as_many_as_was_said() 
     let all = || Selection::Filter(JobFilter::default());
     let (code, _) = ask(&console, &act(JobAction::Raise, all(), Some(3))).unwrap_err();
     assert_eq!(code, RefusalCode::Changed);
+    // As only a hostile client says it.
+    let endless = Selection::Filter(JobFilter { terms: vec![Test::Text("x".to_owned()).term(); 100_000] });
+    let (code, _) = ask(&console, &act(JobAction::Raise, endless, None)).unwrap_err();
+    assert_eq!(code, RefusalCode::Usage);
     for _ in 0..2 {
         let Ok(Response::Acted(acted)) = ask(&console, &act(JobAction::Raise, all(), Some(2))) else {
             panic!()

@@ -20,6 +20,7 @@ use super::{json, text};
 use crate::launch;
 use crate::operator::client::{Client, ClientError};
 use crate::tui::words;
+use vc_protocol::progress::Phase;
 
 #[derive(Subcommand)]
 pub(super) enum AgentsCommand {
@@ -273,6 +274,7 @@ pub(super) fn state(agent: &AgentView) -> &'static str {
     match agent.state {
         AgentState::Offline => "OFFLINE",
         AgentState::Suspect => "silent",
+        AgentState::Ok if agent.drained && agent.devices.iter().all(|d| d.runs.is_empty()) => "drained",
         AgentState::Draining => "draining",
         AgentState::Ok if agent.drained => "draining",
         AgentState::Ok => "ok",
@@ -282,7 +284,8 @@ pub(super) fn state(agent: &AgentView) -> &'static str {
 /// Slots in use of those there are.
 pub(super) fn busy(agent: &AgentView) -> String {
     let slots: u32 = agent.devices.iter().map(|d| u32::from(d.slots)).sum();
-    let busy: usize = agent.devices.iter().map(|d| d.runs.len().min(usize::from(d.slots))).sum();
+    let works = |d: &DeviceView| d.runs.iter().filter(|run| run.progress.phase != Phase::Waiting).count();
+    let busy: usize = agent.devices.iter().map(works).sum();
     format!("{busy}/{slots}")
 }
 

@@ -5,7 +5,7 @@ use vc_protocol::id::{AgentId, DeviceId};
 use vc_protocol::operator::RefusalCode;
 
 use super::run::{After, Loop};
-use crate::store::Turn;
+use crate::store::{Seen, Turn};
 
 /// Something asked of the farm as a whole, of an agent or of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +103,10 @@ impl Loop {
             Order::Renamed(agent, name) => {
                 let done = format!("{} is called {name} from here on", self.agent_name(agent));
                 self.painter.named(agent, &name);
+                // Rows of jobs and filters find their agents by what the table says of them.
+                if let Some(seen) = self.store.seen().get(&agent) {
+                    turn.saw(agent, Seen { name: name.clone(), ..seen.as_ref().clone() });
+                }
                 self.config.registered.insert(agent, name);
                 self.painter.dirty();
                 (vec![OperatorEvent::Noted(done.clone())], done)

@@ -58,7 +58,10 @@ async fn run(
     let profile = Profiles::load(user_folder().as_deref())
         .and_then(|p| p.get(&request.profile))
         .map_err(|e| usage(e.to_string()))?;
-    let out = prepare_output(&to_path(&request.out), request.dry_run).map_err(usage)?;
+    let (out, dry_run) = (to_path(&request.out), request.dry_run);
+    // A folder of a server that does not answer hangs whoever looks at it.
+    let prepared = tokio::task::spawn_blocking(move || prepare_output(&out, dry_run)).await;
+    let out = prepared.map_err(|_| CallError::Stopped)?.map_err(usage)?;
     let mut scan = Scan {
         engine,
         profile,

@@ -46,10 +46,15 @@ impl Members {
     }
 
     /// Carries out a [`vc_protocol::operator::Request::TokenCreate`].
-    pub(super) async fn token_create(&self, engine: &Handle, wish: TokenWish, who: &str) -> Response {
-        let line = match self.join_line(wish) {
+    pub(super) async fn token_create(
+        self: &Arc<Self>,
+        engine: &Handle,
+        wish: TokenWish,
+        who: &str,
+    ) -> Response {
+        let line = match self.blocking(move |members| members.join_line(wish)).await {
             Ok(line) => line,
-            Err(error) => return failed(error),
+            Err(response) => return response,
         };
         let TokenWish { uses, ttl_s, role } = wish;
         let role = role.word();
@@ -70,17 +75,17 @@ impl Members {
     }
 
     /// Carries out a [`vc_protocol::operator::Request::TokenRevoke`].
-    pub(super) async fn token_revoke(&self, engine: &Handle, id: &str, who: &str) -> Response {
+    pub(super) async fn token_revoke(self: &Arc<Self>, engine: &Handle, id: &str, who: &str) -> Response {
         let no_such =
             || refused(RefusalCode::NotFound, "there is no such token: `token ls` lists them".to_owned());
         let Ok(token) = id.parse::<TokenId>() else { return no_such() };
-        match self.registry.revoke_token(token) {
+        match self.blocking(move |members| members.registry.revoke_token(token)).await {
             Ok(true) => {
                 note(engine, who, format!("took token {token} back")).await;
                 Response::Done(format!("token {token} lets nobody in any more"))
             }
             Ok(false) => no_such(),
-            Err(error) => failed(error),
+            Err(response) => response,
         }
     }
 
@@ -97,10 +102,10 @@ impl Members {
     }
 
     /// Carries out an [`vc_protocol::operator::AgentAction::Revoke`], of anybody who joined.
-    pub(super) async fn revoke(&self, engine: &Handle, id: AgentId, who: &str) -> Response {
-        let member = match self.registry.revoke(id, wall_ms()) {
+    pub(super) async fn revoke(self: &Arc<Self>, engine: &Handle, id: AgentId, who: &str) -> Response {
+        let member = match self.blocking(move |members| members.registry.revoke(id, wall_ms())).await {
             Ok(member) => member,
-            Err(error) => return failed(error),
+            Err(response) => return response,
         };
         // Before the engine hears of it: what is said on an open connection while a turn is written would still count.
         (self.close)(id);
@@ -115,8 +120,15 @@ impl Members {
     }
 
     /// Carries out an [`vc_protocol::operator::AgentAction::Rename`], of anybody who joined.
-    pub(super) async fn rename(&self, engine: &Handle, id: AgentId, name: &str, who: &str) -> Response {
-        match self.registry.rename(id, name) {
+    pub(super) async fn rename(
+        self: &Arc<Self>,
+        engine: &Handle,
+        id: AgentId,
+        name: &str,
+        who: &str,
+    ) -> Response {
+        let name = name.to_owned();
+        match self.blocking(move |members| members.registry.rename(id, &name)).await {
             Ok(member) if member.role == Role::Agent => {
                 let order = Order::Renamed(id, member.name);
                 answer_of(engine.order(order, who).await)
@@ -126,7 +138,19 @@ impl Members {
                 note(engine, who, done.clone()).await;
                 Response::Done(done)
             }
-            Err(error) => failed(error),
+            Err(response) => response,
+        }
+    }
+
+    /// What waits for the disk, and for the engine's turn to be written, waits on a thread of its own.
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Members) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, Response> {
+        let members = self.clone();
+        match tokio::task::spawn_blocking(move || work(&members)).await {
+            Ok(done) => done.map_err(failed),
+            Err(_) => Err(unavailable(CallError::Stopped)),
         }
     }
 }

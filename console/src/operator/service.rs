@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vc_protocol::codec::OPERATOR_FRAME_BYTES_MAX;
 use vc_protocol::operator::{
-    EVENTS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Snapshot, StopHow, Welcome,
+    EVENTS_MAX, PAGE_ROWS_MAX, RefusalCode, Request, Response, Role, Selection, Snapshot, StopHow, Welcome,
 };
 
 use super::members::Members;
@@ -227,6 +227,9 @@ fn shown(service: &Service, snapshot: &Snapshot) -> Response {
 async fn answer(service: &Service, who: &str, request: Request) -> Response {
     let engine = &service.engine;
     let no_job = |id| refused(RefusalCode::NotFound, format!("there is no job {id}"));
+    if !is_short(&request) {
+        return refused(RefusalCode::Usage, "the filter is too long".to_owned());
+    }
     match request {
         Request::Snapshot => snapshot(service).await,
         Request::Jobs { filter, sort, offset, limit } => {
@@ -276,6 +279,36 @@ async fn answer(service: &Service, who: &str, request: Request) -> Response {
             Ok(None) => refused(RefusalCode::NotFound, format!("there is no agent {id}")),
             Err(error) => unavailable(error),
         },
+    }
+}
+
+/// Whether looking through all jobs for it costs no more than for what a person types.
+fn is_short(request: &Request) -> bool {
+    match request {
+        Request::Jobs { filter, .. } | Request::Act { jobs: Selection::Filter(filter), .. } => {
+            filter.is_short()
+        }
+        Request::Act { jobs: Selection::Ids(_), .. }
+        | Request::Snapshot
+        | Request::Subscribe
+        | Request::Job(_)
+        | Request::Log(_)
+        | Request::Why(_)
+        | Request::Failures
+        | Request::Events { .. }
+        | Request::FollowEvents(_)
+        | Request::Stats(_)
+        | Request::Agent(_)
+        | Request::Profiles
+        | Request::Add(_)
+        | Request::OnAgent(..)
+        | Request::Pause
+        | Request::Resume
+        | Request::TokenCreate(_)
+        | Request::Tokens
+        | Request::TokenRevoke(_)
+        | Request::Members
+        | Request::Stop(_) => true,
     }
 }
 

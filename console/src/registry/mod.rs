@@ -256,6 +256,9 @@ impl Registry {
             return Err(RegistryError::Name(problem));
         }
         self.change(id, |row, members| {
+            if row.revoked_ms.is_some() {
+                return Err(RegistryError::Nobody(id));
+            }
             if members.iter().any(|(other, row)| *other != id && row.name == name) {
                 return Err(RegistryError::Name("it is taken"));
             }

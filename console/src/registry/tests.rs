@@ -288,6 +288,7 @@ fn a_new_name_is_free_tame_and_lasts() {
     assert_eq!(world.registry.active(ids[1]).unwrap().name, "gpu.box");
     world.registry.revoke(ids[0], 1).unwrap();
     assert!(matches!(world.registry.rename(ids[1], "ada"), Err(RegistryError::Name(_))), "history keeps it");
+    assert!(matches!(world.registry.rename(ids[0], "bob"), Err(RegistryError::Nobody(_))), "it is gone");
 }
 
 /// Asks for a new certificate with this key shown; the new key, and what came of it.

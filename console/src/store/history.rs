@@ -2,8 +2,7 @@
 //!
 //! A purge takes nothing away here: what was done stays done.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use redb::{ReadableTable, WriteTransaction};
 use vc_protocol::id::{AgentId, ProfileId};
@@ -39,11 +38,10 @@ fn day_of(wall_ms: i64) -> u32 {
     u32::try_from(wall_ms.div_euclid(DAY_MS)).unwrap_or(0)
 }
 
-/// Days there are, and the newest day's sums.
+/// The sums of each day. A clock that was once ahead leaves days behind that have not come yet.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Days {
-    known: Arc<BTreeSet<u32>>,
-    newest: (u32, Sums),
+    known: BTreeMap<u32, Sums>,
 }
 
 impl Days {
@@ -52,8 +50,7 @@ impl Days {
         for entry in table.iter()? {
             let (key, row) = entry?;
             if let (day, ALL, _) = key.value() {
-                Arc::make_mut(&mut days.known).insert(day);
-                days.newest = (day, Sums::from_bytes(row.value())?);
+                days.known.insert(day, Sums::from_bytes(row.value())?);
             }
         }
         Ok(days)
@@ -100,16 +97,11 @@ impl HistoryChanges {
             add(&mut sums, more);
             table.insert(key, sums.to_bytes()?.as_slice())?;
             if let (day, ALL, _) = *key {
-                if !days.known.contains(&day) {
-                    Arc::make_mut(&mut days.known).insert(day);
-                }
-                if day >= days.newest.0 {
-                    days.newest = (day, sums);
-                }
+                days.known.insert(day, sums);
             }
         }
         while days.known.len() > DAYS_MAX {
-            let Some(oldest) = Arc::make_mut(&mut days.known).pop_first() else { break };
+            let Some((oldest, _)) = days.known.pop_first() else { break };
             table.retain_in((oldest, 0, 0)..(oldest + 1, 0, 0), |_, _| false)?;
         }
         Ok(Some(days))
@@ -119,8 +111,7 @@ impl HistoryChanges {
 impl Store {
     /// What was done on the day of this moment.
     pub fn today(&self, wall_ms: i64) -> Sums {
-        let (day, sums) = self.memory().days.newest;
-        if day == day_of(wall_ms) { sums } else { Sums::default() }
+        self.memory().days.known.get(&day_of(wall_ms)).copied().unwrap_or_default()
     }
 
     /// What was done on the last so many days, that of this moment included.

@@ -27,6 +27,8 @@ mod v1;
 mod write;
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -249,6 +251,7 @@ fn begin_write(db: &Database) -> Result<WriteTransaction, StoreError> {
 }
 
 fn open_file(path: &Path) -> Result<Database, StoreError> {
+    make_private(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
     let opened = redb::Builder::new().set_cache_size(CACHE_BYTES).create(path);
     let db = opened.map_err(|error| {
         if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
@@ -259,6 +262,14 @@ fn open_file(path: &Path) -> Result<Database, StoreError> {
     check_schema(&db, path)?;
     tidy(&db)?;
     Ok(db)
+}
+
+/// Tokens and paths of videos are in it: for nobody else's eyes, whoever made the folder.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Stamps a new file, and refuses one that a newer program wrote before anything in it is touched.

@@ -118,6 +118,14 @@ fn in_state(mut record: JobRecord, state: JobState, updated_ms: i64) -> JobRecor
 }
 
 #[test]
+fn the_file_is_for_its_user_alone_whoever_made_the_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let meta = std::fs::metadata(bench.dir.path().join(FILE_NAME)).unwrap();
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
 fn a_rescan_adds_nothing_and_a_changed_source_becomes_a_job() {
     let bench = Bench::new();
     let session = bench.session();
@@ -263,6 +271,24 @@ fn attempts_are_kept_with_their_job_and_the_last_ten_are_shown() {
     assert_eq!(kept, 10, "rows that nobody can reach do not pile up");
     assert_eq!(detail.row.place, "agent 1");
     assert_eq!(detail.output, FilePath::from("/out/a.mp4"));
+}
+
+#[test]
+fn an_attempt_given_up_for_lost_and_reported_later_is_one_attempt() {
+    let bench = Bench::new();
+    bench.add(&bench.session(), &[candidate("a", 1)]);
+    let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
+    for (ended_ms, end) in [(5, AttemptEnd::Stopped), (9, AttemptEnd::Completed)] {
+        let mut turn = bench.store.turn();
+        turn.put_job(in_state(bench.record(1), JobState::Pending, ended_ms));
+        turn.put_attempt(AttemptRecord { attempt, lease: LEASE, ended_ms, end, report: None });
+        turn.commit().unwrap();
+    }
+    let detail = bench.store.reader().unwrap().detail(JobId(1)).unwrap().unwrap();
+    let shown: Vec<_> = detail.attempts.iter().map(|attempt| (attempt.no, attempt.ended_ms)).collect();
+    assert_eq!(shown, [(1, Some(9))]);
+    let kept = redb::ReadableTableMetadata::len(&bench.store.reader().unwrap().tables.attempts).unwrap();
+    assert_eq!(kept, 1);
 }
 
 #[test]

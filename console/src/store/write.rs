@@ -171,6 +171,13 @@ impl JobTables<'_> {
         counters: &mut Counters,
     ) -> Result<(), StoreError> {
         for record in ended {
+            // One that was given up for lost and then reported is one attempt: what it reported counts.
+            let is_same = |run: &Run| (run.task, run.no) == (record.attempt.task, record.attempt.no);
+            if let Some(run) = runs.iter_mut().find(|run| is_same(run)) {
+                self.attempts.insert(run.at, record.to_bytes()?.as_slice())?;
+                run.lease = record.lease;
+                continue;
+            }
             counters.last_attempt += 1;
             self.attempts.insert(counters.last_attempt, record.to_bytes()?.as_slice())?;
             let at = counters.last_attempt;

@@ -5,6 +5,7 @@ mod cost;
 mod drawing;
 pub(super) mod fixture;
 mod full;
+mod honest;
 mod interaction;
 mod journeys;
 mod overlays;

@@ -16,6 +16,9 @@ use crate::job::{JobState, Priority};
 /// Longest filter, in bytes: more than a file name can have.
 pub const FILTER_BYTES_MAX: usize = 512;
 
+/// Most terms of a filter: as many as fit its text.
+pub const TERMS_MAX: usize = FILTER_BYTES_MAX / 2;
+
 /// Which jobs: those that every term fits; no terms for all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JobFilter {
@@ -153,6 +156,20 @@ impl JobFilter {
     /// Everything is meant.
     pub fn is_all(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// Whether it is as short as anything that [`parse`] makes: what comes by other ways must not cost more.
+    pub fn is_short(&self) -> bool {
+        let is_short = |term: &Term| match &term.test {
+            Test::Is(kinds) => kinds.len() <= Kind::all().count(),
+            Test::Agent(text)
+            | Test::Device(text)
+            | Test::Profile(text)
+            | Test::Cause(text)
+            | Test::Text(text) => text.len() <= FILTER_BYTES_MAX,
+            Test::Priority(..) | Test::Age(..) => true,
+        };
+        self.terms.len() <= TERMS_MAX && self.terms.iter().all(is_short)
     }
 
     /// States that a job which fits can be in; a superset when other terms narrow it further.
@@ -391,6 +408,17 @@ mod tests {
         check("age:soon", 4, "2h");
         check("age:99999999999999999999d", 4, "2h");
         check(&"x".repeat(600), FILTER_BYTES_MAX, "too long");
+    }
+
+    #[test]
+    fn whatever_is_read_is_short_and_nothing_much_longer_is() {
+        for text in [String::new(), "x ".repeat(FILTER_BYTES_MAX / 2), "x".repeat(FILTER_BYTES_MAX)] {
+            assert!(parse(&text).unwrap().is_short(), "{text}");
+        }
+        let of = |test: Test, times| JobFilter { terms: vec![test.term(); times] };
+        assert!(!of(Test::Age(Compare::Above, 1), TERMS_MAX + 1).is_short());
+        assert!(!of(Test::Text("x".repeat(FILTER_BYTES_MAX + 1)), 1).is_short());
+        assert!(!of(Test::Is(vec![Kind::Retry; 100]), 1).is_short());
     }
 
     #[test]

@@ -93,6 +93,23 @@ async fn a_drained_agent_gets_nothing_and_one_that_nobody_knows_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_renamed_agent_is_found_by_its_new_name_everywhere() {
+    let bench = Bench::new(&["a.mov"]);
+    let (_store, engine) = bench.start();
+    let mut ada = Player::connect(&engine, 1, Vec::new()).await;
+    bench.add(&engine, &["a.mov"]).await.unwrap();
+    ada.prove_all().await;
+    assert!(matches!(ada.hear().await, Some(ToAgent::Offer(_))));
+    order(&engine, Order::Renamed(AgentId(1), "eve".into())).await;
+    assert_eq!(engine.handle.snapshot().await.unwrap().agents[0].name, "eve");
+    let filter = vc_protocol::operator::filter::parse("agent:eve").unwrap();
+    let page = engine.handle.page(filter, Sort::default(), 0, 9).await.unwrap();
+    let places: Vec<_> = page.rows.iter().map(|row| row.place.as_str()).collect();
+    assert_eq!(places, ["eve/cpu"]);
+    stop(engine).await;
+}
+
+#[tokio::test]
 async fn an_operator_has_a_device_tested_and_only_an_agent_that_is_there_can_do_it() {
     let bench = Bench::new(&[]);
     let (_store, engine) = bench.start();

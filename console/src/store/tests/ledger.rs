@@ -105,6 +105,19 @@ fn a_day_sums_up_what_ended_on_it_by_profile_and_agent() {
 }
 
 #[test]
+fn a_clock_that_was_once_ahead_does_not_hide_what_is_done_today() {
+    let bench = Bench::new();
+    bench.add(&bench.session(), &(0..3).map(|n| candidate(&format!("{n}"), 1)).collect::<Vec<_>>());
+    bench.set(1, JobState::Completed, 20_000 * DAY_MS);
+    bench.set(2, JobState::Completed, 30_000 * DAY_MS);
+    bench.set(3, JobState::Completed, 20_000 * DAY_MS + 1);
+    assert_eq!(bench.store.today(20_000 * DAY_MS + 2).completed, 2);
+    let bench = bench.reopened();
+    assert_eq!(bench.store.today(20_000 * DAY_MS + 2).completed, 2);
+    assert_eq!(bench.store.stats(20_000 * DAY_MS + 2, 7).unwrap().all.completed, 2);
+}
+
+#[test]
 fn a_purge_leaves_no_trace_but_the_history_and_the_source_can_be_added_again() {
     let bench = Bench::new();
     let session = bench.session();

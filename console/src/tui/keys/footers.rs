@@ -55,6 +55,9 @@ const JOBS: &[Foot] = &[
 const AGENTS: &[Foot] = &[
     foot(Command::Open, "open", 90),
     foot(Command::Drain, "drain", 80),
+    foot(Command::ReleaseDevice, "release", 88),
+    foot(Command::SelfTest, "self-test", 45),
+    foot(Command::Log, "log", 63),
     foot(Command::Filter, "filter", 60),
     foot(Command::SortBefore, "sort", 30),
     foot(Command::SortNext, "sort", 30),

@@ -153,7 +153,7 @@ fn sums_of(snapshot: &Snapshot) -> [Line; 13] {
     let strong = |text: String| Line::role(Role::Strong, text);
     [
         strong(format!("all {}", words::count(snapshot.agents.len() as u64))),
-        strong(format!("{} ok", heard().count())),
+        strong(format!("{} ok", heard().filter(|agent| state_word(agent).1 == Role::Good).count())),
         Line::default(),
         Line::default(),
         strong(format!("{healthy}/{all_devices}")),

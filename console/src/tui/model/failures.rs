@@ -6,7 +6,7 @@ use vc_protocol::operator::FailureGroup;
 use super::super::look::Glyphs;
 use super::super::state::{Millis, State};
 use super::table::{Align, Column, fixed, growing, heads, row, scrolled, scrolled_max, widths};
-use super::text::{Line, Role, cut, section, wrap};
+use super::text::{Line, Role, cut, section, width, wrap};
 use super::words;
 use crate::tui::state::mouse::Hit;
 
@@ -102,8 +102,9 @@ fn cells(state: &State, group: &FailureGroup, widths: &[usize; 7], now: Millis) 
 
 /// ` v1: source 50:11, output 47:58 …` and what to do about it.
 fn hint_box(group: &FailureGroup, columns: usize, glyphs: Glyphs) -> Vec<Line> {
-    let name = if group.hint.is_empty() { "-" } else { &group.hint };
-    let margin = name.len() + 3;
+    let name =
+        if group.hint.is_empty() { String::new() } else { format!("{}:", cut(&group.hint, 8, glyphs)) };
+    let margin = if name.is_empty() { 1 } else { width(&name) + 2 };
     let example = if group.example.is_empty() { &group.cause } else { &group.example };
     let job = group.job.map(|id| format!(" (#{id})")).unwrap_or_default();
     let room = columns.saturating_sub(margin);
@@ -115,7 +116,7 @@ fn hint_box(group: &FailureGroup, columns: usize, glyphs: Glyphs) -> Vec<Line> {
         for part in wrap(&text, room, 0, glyphs).into_iter().take(ADVICE_ROWS) {
             let mut line = Line::default();
             if lines.is_empty() {
-                line.push(Role::Strong, format!(" {}:", cut(name, 8, glyphs)));
+                line.push(Role::Strong, format!(" {name}"));
             }
             line.pad_to(margin).push(Role::Plain, part);
             lines.push(line);

@@ -42,7 +42,10 @@ pub(super) fn last_top(view: &LogView, columns: usize, rows: usize, glyphs: Glyp
 pub(super) fn rows(state: &State, view: &LogView, columns: usize, rows: usize) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     if view.lines.is_empty() {
-        return vec![Line::new(cut(" nothing was logged yet", columns, glyphs))];
+        let detail = state.detail.as_ref().and_then(|open| open.data.as_ref());
+        let has_ended = detail.is_some_and(|data| data.row.state.is_final());
+        let text = if has_ended { " nothing was logged" } else { " nothing was logged yet" };
+        return vec![Line::new(cut(text, columns, glyphs))];
     }
     let last = last_top(view, columns, rows, glyphs);
     let top = if view.follows { last } else { view.top.min(last) };

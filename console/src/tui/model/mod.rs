@@ -213,7 +213,9 @@ fn tabs(state: &State, columns: usize) -> Line {
             line.push_hit(Role::Plain, format!(" {word} "), Hit::Screen(screen));
         }
     }
-    let help = if columns >= ROOMY { "? help " } else { "?help " };
+    let fits = |help: &&&str| line.width() + help.len() <= columns;
+    let spelled = ["? help ", "?help ", "?help", "?"];
+    let help = spelled.iter().skip(usize::from(columns < ROOMY)).find(fits).copied().unwrap_or_default();
     let marked = state.jobs.marks.count();
     let marks = format!("   {} marked", words::count(marked));
     if marked > 0 && line.width() + width(&marks) + help.len() <= columns {

@@ -3,7 +3,7 @@
 mod farm;
 mod tree;
 
-use vc_protocol::operator::{EventView, Need, Snapshot};
+use vc_protocol::operator::{DeviceState, DeviceView, EventView, Need, Snapshot};
 
 use super::super::look::Glyphs;
 use super::super::state::mouse::Hit;
@@ -26,7 +26,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     if state.overview.expanded {
         return match state.overview.pane {
             Pane::Slots => tree::lines(state, snapshot, columns, rows.saturating_sub(2), now),
-            Pane::Needs => needs(state, snapshot, columns, rows.saturating_sub(1)),
+            Pane::Needs => needs(state, snapshot, columns, rows.saturating_sub(1), now),
             Pane::Recent => recent(state, snapshot, columns, rows.saturating_sub(1)),
         };
     }
@@ -40,7 +40,10 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
     let reserved = if rows >= TALL { EVENT_ROWS } else { 0 };
     let room = rows.saturating_sub(lines.len() + 2 + shown + 1 + reserved).max(1);
     lines.extend(tree::lines(state, snapshot, columns, room, now));
-    lines.extend(needs(state, snapshot, columns, shown));
+    // What the tree and the last events leave free goes to what needs a person.
+    let events = if snapshot.recent.is_empty() { 0 } else { snapshot.recent.len() + 1 };
+    let spare = rows.saturating_sub(lines.len() + 1 + events);
+    lines.extend(needs(state, snapshot, columns, snapshot.needs.len().min(shown.max(spare)), now));
     let left = rows.saturating_sub(lines.len());
     if left >= 2 && !snapshot.recent.is_empty() {
         lines.extend(recent(state, snapshot, columns, left - 1));
@@ -49,7 +52,7 @@ pub(super) fn body(state: &State, columns: usize, rows: usize, now: Millis) -> V
 }
 
 /// Title and so many rows of what needs a person, with the cursor in sight.
-fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Vec<Line> {
+fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize, now: Millis) -> Vec<Line> {
     let glyphs = state.look.glyphs;
     let all = snapshot.needs.len();
     let hint = if all > 0 { "n next" } else { "" };
@@ -58,7 +61,8 @@ fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Vec
     let top = if focused { state.overview.need.saturating_sub(rows.saturating_sub(1)) } else { 0 };
     for (at, need) in snapshot.needs.iter().enumerate().skip(top).take(rows) {
         let here = focused && at == state.overview.need;
-        let mut line = need_line(need, if here { ">" } else { " " }, columns, glyphs);
+        let text = format!("{}{}", need.text, countdown(state, snapshot, need, now));
+        let mut line = need_line(need, &text, if here { ">" } else { " " }, columns, glyphs);
         line.selected = here;
         line.hit = Some(Hit::Need(at));
         lines.push(line);
@@ -66,8 +70,28 @@ fn needs(state: &State, snapshot: &Snapshot, columns: usize, rows: usize) -> Vec
     lines
 }
 
+/// ` within 1:48`: what the server leaves out of the sentence, since it changes each second.
+fn countdown(state: &State, snapshot: &Snapshot, need: &Need, now: Millis) -> String {
+    let Some(agent) = snapshot.agents.iter().find(|agent| need.agent == Some(agent.id)) else {
+        return String::new();
+    };
+    let left = |at: &i64| u64::try_from(at.saturating_sub(state.wall_ms(now))).unwrap_or(0).div_ceil(1000);
+    if need.kind == "offline" && need.text.ends_with("returns") {
+        let passed = if state.active() && state.gone.is_none() { now.saturating_sub(state.heard) } else { 0 };
+        let back = agent.gives_back_s.map(|s| s.saturating_sub(passed / 1000));
+        return back.map(|s| format!(" within {}", words::minutes(s))).unwrap_or_default();
+    }
+    let named = |d: &&DeviceView| need.what == format!("{}/{}", agent.name, d.short);
+    match agent.devices.iter().find(named).map(|d| &d.state) {
+        Some(DeviceState::Quarantined { until_ms: Some(at), .. }) if need.text.ends_with("follows") => {
+            format!(" in {}", words::minutes(left(at)))
+        }
+        _ => String::new(),
+    }
+}
+
 /// ` ! failed    2 files   output shorter than source   #41877 #41880`
-fn need_line(need: &Need, mark: &str, columns: usize, glyphs: Glyphs) -> Line {
+fn need_line(need: &Need, text: &str, mark: &str, columns: usize, glyphs: Glyphs) -> Line {
     let mut line = Line::new(mark).with(Role::Bad, format!("! {:<8}", cut(&need.kind, 8, glyphs)));
     let broad = columns >= WIDE;
     let (least, most): (usize, usize) = if broad { (9, 16) } else { (8, 13) };
@@ -77,7 +101,7 @@ fn need_line(need: &Need, mark: &str, columns: usize, glyphs: Glyphs) -> Line {
     let ids: Vec<String> = need.jobs.iter().take(3).map(|id| format!("#{id}")).collect();
     let ids = if broad { ids.join(" ") } else { String::new() };
     let room = columns.saturating_sub(line.width() + width(&ids) + 2);
-    line.push(Role::Plain, cut(&need.text, room, glyphs));
+    line.push(Role::Plain, cut(text, room, glyphs));
     line.pad_to(columns.saturating_sub(width(&ids) + 1)).push(Role::Plain, ids);
     line
 }

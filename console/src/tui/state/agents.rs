@@ -202,7 +202,6 @@ pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
     match command {
         Command::Open | Command::Log => (!selected()).then_some("no agent is selected"),
         Command::Drain => (!selected()).then_some("no agent is selected"),
-        Command::ReleaseDevice | Command::SelfTest => Some("open the agent and choose a device first"),
         _ => None,
     }
 }

@@ -95,8 +95,8 @@ impl State {
             Command::Log | Command::Open if self.has_own_rows() => (true, ""),
             Command::Why | Command::Log | Command::Mark => (self.selected().is_some(), NO_JOB),
             Command::Drain | Command::DrainKill | Command::Rename => (agent(), "no agent is selected"),
-            Command::ReleaseDevice => (asks::can_release(self), "no device here is in quarantine"),
-            Command::SelfTest => (asks::can_test(self), "choose one device first"),
+            Command::ReleaseDevice => return asks::release_refusal(self),
+            Command::SelfTest => return asks::test_refusal(self),
             Command::Revoke => {
                 (self.snapshot.as_ref().is_some_and(|s| !s.agents.is_empty()), "there is no agent")
             }

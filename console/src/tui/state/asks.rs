@@ -2,7 +2,7 @@
 
 use vc_protocol::id::{AgentId, DeviceId};
 use vc_protocol::job::Priority;
-use vc_protocol::operator::{AgentAction, AgentView, DeviceState, DeviceView, StopHow};
+use vc_protocol::operator::{AgentAction, AgentState, AgentView, DeviceState, DeviceView, StopHow};
 
 use super::deed::{AgentRef, Deed, Target, Verb};
 use super::field::Field;
@@ -50,7 +50,7 @@ pub(super) fn run(
             on_device(state, AgentAction::Release, is_quarantined).ok_or("no device here is in quarantine")?
         }
         Command::SelfTest => {
-            on_device(state, AgentAction::SelfTest, |_| true).ok_or("choose one device of it first")?
+            on_device(state, AgentAction::SelfTest, |_| true).ok_or("choose one device first")?
         }
         Command::Rename => {
             let (agent, _) = state.selected_agent().ok_or("no agent is selected")?;
@@ -139,21 +139,37 @@ fn on_device(
     action: impl Fn(DeviceId) -> AgentAction,
     fits: impl Fn(&DeviceView) -> bool,
 ) -> Option<Deed> {
-    let (agent, device) = state.selected_agent()?;
-    let mut fitting =
-        view(state, agent)?.devices.iter().filter(|d| device.is_none_or(|id| id == d.id) && fits(d));
+    let (agent, _) = state.selected_agent()?;
+    let mut fitting = chosen(state).filter(|d| fits(d));
     let (Some(one), None) = (fitting.next(), fitting.next()) else { return None };
     Some(Deed::Agent(agent_ref(state, agent, Some(one.id))?, action(one.id)))
 }
 
-/// Whether [`Command::ReleaseDevice`] has something to release.
-pub(super) fn can_release(state: &State) -> bool {
-    on_device(state, AgentAction::Release, is_quarantined).is_some()
+/// Why [`Command::ReleaseDevice`] does nothing now.
+pub(super) fn release_refusal(state: &State) -> Option<&'static str> {
+    match chosen(state).filter(|d| is_quarantined(d)).count() {
+        0 => Some("no device here is in quarantine"),
+        1 => None,
+        _ => Some("several devices here are in quarantine: open the agent and choose one"),
+    }
 }
 
-/// Whether [`Command::SelfTest`] knows which device is meant.
-pub(super) fn can_test(state: &State) -> bool {
-    on_device(state, AgentAction::SelfTest, |_| true).is_some()
+/// Why [`Command::SelfTest`] does nothing now.
+pub(super) fn test_refusal(state: &State) -> Option<&'static str> {
+    let is_gone = |(id, _)| view(state, id).is_some_and(|a| a.state == AgentState::Offline);
+    match chosen(state).count() {
+        _ if state.selected_agent().is_some_and(is_gone) => Some("the agent is offline"),
+        0 => Some("no device is selected"),
+        1 => None,
+        _ => Some("it has several devices: open the agent and choose one"),
+    }
+}
+
+/// The selected device, or all of the selected agent.
+fn chosen(state: &State) -> impl Iterator<Item = &DeviceView> {
+    let (agent, device) = state.selected_agent().unzip();
+    let devices = agent.and_then(|id| view(state, id)).into_iter().flat_map(|agent| &agent.devices);
+    devices.filter(move |d| device.flatten().is_none_or(|id| id == d.id))
 }
 
 fn is_quarantined(device: &DeviceView) -> bool {

@@ -48,7 +48,11 @@ impl Palette {
             .filter(|f| is_offered(state, f))
             .filter_map(|f| score(name, f).map(|score| (score, f)))
             .collect();
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        // Who typed nothing yet sees what can be done, in the order of the help.
+        let is_look = |fact: &Fact| name.is_empty() && fact.group != Group::Do;
+        found.sort_by_key(|(score, fact)| {
+            (is_look(fact), std::cmp::Reverse(if name.is_empty() { 0 } else { *score }))
+        });
         found.into_iter().map(|(_, fact)| fact).collect()
     }
 }

@@ -184,7 +184,7 @@ pub(crate) fn broken() -> Snapshot {
         ),
         need("failed", "2 files", "output shorter than source; two encoders agreed", &[41877, 41880]),
         need("failed", "1 file", "input not readable: moov atom not found", &[39120]),
-        need("offline", "dec", "1 job goes back to pending in 1:48 unless it returns", &[41899]),
+        need("offline", "dec", "1 job goes back to pending unless it returns", &[41899]),
         need(
             "folder",
             "fox",

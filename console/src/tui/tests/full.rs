@@ -97,7 +97,7 @@ pub(crate) fn full() -> Snapshot {
         (AgentState::Offline, Some(72_000), Some(108), None);
     dec.devices[0].runs[0].unsure = true;
     let mut broken = gpu(1, "A4000", (0, 0, 300_000_000, 41), 3, &[]);
-    let why = "NVENC open failed 3 times in a row".to_owned();
+    let why = "NVENC open failed 3 times in a row; a self-test follows".to_owned();
     broken.state = DeviceState::Quarantined { why, until_ms: Some(NOON + 380_000), testing: false };
     let fox =
         with(6, "fox", vec![gpu(0, "L40S", (910, 660, 31_200_000_000, 58), 15, &[(41950, "d.mkv")]), broken]);
@@ -114,14 +114,14 @@ pub(crate) fn full() -> Snapshot {
     snapshot.needs = vec![
         need("failed", "2 files", "output shorter than source; two encoders agreed", &[41877, 41880], None),
         need("failed", "1 file", "input not readable: moov atom not found", &[39120], None),
+        need("offline", "dec", "3 jobs go back to pending unless it returns", &[41899, 41901], Some(4)),
         need(
-            "offline",
-            "dec",
-            "3 jobs go back to pending in 1:48 unless it returns",
-            &[41899, 41901],
-            Some(4),
+            "device",
+            "fox/gpu1",
+            "quarantined: NVENC open failed 3 times in a row; a self-test follows",
+            &[],
+            Some(6),
         ),
-        need("device", "fox/gpu1", "quarantined: NVENC open failed 3 times in a row", &[], Some(6)),
     ];
     let drained = EventView {
         at_ms: NOON - 389_000,

@@ -81,7 +81,11 @@ fn moving(state: &State, data: &JobDetail, progress: &Progress, columns: usize) 
         words::fps(progress.fps),
         words::speed(progress.speed),
         words::count(progress.frames),
-        frames(data).map(|all| format!("/{}", words::count(all))).unwrap_or_default(),
+        // A count that the encoder went beyond was a wrong one.
+        frames(data)
+            .filter(|all| *all >= progress.frames)
+            .map(|all| format!("/{}", words::count(all)))
+            .unwrap_or_default(),
     );
     figures += &format!("   out {}", words::bytes(progress.out_bytes));
     if let Some(estimate) = estimate(data, progress) {

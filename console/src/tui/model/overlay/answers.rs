@@ -127,7 +127,12 @@ fn of_target(verb: Verb, target: &Target, columns: usize, glyphs: Glyphs) -> Vec
     let jobs = match target {
         Target::All { filter, .. } => {
             let what = if filter.is_all() { "every job".to_owned() } else { filter.to_string() };
-            return vec![Line::new(cut(&format!("All that the filter finds: {what}"), columns, glyphs))];
+            let mut lines =
+                vec![Line::new(cut(&format!("All that the filter finds: {what}"), columns, glyphs))];
+            if verb == Verb::Cancel {
+                lines.push(Line::new("What has ended stays as it is."));
+            }
+            return lines;
         }
         Target::Jobs(jobs) => jobs,
     };

@@ -178,9 +178,15 @@ fn speeds(totals: &FarmTotals, columns: usize, glyphs: Glyphs) -> Line {
     Line::new(head).with(Role::Busy, spark).with(Role::Plain, tail)
 }
 
+/// The fastest minute, or the present speed, which is no minute yet.
 fn peak(totals: &FarmTotals) -> String {
     let tenths = totals.speed_minutes.iter().copied().max().unwrap_or(0);
-    words::speed(tenths as f32 / 10.0)
+    words::speed((tenths as f32 / 10.0).max(totals.speed))
+}
+
+/// What the highest column of the chart stands for.
+fn scale(totals: &FarmTotals) -> String {
+    words::speed(totals.speed_minutes.iter().copied().max().unwrap_or(0) as f32 / 10.0)
 }
 
 /// `~3,964 h of video left`, told from the video converted so far; `-` while that says nothing although jobs wait.
@@ -232,7 +238,7 @@ fn speed_chart(state: &State, totals: &FarmTotals, columns: usize, now: Millis) 
     let glyphs = state.look.glyphs;
     let speed = format!("{} fps  {}", words::fps(totals.fps), words::speed(totals.speed));
     let mut lines = vec![section("Speed, last 60 min", &speed, columns, glyphs)];
-    let label = peak(totals);
+    let label = scale(totals);
     let margin = width(&label).max(5);
     let inner = columns.saturating_sub(margin + 1);
     let (wall, corner) = match glyphs {

@@ -7,7 +7,7 @@ use vc_protocol::progress::{Phase, Progress};
 use super::super::table;
 use super::super::table::{Align, Column, fixed, growing, heads, row, without};
 use super::super::text::{Line, Role, cut, cut_name, section};
-use super::super::{busy_slots, chart, first, words};
+use super::super::{agents, busy_slots, chart, first, words};
 use super::WIDE;
 use crate::tui::look::Glyphs;
 use crate::tui::state::mouse::Hit;
@@ -199,13 +199,7 @@ impl Draw<'_> {
         let glyphs = self.glyphs();
         let runs = || agent.devices.iter().flat_map(|d| &d.runs);
         let is_silent = silent(agent);
-        let (word, role) = match agent.state {
-            AgentState::Ok if agent.drained => ("draining", Role::Odd),
-            AgentState::Ok => ("ok", Role::Good),
-            AgentState::Suspect => ("silent", Role::Odd),
-            AgentState::Offline => ("OFFLINE", Role::Bad),
-            AgentState::Draining => ("draining", Role::Odd),
-        };
+        let (word, role) = agents::state_word(agent);
         let sum =
             |of: fn(&Progress) -> f32| if is_silent { 0.0 } else { runs().map(|r| of(&r.progress)).sum() };
         let since = agent.silent_ms.filter(|_| is_silent).map(|ms| words::length((ms + self.since()) / 1000));
@@ -217,7 +211,10 @@ impl Draw<'_> {
             cells[WHERE].push(Role::Plain, cut(&format!("   {facts}"), self.widths[WHERE], glyphs));
         }
         cells[STATE] = Line::role(role, word);
-        cells[PROGRESS] = Line::new(cut(&self.agent_words(agent), self.widths[PROGRESS], glyphs));
+        let told = self.agent_words(agent);
+        // Where there is no room for all of it, the time counts and not the word behind it.
+        let told = if told.len() > self.widths[PROGRESS] { told.trim_end_matches(" left") } else { &told };
+        cells[PROGRESS] = Line::new(cut(told, self.widths[PROGRESS], glyphs));
         cells[8] = Line::new(words::fps(sum(|p| p.fps)));
         cells[9] = Line::new(words::speed(sum(|p| p.speed)));
         cells[10] = Line::new(since.or(empty.map(words::clock_left)).unwrap_or_default());
@@ -306,6 +303,11 @@ impl Draw<'_> {
             DeviceState::Quarantined { until_ms: None, .. } if !is_silent => "b releases it".into(),
             DeviceState::Draining if !is_silent => {
                 format!("{} left", words::some(device.runs.len() as u64, "job"))
+            }
+            DeviceState::Ok | DeviceState::Draining | DeviceState::Quarantined { .. }
+                if device.runs.iter().any(|run| run.unsure) =>
+            {
+                format!("{} unsure", device.runs.len())
             }
             DeviceState::Ok | DeviceState::Draining | DeviceState::Quarantined { .. } => {
                 format!("{busy}/{} busy", device.slots)

@@ -5,7 +5,8 @@ use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, JobId};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
-    AgentAction, JobAction, RefusalCode, Request, Response, Role as OperatorRole, Selection, StopHow, Welcome,
+    Acted, AgentAction, JobAction, RefusalCode, Request, Response, Role as OperatorRole, Selection, StopHow,
+    Welcome,
 };
 
 use super::answers::sick;
@@ -233,6 +234,25 @@ fn undoable_commands_are_done_at_once_and_say_how_to_undo() {
     check(&mut board, "+", raise);
     let held = Selection::Ids(vec![JobId(41930)]);
     check(&mut board, "jjjjp", Request::Act { action: JobAction::Release, jobs: held, expect: None });
+}
+
+#[test]
+fn how_to_undo_names_the_key_of_the_screen_and_of_the_settings() {
+    let raised = |mut board: Board, keys: &str| {
+        board.keys(keys).press(Key::F(7));
+        let Some(Action::Send(tag, Request::Act { action: JobAction::Raise, .. })) = board.asked.pop() else {
+            panic!("{keys:?}")
+        };
+        let acted = Acted { count: 1, ..Acted::default() };
+        board.tell(Reply::Response(tag, Response::Acted(acted)));
+        said(&board).to_owned()
+    };
+    assert_eq!(raised(board(), "jj"), "1 job one priority up; F8 takes it back", "there - folds");
+    assert_eq!(raised(board(), "2"), "1 job one priority up; - takes it back");
+    let mut other = board();
+    let keys = [("lower".to_owned(), vec!["ctrl-o".to_owned()])];
+    other.state.keys = crate::tui::settings::check_keys(&keys.into()).unwrap();
+    assert_eq!(raised(other, "2"), "1 job one priority up; ctrl-o takes it back");
 }
 
 #[test]

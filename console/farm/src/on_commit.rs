@@ -31,7 +31,12 @@ impl Farm {
     ) {
         let granted = match self.word(id, attempt) {
             Word::Current(current) => self.grant(current, proven, out),
-            Word::Zombie | Word::Stale => Err(Stale),
+            Word::Zombie => {
+                // This answer ends it without another word of its agent: nothing else would free its place.
+                self.drop_run(attempt);
+                Err(Stale)
+            }
+            Word::Stale => Err(Stale),
         };
         let answer = match granted {
             Ok(()) => ToAgent::Granted(attempt),

@@ -218,8 +218,7 @@ mod tests {
         r.expect(&["attempt 1.0/1 stopped", "tell 1 cancel 1.0/1", "job 1 cancelled: open"]);
         assert_eq!(r.held(1).len(), 2);
         r.say(1, AgentEvent::Heartbeat(vec![attempt(1, 1), attempt(2, 1)]));
-        r.asks(1, attempt(1, 1));
-        r.expect(&["tell 1 stale 1.0/1"]);
+        r.nothing_else();
         r.reports(1, attempt(1, 1), Outcome::Stopped);
         r.expect(&[
             "attempt 1.0/1 stopped",
@@ -227,6 +226,20 @@ mod tests {
             "job 3 running: leased",
             "offer 3.0/1 to 1/0",
         ]);
+        assert_eq!(r.row(1).state, JobState::Cancelled);
+    }
+
+    #[test]
+    fn a_cancelled_attempt_that_asks_to_commit_at_that_moment_frees_its_slot() {
+        let mut r = one_of_each();
+        r.cancel(1);
+        r.skip();
+        r.asks(1, attempt(1, 1));
+        r.expect(&["tell 1 stale 1.0/1", "job 3 running: leased", "offer 3.0/1 to 1/0"]);
+        r.say(1, AgentEvent::Heartbeat(vec![attempt(1, 1), attempt(2, 1)]));
+        r.expect(&["tell 1 stale 1.0/1"]);
+        r.reports(1, attempt(1, 1), Outcome::Stopped);
+        r.expect(&["tell 1 done 1.0/1"]);
         assert_eq!(r.row(1).state, JobState::Cancelled);
     }
 

@@ -274,7 +274,11 @@ pub(super) fn state(agent: &AgentView) -> &'static str {
     match agent.state {
         AgentState::Offline => "OFFLINE",
         AgentState::Suspect => "silent",
-        AgentState::Ok if agent.drained && agent.devices.iter().all(|d| d.runs.is_empty()) => "drained",
+        AgentState::Ok | AgentState::Draining
+            if agent.drained && agent.devices.iter().all(|d| d.runs.is_empty()) =>
+        {
+            "drained"
+        }
         AgentState::Draining => "draining",
         AgentState::Ok if agent.drained => "draining",
         AgentState::Ok => "ok",

@@ -75,12 +75,20 @@ impl Boxes {
         }
     }
 
-    fn wait(&mut self, agent: AgentId, answer: oneshot::Sender<String>) {
+    /// Its session is another one.
+    pub(super) fn forget_questions(&mut self, agent: AgentId) {
+        self.waiting.remove(&agent);
+    }
+
+    /// Whether the agent is yet to be asked: what it sends answers all who wait by then.
+    fn wait(&mut self, agent: AgentId, answer: oneshot::Sender<String>) -> bool {
         let waiting = self.waiting.entry(agent).or_default();
         waiting.retain(|sender| !sender.is_closed());
+        let is_first = waiting.is_empty();
         if waiting.len() < WAITING_MAX {
             waiting.push(answer);
         }
+        is_first
     }
 }
 
@@ -96,9 +104,11 @@ impl Loop {
     /// Asks an agent how its box is, and for its log, which comes after that.
     pub(super) fn ask_box(&mut self, agent: AgentId, answer: oneshot::Sender<String>) {
         let Some(session) = self.sessions.get(&agent) else { return };
-        session.link.send(ToAgent::WantFacts);
-        session.link.send(ToAgent::WantOwnLog);
-        self.boxes.wait(agent, answer);
+        // Once for all who look: operators must not fill the queue of an agent that is busy.
+        if self.boxes.wait(agent, answer) {
+            session.link.send(ToAgent::WantFacts);
+            session.link.send(ToAgent::WantOwnLog);
+        }
     }
 
     /// Everything about one agent but its log; none if there is no such agent.

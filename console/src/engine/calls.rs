@@ -233,8 +233,10 @@ impl Loop {
 
     fn ask_log(&mut self, attempt: AttemptId, answer: oneshot::Sender<LiveLog>) {
         if let Some((agent, session)) = self.holder(attempt) {
-            self.wait_for_log(attempt, answer);
-            self.send(agent, session, ToAgent::WantLog(attempt));
+            // Once for all who look: operators must not fill the queue of an agent that is busy.
+            if self.wait_for_log(attempt, answer) {
+                self.send(agent, session, ToAgent::WantLog(attempt));
+            }
         }
     }
 

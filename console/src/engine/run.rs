@@ -253,6 +253,7 @@ impl Loop {
         }
         self.painter.named(agent, &name);
         self.forget_challenges(agent);
+        self.forget_questions(agent);
         let event = AgentEvent::Connected {
             instance: hello.instance,
             devices: hello.devices,
@@ -267,6 +268,16 @@ impl Loop {
             self.forget_challenges(agent);
         }
         self.apply(Event::Agent(agent, session, AgentEvent::Disconnected), turn, after);
+    }
+
+    /// What the session before was asked is not answered any more: whoever looks next asks anew.
+    fn forget_questions(&mut self, agent: AgentId) {
+        self.boxes.forget_questions(agent);
+        let asked = |attempt: &AttemptId| self.holder(*attempt).is_none_or(|(holder, _)| holder == agent);
+        let gone: Vec<AttemptId> = self.logs.keys().copied().filter(asked).collect();
+        for attempt in gone {
+            self.logs.remove(&attempt);
+        }
     }
 
     fn forget_challenges(&mut self, agent: AgentId) {
@@ -366,14 +377,17 @@ impl Loop {
         }
     }
 
-    pub(super) fn wait_for_log(&mut self, attempt: AttemptId, answer: oneshot::Sender<LiveLog>) {
+    /// Whether the agent is yet to be asked: what it sends answers all who wait by then.
+    pub(super) fn wait_for_log(&mut self, attempt: AttemptId, answer: oneshot::Sender<LiveLog>) -> bool {
         self.logs.retain(|_, waiting| {
             waiting.retain(|sender| !sender.is_closed());
             !waiting.is_empty()
         });
-        if self.logs.len() < LOGS_MAX {
+        let is_first = !self.logs.contains_key(&attempt);
+        if !is_first || self.logs.len() < LOGS_MAX {
             self.logs.entry(attempt).or_default().push(answer);
         }
+        is_first
     }
 
     /// One event: its rows into the turn, the rest kept until they are durable.

@@ -141,6 +141,12 @@ fn empty_s(devices: &[DeviceView]) -> Option<u64> {
     runs.map(|run| run.progress.eta_s.map(u64::from)).try_fold(0, |longest, left| Some(left?.max(longest)))
 }
 
+/// Until the last of these has ended: the farm is not done sooner, whatever its pace was.
+fn longest_s<'r>(runs: impl Iterator<Item = &'r RunView>) -> u64 {
+    let heard = runs.filter(|run| !run.unsure).filter_map(|run| run.progress.eta_s);
+    heard.map(u64::from).max().unwrap_or(0)
+}
+
 fn device_state(device: &view::DeviceView<'_>) -> DeviceState {
     // A quarantine needs a look; that somebody drained it they know themselves.
     match device.quarantine {
@@ -265,8 +271,10 @@ impl Loop {
         let begun = self.work_begun();
         let all = tally.cost_done.saturating_add(tally.cost_open);
         let done = tally.cost_done.saturating_add(begun).min(all);
-        let eta_s = self.meter.eta_s(live.cost_left, begun);
         let running = tally.of(JobState::Running) > 0;
+        let is_left = running || tally.of(JobState::Pending) > 0;
+        let eta_s = self.meter.eta_s(live.cost_left, begun).filter(|_| is_left);
+        let eta_s = eta_s.map(|of_pace| of_pace.max(longest_s(runs())));
         let today = self.store.today(self.clock.now().wall_ms);
         FarmTotals {
             by_state: tally.by_state,
@@ -431,5 +439,26 @@ impl Loop {
     /// The path of a folder, as well as it is known.
     pub(super) fn root_name(&self, id: RootId) -> String {
         self.store.root(id).map_or_else(|_| format!("folder {id}"), |path| path.shown())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::id::{AttemptId, AttemptNo, JobId, TaskNo};
+
+    use super::*;
+
+    #[test]
+    fn the_farm_is_done_no_sooner_than_its_last_job() {
+        let run = |eta_s, unsure| RunView {
+            attempt: AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) },
+            source: "a.mov".into(),
+            profile: String::new(),
+            progress: Progress { eta_s, ..Progress::start(Phase::Encoding) },
+            unsure,
+        };
+        assert_eq!(longest_s([run(Some(3), false), run(Some(26), false), run(None, false)].iter()), 26);
+        assert_eq!(longest_s([run(Some(26), true)].iter()), 0, "a silent agent's job may have ended");
+        assert_eq!(longest_s([].iter()), 0);
     }
 }

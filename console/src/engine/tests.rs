@@ -231,7 +231,9 @@ async fn a_job_goes_all_the_way_and_no_probe_file_stays() {
     let why = engine.handle.why(offer.attempt.job).await.unwrap().unwrap();
     assert_eq!(why.answer, "it runs on ada/cpu as attempt 1");
     let output = proven(&offer, b"output");
-    let (detail, ()) = tokio::join!(engine.handle.detail(offer.attempt.job, WithLog::Yes), async {
+    let look = || engine.handle.detail(offer.attempt.job, WithLog::Yes);
+    // Two look at once, and the agent is asked once.
+    let (detail, _, ()) = tokio::join!(look(), look(), async {
         assert_eq!(ada.hear().await, Some(ToAgent::WantLog(offer.attempt)));
         let log = LiveLog { log: "frame=1".into(), ..LiveLog::default() };
         ada.say(FromAgent::Log(offer.attempt, log)).await;

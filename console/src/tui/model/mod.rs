@@ -19,7 +19,7 @@ pub(crate) mod words;
 
 use ratatui::layout::{Rect, Size};
 use vc_protocol::job::JobState;
-use vc_protocol::operator::{AgentState, Snapshot};
+use vc_protocol::operator::{AgentState, DeviceState, Snapshot};
 use vc_protocol::progress::Phase;
 
 pub(crate) use self::detail::command::shell_line;
@@ -187,7 +187,7 @@ fn capacity(snapshot: &Snapshot) -> String {
         ok += usize::from(up);
         devices += agent.devices.len();
         if up {
-            devices_ok += agent.devices.len();
+            devices_ok += agent.devices.iter().filter(|d| d.state == DeviceState::Ok).count();
             slots += agent.devices.iter().map(|d| usize::from(d.slots)).sum::<usize>();
             busy += agent.devices.iter().map(busy_slots).sum::<usize>();
         }

@@ -147,7 +147,7 @@ impl Talk {
                 // The one key of leaving that no setting takes away.
                 return self.press(now, Key::Ctrl('c'));
             }
-            "help" => self.tell_commands(),
+            "help" | "?" => self.tell_commands(),
             line => return self.command(now, line),
         }
         Vec::new()

@@ -326,6 +326,9 @@ pub(super) fn run(state: &mut State, now: Millis, command: Command, _out: &mut V
 pub(super) fn refusal(state: &State, command: Command) -> Option<&'static str> {
     let jobs = &state.jobs;
     match command {
+        Command::MarkAll if jobs.window.as_ref().is_some_and(|w| !w.whole() && w.page.total.is_none()) => {
+            Some("how many that are is not known: narrow the filter first, or filter by state alone")
+        }
         Command::MarkRange if jobs.row().is_none() => Some("there is no job to mark"),
         _ => None,
     }

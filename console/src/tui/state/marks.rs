@@ -24,14 +24,12 @@ pub(super) fn mark(state: &mut State, now: Millis) {
 }
 
 /// Marks all that the filter finds: by id when all are here, else by filter and count.
-pub(super) fn mark_all(state: &mut State, now: Millis) {
+pub(super) fn mark_all(state: &mut State) {
     let Some(window) = &state.jobs.window else { return };
     if window.whole() {
         let marks = window.page.rows.iter().map(|row| (row.id, row_ref(row))).collect();
         state.jobs.marks = Marks::Jobs(marks);
     } else if let Some(count) = window.page.total {
         state.jobs.marks = Marks::All { filter: state.jobs.filter.clone(), count };
-    } else {
-        state.say(now, "how many that are is not known: narrow the filter first, or filter by state alone");
     }
 }

@@ -147,7 +147,7 @@ fn run_common(state: &mut State, now: Millis, command: Command, out: &mut Vec<Ac
         Command::PrevHit => needs::jump(state, now, -1),
         Command::Filter => prompt::open_filter(state),
         Command::Mark => marks::mark(state, now),
-        Command::MarkAll => marks::mark_all(state, now),
+        Command::MarkAll => marks::mark_all(state),
         Command::MarkNone => state.jobs.marks = Marks::default(),
         Command::Why => why(state, out),
         Command::Freeze => freeze(state, now),

@@ -2,12 +2,16 @@
 
 use ratatui::layout::Size;
 use vc_protocol::id::{AgentId, DeviceId};
-use vc_protocol::operator::{AgentAction, AgentState, DeviceState, DeviceView, Need, Request};
+use vc_protocol::operator::{
+    AgentAction, AgentState, DeviceState, DeviceView, Need, Page, Request, Response, Scanned,
+};
 
 use super::drawing::text;
-use super::fixture::{Board, NARROW, WIDE, broken, busy};
+use super::fixture::{self, Board, NARROW, WIDE, broken, busy};
 use super::journeys::requests;
+use crate::tui::link::Reply;
 use crate::tui::look::Glyphs;
+use crate::tui::state::Action;
 
 fn said(board: &Board) -> &str {
     board.state.notice.as_ref().map_or("", |notice| notice.text.as_str())
@@ -27,6 +31,20 @@ fn an_agent_with_one_device_is_tested_and_released_from_the_list() {
     assert_eq!(asked.collect::<Vec<_>>(), wanted.map(|action| Request::OnAgent(AgentId(1), action)));
     board.keys("jT");
     assert!(said(&board).contains("choose one"), "{}", said(&board));
+}
+
+#[test]
+fn the_header_and_the_list_count_the_same_devices() {
+    let mut farm = busy();
+    farm.agents[0].devices[0].state =
+        DeviceState::Quarantined { why: "three in a row".into(), until_ms: None, testing: false };
+    let mut board = Board::new(WIDE, Glyphs::Ascii, farm);
+    board.keys("3");
+    let text = text(&board);
+    assert!(
+        text.contains("devices 1/2") && text.lines().any(|l| l.contains("all 2") && l.contains(" 1/2 ")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -74,4 +92,19 @@ fn the_help_key_is_told_whole_in_the_narrowest_frame() {
     let board = Board::new(Size::new(60, 16), Glyphs::Ascii, farm);
     let tabs = text(&board).lines().nth(1).unwrap_or_default().trim_end().to_owned();
     assert!(tabs.ends_with("?help") || tabs.ends_with(" ?"), "{tabs:?}");
+}
+
+#[test]
+fn marking_all_is_not_offered_while_nobody_knows_how_many_that_are() {
+    let mut board = Board::silent(NARROW, Glyphs::Ascii, busy());
+    board.keys("2");
+    let asked =
+        board.asked.drain(..).filter_map(|a| if let Action::Send(tag, _) = a { Some(tag) } else { None });
+    let tag = asked.next_back().unwrap();
+    let found =
+        Page { total: None, more: true, scanned: Some(Scanned { seen: 9, of: 90 }), ..fixture::page() };
+    board.tell(Reply::Response(tag, Response::Page(found)));
+    assert!(!text(&board).contains("* all"), "{}", text(&board));
+    board.keys("*");
+    assert!(said(&board).starts_with("how many that are is not known"), "{}", said(&board));
 }

@@ -98,9 +98,9 @@ fn the_help_key_is_told_whole_in_the_narrowest_frame() {
 fn marking_all_is_not_offered_while_nobody_knows_how_many_that_are() {
     let mut board = Board::silent(NARROW, Glyphs::Ascii, busy());
     board.keys("2");
-    let asked =
-        board.asked.drain(..).filter_map(|a| if let Action::Send(tag, _) = a { Some(tag) } else { None });
-    let tag = asked.next_back().unwrap();
+    let sent = board.asked.iter().rev();
+    let mut tags = sent.filter_map(|a| if let Action::Send(tag, _) = a { Some(*tag) } else { None });
+    let tag = tags.next().unwrap();
     let found =
         Page { total: None, more: true, scanned: Some(Scanned { seen: 9, of: 90 }), ..fixture::page() };
     board.tell(Reply::Response(tag, Response::Page(found)));

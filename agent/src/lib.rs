@@ -11,6 +11,7 @@ pub mod device;
 pub mod doctor;
 pub mod encoder;
 pub mod ffmpeg;
+pub mod finding;
 mod host;
 pub mod identity;
 pub mod journal;

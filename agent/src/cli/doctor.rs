@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::exit::{Code, Failed};
 use super::{maybe_empty, show};
-use crate::doctor::{self, Finding, Software, Verdict, Wish};
+use crate::doctor::{self, Software, Wish};
+use crate::finding::{self, Finding, Verdict};
 use crate::process::Stopper;
 
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ pub(super) async fn run(args: DoctorArgs, state_dir: Option<PathBuf>) -> Result<
     let mut findings = Vec::new();
     let mut tell = |finding: Finding| {
         if !args.json {
-            lines(&finding).iter().for_each(|line| show::line(line));
+            finding.lines().iter().for_each(|line| show::line(line));
         }
         findings.push(finding);
     };
@@ -52,23 +53,12 @@ pub(super) async fn run(args: DoctorArgs, state_dir: Option<PathBuf>) -> Result<
         devices = doctor::examine(wish, &stop, &mut tell) => devices,
         _ = tokio::signal::ctrl_c() => return Ok(Code::Interrupted),
     };
-    let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Fine);
     if args.json {
-        let row = |f: &Finding| json!({ "check": f.check, "verdict": f.verdict.word(), "text": f.text, "fix": f.fix });
-        let checks: Vec<_> = findings.iter().map(row).collect();
-        let document = json!({ "v": 1, "worst": worst.word(), "checks": checks,
-            "vulkan_devices": devices.vulkan, "gpus": devices.gpus });
+        let mut document = finding::document(&findings);
+        document["vulkan_devices"] = json!(devices.vulkan);
+        document["gpus"] = json!(devices.gpus);
         show::line(&document.to_string());
     }
-    Ok(if worst >= Verdict::Warning { Code::Degraded } else { Code::Done })
-}
-
-/// As `vc-console doctor` prints them.
-fn lines(finding: &Finding) -> Vec<String> {
-    let Finding { check, verdict, text, fix } = finding;
-    let mut lines = vec![format!("{:<4}  {check:<18}  {text}", verdict.word())];
-    if !fix.is_empty() {
-        lines.push(format!("{:<4}  {:<18}  -> {fix}", "", ""));
-    }
-    lines
+    let is_worse = finding::worst(&findings) >= Verdict::Warning;
+    Ok(if is_worse { Code::Degraded } else { Code::Done })
 }

@@ -1,8 +1,7 @@
 //! `vc-agent doctor`: what works on this box, what does not, and what to do about it.
 //!
 //! Each check is a function that hands back findings; it changes nothing but short-lived files of its own. The look at
-//! GPUs is [`crate::device`]'s, the trial of encoders [`crate::trial`]'s: what is made of both is decided here. The look
-//! of a finding is that of `vc-console doctor`.
+//! GPUs is [`crate::device`]'s, the trial of encoders [`crate::trial`]'s: what is made of both is decided here.
 
 mod clock;
 mod folder;
@@ -13,67 +12,13 @@ mod tools;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vc_protocol::path::is_unprintable;
 
 use crate::device::{
     self, Answer, Gpu, LOOK_MAX, Program, Roots, VulkanDevice, merge, nvidia_gpus, render_nodes,
 };
+use crate::finding::{Finding, Verdict};
 use crate::process::{Spawner, StopToken};
 use crate::{task, told};
-
-/// How a check ended, worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// As it should be.
-    Fine,
-    /// Worth knowing, and nothing to do.
-    Note,
-    /// This box converts, and not as well as it could.
-    Warning,
-    /// This box does not convert, or work would be lost.
-    Bad,
-}
-
-impl Verdict {
-    /// The word in front of a finding.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Fine => "ok",
-            Self::Note => "note",
-            Self::Warning => "warn",
-            Self::Bad => "bad",
-        }
-    }
-}
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at, in a few words that stay the same.
-    pub check: &'static str,
-    /// How it ended.
-    pub verdict: Verdict,
-    /// What was found.
-    pub text: String,
-    /// What to do about it; empty if there is nothing to do.
-    pub fix: String,
-}
-
-impl Finding {
-    /// Names of devices, folders and errors are not ours: what could steer a terminal is left out here, for all of them.
-    fn new(check: &'static str, verdict: Verdict, text: impl AsRef<str>, fix: impl AsRef<str>) -> Finding {
-        let clean = |text: &str| text.chars().filter(|c| !is_unprintable(*c)).collect();
-        Finding { check, verdict, text: clean(text.as_ref()), fix: clean(fix.as_ref()) }
-    }
-
-    fn fine(check: &'static str, text: impl AsRef<str>) -> Finding {
-        Finding::new(check, Verdict::Fine, text, "")
-    }
-
-    fn note(check: &'static str, text: impl AsRef<str>) -> Finding {
-        Finding::new(check, Verdict::Note, text, "")
-    }
-}
 
 /// Whether Vulkan devices that are the processor itself count as devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use vc_agent::finding::{self, Finding, Verdict};
 
 use super::exit::{Exit, Failed};
 use super::text;
 use crate::config::Config;
-use crate::doctor::{self, Finding, Terminal, Verdict};
+use crate::doctor::{self, Terminal};
 use crate::tui::{Color, Glyphs, Look};
 
 #[derive(Args)]
@@ -31,18 +31,11 @@ pub(super) async fn run(config: &Config, args: DoctorArgs) -> Result<Exit, Faile
         has_color: look.color == Color::On,
     };
     let findings = doctor::examine(config, args.out, terminal).await;
-    let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Fine);
     if args.json {
-        let row = |f: &Finding| json!({ "check": f.check, "verdict": f.verdict.word(), "text": f.text, "fix": f.fix });
-        let checks: Vec<_> = findings.iter().map(row).collect();
-        text::json_out(&json!({ "v": 1, "worst": worst.word(), "checks": checks }));
+        text::json_out(&finding::document(&findings));
     } else {
-        for finding in &findings {
-            text::out(&format!("{:<4}  {:<18}  {}", finding.verdict.word(), finding.check, finding.text));
-            if !finding.fix.is_empty() {
-                text::out(&format!("{:<4}  {:<18}  -> {}", "", "", finding.fix));
-            }
-        }
+        text::parts(findings.iter().flat_map(Finding::lines));
     }
-    Ok(if worst >= Verdict::Warning { Exit::Degraded } else { Exit::Done })
+    let is_worse = finding::worst(&findings) >= Verdict::Warning;
+    Ok(if is_worse { Exit::Degraded } else { Exit::Done })
 }

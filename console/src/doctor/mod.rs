@@ -10,6 +10,7 @@ mod network;
 
 use std::path::{Path, PathBuf};
 
+use vc_agent::finding::{Finding, Verdict};
 use vc_protocol::operator::{AgentState, JobFilter, Request, Response, Snapshot, Sort};
 
 use crate::config::Config;
@@ -18,63 +19,6 @@ use crate::intake::walk::to_path;
 use crate::operator::client::{Client, Target};
 
 pub use box_facts::Terminal;
-
-/// How a check ended, worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// As it should be.
-    Fine,
-    /// Worth knowing, and nothing to do.
-    Note,
-    /// The farm works, and not as well as it could.
-    Warning,
-    /// The farm does not work, or work would be lost.
-    Bad,
-}
-
-impl Verdict {
-    /// The word in front of a finding.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Fine => "ok",
-            Self::Note => "note",
-            Self::Warning => "warn",
-            Self::Bad => "bad",
-        }
-    }
-}
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at, in a few words that stay the same.
-    pub check: &'static str,
-    /// How it ended.
-    pub verdict: Verdict,
-    /// What was found.
-    pub text: String,
-    /// What to do about it; empty if there is nothing to do.
-    pub fix: String,
-}
-
-impl Finding {
-    fn new(
-        check: &'static str,
-        verdict: Verdict,
-        text: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Finding {
-        Finding { check, verdict, text: text.into(), fix: fix.into() }
-    }
-
-    fn fine(check: &'static str, text: impl Into<String>) -> Finding {
-        Finding::new(check, Verdict::Fine, text, "")
-    }
-
-    fn note(check: &'static str, text: impl Into<String>) -> Finding {
-        Finding::new(check, Verdict::Note, text, "")
-    }
-}
 
 /// Agents whose clocks are asked for; each is a question to the server.
 const AGENTS_MAX: usize = 200;

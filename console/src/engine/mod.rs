@@ -15,6 +15,7 @@ mod about;
 mod calls;
 mod clock;
 mod errand;
+mod halt;
 pub mod handle;
 pub mod input;
 mod meter;

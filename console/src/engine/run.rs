@@ -1,4 +1,4 @@
-//! The loop itself: turns, their commit, and what happens when a commit fails.
+//! The loop itself: turns and their commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -20,6 +20,7 @@ use super::about::Boxes;
 use super::calls::Pending;
 use super::clock::Clock;
 use super::errand::Errands;
+use super::halt::Halt;
 use super::input::{Input, Opened, SessionLink};
 use super::meter::Meter;
 use super::prove::{Challenged, Probe};
@@ -31,8 +32,6 @@ use crate::store::{EventRow, Seen, Store, StoreError, Tally, Turn};
 const JOBS_MAX: usize = 512;
 /// Inputs after which a turn ends even if they wrote nothing, so that snapshots and timers are never starved.
 const INPUTS_MAX: usize = 1_024;
-/// Pause between two tries to write again after an error.
-const MEND_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the engine knows and does. Only its own thread touches it.
 pub(super) struct Loop {
@@ -69,14 +68,7 @@ pub(super) struct Expected {
     session: SessionNo,
     proof: [u8; 32],
     /// Removed when the answer came.
-    probe: Option<Probe>,
-}
-
-/// Nothing is handed out or written.
-pub(super) struct Halt {
-    /// Why, for people.
-    pub(super) reason: String,
-    next_try: Instant,
+    pub(super) probe: Option<Probe>,
 }
 
 /// What happens once the rows of a turn are durable.
@@ -419,54 +411,10 @@ impl Loop {
             }
         }
     }
-
-    /// Memory is ahead of the disk: nothing of this turn is told to anyone, and everything in memory is dropped.
-    /// Agents come back by themselves and say what they hold.
-    fn halt(&mut self, error: &StoreError, answers: Vec<Pending>) {
-        let reason = vc_agent::told::chain(error);
-        tracing::error!(%reason, "the job table cannot be written: nothing is handed out");
-        answers.into_iter().for_each(|answer| answer.refuse(&reason));
-        for session in std::mem::take(&mut self.sessions).into_values() {
-            session.link.close(Close::Busy);
-        }
-        for (_, expected) in std::mem::take(&mut self.expected) {
-            self.errands.forget(expected.probe);
-        }
-        self.logs.clear();
-        self.halted = Some(Halt { reason, next_try: Instant::now() + MEND_PAUSE });
-        self.painter.dirty();
-    }
-
-    /// Opens the file again, tries a write, and takes the farm from it.
-    fn mend(&mut self) {
-        let Some(halt) = &mut self.halted else { return };
-        if Instant::now() < halt.next_try {
-            return;
-        }
-        let now = self.clock.now();
-        let mended = self
-            .store
-            .reopen()
-            .and_then(|()| self.store.try_write())
-            .and_then(|()| restore(&self.store, now));
-        match mended {
-            Ok((mut farm, _)) => {
-                farm.restore_closing(self.farm.closing().cloned());
-                self.farm = farm;
-                self.halted = None;
-                tracing::info!("the job table can be written again");
-            }
-            Err(error) => {
-                halt.reason = vc_agent::told::chain(&error);
-                halt.next_try = Instant::now() + MEND_PAUSE;
-            }
-        }
-        self.painter.dirty();
-    }
 }
 
 /// The farm as the store has it, and the folders that its outputs go to.
-fn restore(store: &Store, now: Now) -> Result<(Farm, BTreeSet<RootId>), StoreError> {
+pub(super) fn restore(store: &Store, now: Now) -> Result<(Farm, BTreeSet<RootId>), StoreError> {
     let mut farm = Farm::new(FarmConfig::default(), now);
     let mut outputs = BTreeSet::new();
     farm.restore_farm(store.farm_record()?);

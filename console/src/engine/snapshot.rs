@@ -17,8 +17,9 @@ use vc_protocol::operator::{
 use vc_protocol::progress::{Phase, Progress};
 
 use super::errand::Errand;
+use super::halt::Halt;
 use super::needs::{self, Facts};
-use super::run::{Halt, Loop};
+use super::run::Loop;
 use crate::store::{CauseGroup, Reader, Seen, StoreError, Tally};
 
 /// Snapshots at most ten times a second: the eye sees no more, and a terminal over a network chokes on more.

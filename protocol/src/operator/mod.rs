@@ -127,8 +127,9 @@ impl Request {
             | Self::Stats(_)
             | Self::Agent(_)
             | Self::Profiles => true,
-            Self::Add(wish) => wish.dry_run,
-            Self::Act { .. }
+            // Even a dry run makes the server walk whatever folder it is told.
+            Self::Add(_)
+            | Self::Act { .. }
             | Self::OnAgent(..)
             | Self::Pause
             | Self::Resume

@@ -16,6 +16,9 @@ use super::orders::Refusal;
 use super::run::{After, Loop};
 use crate::store::{AddSession, Candidate, EventRow, StoreError, Turn};
 
+/// Logs that operators wait for at once; more are answered without.
+const LOGS_MAX: usize = 256;
+
 type Answer<T> = oneshot::Sender<Result<T, CallError>>;
 
 /// An answer that is given when the turn is durable.
@@ -237,6 +240,36 @@ impl Loop {
             if self.wait_for_log(attempt, answer) {
                 self.send(agent, session, ToAgent::WantLog(attempt));
             }
+        }
+    }
+
+    /// Whether the agent is yet to be asked: what it sends answers all who wait by then.
+    fn wait_for_log(&mut self, attempt: AttemptId, answer: oneshot::Sender<LiveLog>) -> bool {
+        self.logs.retain(|_, waiting| {
+            waiting.retain(|sender| !sender.is_closed());
+            !waiting.is_empty()
+        });
+        let is_first = !self.logs.contains_key(&attempt);
+        if !is_first || self.logs.len() < LOGS_MAX {
+            self.logs.entry(attempt).or_default().push(answer);
+        }
+        is_first
+    }
+
+    pub(super) fn answer_log(&mut self, attempt: AttemptId, log: &LiveLog) {
+        for waiting in self.logs.remove(&attempt).into_iter().flatten() {
+            // Whoever asked may have stopped waiting.
+            let _ = waiting.send(log.clone());
+        }
+    }
+
+    /// What the session before was asked is not answered any more: whoever looks next asks anew.
+    pub(super) fn forget_questions(&mut self, agent: AgentId) {
+        self.boxes.forget_questions(agent);
+        let asked = |attempt: &AttemptId| self.holder(*attempt).is_none_or(|(holder, _)| holder == agent);
+        let gone: Vec<AttemptId> = self.logs.keys().copied().filter(asked).collect();
+        for attempt in gone {
+            self.logs.remove(&attempt);
         }
     }
 

@@ -32,8 +32,6 @@ use crate::store::{EventRow, Seen, Store, StoreError, Tally, Turn};
 const JOBS_MAX: usize = 512;
 /// Inputs after which a turn ends even if they wrote nothing, so that snapshots and timers are never starved.
 const INPUTS_MAX: usize = 1_024;
-/// Logs that operators wait for at once; more are answered without.
-const LOGS_MAX: usize = 256;
 
 /// What the engine knows and does. Only its own thread touches it.
 pub(super) struct Loop {
@@ -262,16 +260,6 @@ impl Loop {
         self.apply(Event::Agent(agent, session, AgentEvent::Disconnected), turn, after);
     }
 
-    /// What the session before was asked is not answered any more: whoever looks next asks anew.
-    fn forget_questions(&mut self, agent: AgentId) {
-        self.boxes.forget_questions(agent);
-        let asked = |attempt: &AttemptId| self.holder(*attempt).is_none_or(|(holder, _)| holder == agent);
-        let gone: Vec<AttemptId> = self.logs.keys().copied().filter(asked).collect();
-        for attempt in gone {
-            self.logs.remove(&attempt);
-        }
-    }
-
     fn forget_challenges(&mut self, agent: AgentId) {
         let gone = self.expected.extract_if((agent, RootId(0))..=(agent, RootId(u32::MAX)), |_, _| true);
         for (_, expected) in gone {
@@ -360,26 +348,6 @@ impl Loop {
     /// Nobody is left to be challenged.
     fn let_go(&self, challenged: Challenged) {
         self.errands.forget(challenged.made.ok().and_then(|made| made.probe));
-    }
-
-    fn answer_log(&mut self, attempt: AttemptId, log: &LiveLog) {
-        for waiting in self.logs.remove(&attempt).into_iter().flatten() {
-            // Whoever asked may have stopped waiting.
-            let _ = waiting.send(log.clone());
-        }
-    }
-
-    /// Whether the agent is yet to be asked: what it sends answers all who wait by then.
-    pub(super) fn wait_for_log(&mut self, attempt: AttemptId, answer: oneshot::Sender<LiveLog>) -> bool {
-        self.logs.retain(|_, waiting| {
-            waiting.retain(|sender| !sender.is_closed());
-            !waiting.is_empty()
-        });
-        let is_first = !self.logs.contains_key(&attempt);
-        if !is_first || self.logs.len() < LOGS_MAX {
-            self.logs.entry(attempt).or_default().push(answer);
-        }
-        is_first
     }
 
     /// One event: its rows into the turn, the rest kept until they are durable.

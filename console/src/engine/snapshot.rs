@@ -117,6 +117,10 @@ fn picture(snapshot: &Snapshot) -> Snapshot {
         agent.gives_back_s = None;
         agent.empty_s = None;
     }
+    // The chart of a farm that stands still only moves along; it stands where the clock of the screen does.
+    if still.totals.by_state[JobState::Running as usize] == 0 {
+        still.totals.speed_minutes.clear();
+    }
     still
 }
 

@@ -5,6 +5,7 @@
 
 use vc_protocol::close::Close;
 use vc_protocol::id::{AgentId, AttemptId, DeviceId};
+use vc_protocol::progress::Phase;
 
 use crate::effect::{Effect, Effects};
 use crate::failure::Mishap;
@@ -17,7 +18,7 @@ use crate::record::{AgentRecord, Reason, TaskState};
 /// Which attempts come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    /// Those that only wait on their agent: nobody has done anything for them yet.
+    /// Those that only wait on their agent, or have their source looked at: nothing is encoded of them yet.
     Waiting,
     /// And those that run.
     Running,
@@ -124,13 +125,17 @@ impl Farm {
         out: &mut Effects,
         of: impl Fn(&Run) -> bool,
     ) {
+        // Right after a restart of the console a running attempt has told nothing yet: it is not taken for a waiting one.
+        let waits = |run: &Run| {
+            run.progress.is_some_and(|told| matches!(told.phase, Phase::Waiting | Phase::Fetching))
+        };
         let is_meant = |(attempt, run): &(&AttemptId, &Run)| {
             let task = self.jobs.live(attempt.job).and_then(|live| live.record.task(attempt.task));
             run.standing == Standing::Live
                 && of(run)
                 && match task.map(|task| &task.state) {
                     Some(TaskState::Leased(_)) => true,
-                    Some(TaskState::Running(_)) => what == What::Running,
+                    Some(TaskState::Running(_)) => what == What::Running || waits(run),
                     Some(TaskState::Granted(..) | TaskState::Open | TaskState::Done) | None => false,
                 }
         };
@@ -167,6 +172,7 @@ mod tests {
     use vc_protocol::agent::Outcome;
     use vc_protocol::job::JobState;
     use vc_protocol::operator::AgentState;
+    use vc_protocol::progress::Progress;
 
     use super::*;
     use crate::event::{AgentEvent, OperatorEvent, Settlement};
@@ -186,6 +192,22 @@ mod tests {
         r.encodes(1, attempt(1, 1));
         r.skip();
         r
+    }
+
+    #[test]
+    fn a_drained_agent_gives_back_what_it_only_looked_into() {
+        let mut r = two();
+        let looks = Progress::start(Phase::Fetching);
+        r.say(1, AgentEvent::Progress(vec![(attempt(2, 1), looks)]));
+        r.skip();
+        r.ask(drain(None, false));
+        r.expect(&[
+            "agent 1 remembered: drained",
+            "attempt 2.0/1 stopped",
+            "tell 1 cancel 2.0/1",
+            "job 2 pending: open",
+        ]);
+        assert_eq!((r.row(2).tasks[0].launches, r.row(2).tasks[0].retries), (0, 0));
     }
 
     #[test]

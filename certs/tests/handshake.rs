@@ -380,8 +380,8 @@ async fn a_restarted_console_is_noticed_at_once() {
     let client = dialler(&farm);
     let connection = endpoint::dial(&client, address, &ada).await.unwrap();
     let accepted = accepted.await.unwrap();
-    // Goes without a word, as a killed process does: what would say goodbye is stopped first.
-    first.shutdown_background();
+    // Goes without a word, as a killed process does: what would say goodbye is gone before anything is let go.
+    tokio::task::spawn_blocking(move || first.shutdown_timeout(PATIENCE)).await.unwrap();
     drop((accepted, endpoint));
     let restarted = tokio::time::timeout(PATIENCE, async {
         loop {

@@ -231,13 +231,21 @@ async fn a_job_goes_all_the_way_and_no_probe_file_stays() {
     let why = engine.handle.why(offer.attempt.job).await.unwrap().unwrap();
     assert_eq!(why.answer, "it runs on ada/cpu as attempt 1");
     let output = proven(&offer, b"output");
-    let look = || engine.handle.detail(offer.attempt.job, WithLog::Yes);
-    // Two look at once, and the agent is asked once.
-    let (detail, _, ()) = tokio::join!(look(), look(), async {
-        assert_eq!(ada.hear().await, Some(ToAgent::WantLog(offer.attempt)));
-        let log = LiveLog { log: "frame=1".into(), ..LiveLog::default() };
-        ada.say(FromAgent::Log(offer.attempt, log)).await;
-    });
+    let handle = engine.handle.clone();
+    let look = || handle.detail(offer.attempt.job, WithLog::Yes);
+    // Two look at once; the agent is asked once for both, unless one was answered before the other came.
+    let looks = async { tokio::join!(look(), look()) };
+    tokio::pin!(looks);
+    let (detail, _) = loop {
+        tokio::select! {
+            done = &mut looks => break done,
+            heard = ada.hear() => {
+                assert_eq!(heard, Some(ToAgent::WantLog(offer.attempt)));
+                let log = LiveLog { log: "frame=1".into(), ..LiveLog::default() };
+                ada.say(FromAgent::Log(offer.attempt, log)).await;
+            }
+        }
+    };
     assert_eq!(detail.unwrap().unwrap().attempts[0].log, "frame=1");
     ada.ask_commit(offer.attempt, &output).await;
     ada.report(offer.attempt, Outcome::Committed(output)).await;

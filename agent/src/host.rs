@@ -14,11 +14,11 @@ use vc_protocol::prove::Challenge;
 
 use crate::commit;
 use crate::config::AgentConfig;
-use crate::encoder::Encoder;
 use crate::ffmpeg::{Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
 use crate::process::{self, Spawner, StopToken};
+use crate::proved::Proved;
 use crate::state_dir::StateDir;
 use crate::storage::{Mounted, Storage};
 use crate::supervisor::link::Link;
@@ -70,20 +70,19 @@ impl Host {
         };
         let spawner = Spawner::start(Some(children)).map_err(at("start the thread that starts ffmpeg"))?;
         let storage: Arc<dyn Storage> = Arc::new(Mounted::new(config.maps.clone()));
-        let context = WorkContext { tools: Arc::new(tools), spawner, storage, stall: STALL_MAX };
+        let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
+        let context = WorkContext { tools: Arc::new(tools), proved, spawner, storage, stall: STALL_MAX };
         Ok(Host { context, parts, trials: dir.run() })
     }
 
     /// Codecs that ffmpeg makes here.
     pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
-        self.context.tools.codecs()
+        self.context.proved.codecs(DeviceId(0))
     }
 
     /// Encoders of the processor that may be used, untried.
     pub(crate) fn encoders(&self) -> Vec<EncoderFacts> {
-        let named =
-            |encoder: &&Encoder| EncoderFacts { name: encoder.name.to_owned(), ..EncoderFacts::default() };
-        self.context.tools.usable_encoders().iter().map(named).collect()
+        self.context.proved.facts(DeviceId(0))
     }
 
     /// First line of `ffmpeg -version`.

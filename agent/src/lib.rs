@@ -21,6 +21,7 @@ mod parts;
 pub mod plan;
 pub mod probe;
 pub mod process;
+pub mod proved;
 mod renewal;
 mod run;
 mod sample;

@@ -38,8 +38,10 @@ impl Sampler {
             id: device.id,
             load: match device.kind {
                 DeviceKind::Cpu => DeviceUse { encode: share, ..DeviceUse::default() },
+                DeviceKind::Gpu => DeviceUse::default(),
             },
             encoders: encoders(device.id).to_vec(),
+            ..DeviceFacts::default()
         };
         let first_word = |path| {
             let text = fs::read_to_string(path).ok()?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use vc_protocol::device::EncoderFacts;
 use vc_protocol::profile::Effort;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Chroma, Encoder, Rate};
 use crate::ffmpeg::{self, Tools};
 use crate::process::{Ended, Invocation, Limits, Sinks, Spawner, Stdout, StopToken};
 use crate::told;
@@ -48,7 +48,7 @@ pub(crate) async fn encoders(
             Err(problem) => (problem, None),
         };
         tracing::info!(encoder = encoder.name, problem, fps, "encoder tried");
-        facts.push(EncoderFacts { name: encoder.name.to_owned(), problem, fps });
+        facts.push(EncoderFacts { name: encoder.name.to_owned(), problem, fps, trials: Vec::new() });
     }
     facts
 }
@@ -79,7 +79,7 @@ async fn encode_and_compare(
     stop: &StopToken,
 ) -> Result<Passed, String> {
     let mut encode = Invocation::new(&tools.ffmpeg, encode_args(encoder, file));
-    encode.env = encoder.env;
+    encode.env = encoder.device(None).env;
     let began = Instant::now();
     run(spawner, &encode, stop).await.map_err(|cause| format!("does not encode: {cause}"))?;
     let seconds = began.elapsed().as_secs_f32().max(f32::EPSILON);
@@ -99,12 +99,14 @@ fn words(text: &str) -> Vec<OsString> {
 fn encode_args(encoder: &Encoder, file: &Path) -> Vec<OsString> {
     let mut args = words("-nostdin -hide_banner -y -v error -f lavfi -i");
     args.push(PICTURE.into());
-    let preset = encoder.preset(Effort::Fast);
-    args.extend(words(&format!("-c:v {} -preset {preset} -pix_fmt {}", encoder.name, encoder.format_8bit)));
-    for (name, value) in encoder.options {
-        args.extend([format!("-{name}").into(), (*value).into()]);
+    let format = encoder.format(8, Chroma::Quarter).name;
+    args.extend(words(&format!("-c:v {} -pix_fmt {format}", encoder.name)));
+    let quality = encoder.quality.map_or(Rate::Fixed, |quality| Rate::Quality(quality.on_scale(20.0)));
+    let options = [encoder.speed(Effort::Fast), encoder.always(), encoder.rate(quality)];
+    for (name, value) in options.into_iter().flatten() {
+        args.extend([format!("-{name}").into(), value.into()]);
     }
-    args.extend(words("-crf 20 -f matroska"));
+    args.extend(words("-f matroska"));
     args.push(file.into());
     args
 }

@@ -14,14 +14,19 @@ use std::process::Command;
 
 use support::{Box, profile};
 use vc_agent::check::{self, Facts};
+use vc_agent::encoder::{self, Candidate};
 use vc_agent::plan::{self, Caps, Files, Plan};
+use vc_agent::probe;
 use vc_agent::process::{Ended, Exit, Invocation};
-use vc_agent::{encoder, probe};
 use vc_protocol::failure::Failure;
 use vc_protocol::profile::{Container, VideoCodec};
 
 fn run(call: &Invocation) -> Ended {
-    let out = Command::new(&call.program).args(&call.args).envs(call.env.iter().copied()).output().unwrap();
+    let out = Command::new(&call.program)
+        .args(&call.args)
+        .envs(call.env.iter().map(|(k, v)| (k, v)))
+        .output()
+        .unwrap();
     Ended {
         exit: out.status.code().map_or(Exit::Signal(0), Exit::Code),
         stopped: None,
@@ -43,8 +48,9 @@ fn encode(on: &Box, source: &Path, output: &Path, container: Container, codec: V
     let tools = &on.context.tools;
     let media = probe::read(&run(&probe::command(tools, source)), source).unwrap();
     let encoder = encoder::candidates(codec, &tools.encoders).next();
+    let with = encoder.map(|encoder| Candidate { encoder, gpu: None, is_on_device: false });
     let caps = Caps { encoders: &tools.encoders, major: tools.major };
-    let plan = plan::plan(&media, &profile(container, codec), encoder, caps).unwrap();
+    let plan = plan::plan(&media, &profile(container, codec), with.as_ref(), caps).unwrap();
     let files = Files { source: source.into(), part: output.into(), pass_log: output.with_extension("pass") };
     let call = Invocation::new(&tools.ffmpeg, plan.commands(&files).remove(0));
     let ended = run(&call);

@@ -98,6 +98,8 @@ pub enum CommandPhase {
     Encode,
     /// Proving the output.
     Verify,
+    /// Measuring samples for the wanted quality.
+    Sample,
 }
 
 /// A command that was run, as it can be run again.
@@ -108,6 +110,56 @@ pub struct Command {
     /// Program and arguments as bytes.
     pub argv: Vec<FilePath>,
 }
+
+/// An encoder that could have been used, and why it was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// ffmpeg's name of it.
+    pub encoder: String,
+    /// Why: `failed its trial: …`, or what it said when it ran.
+    pub cause: String,
+}
+
+/// Most of them told.
+pub const PASSED_OVER_MAX: usize = 16;
+
+/// What likeness is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// 0 to 100.
+    Vmaf,
+    /// 0 to 1.
+    Ssim,
+}
+
+impl Metric {
+    /// For people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vmaf => "VMAF",
+            Self::Ssim => "SSIM",
+        }
+    }
+}
+
+/// A quality that was found by measuring samples of the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QualityFound {
+    /// In what.
+    pub metric: Metric,
+    /// The score that the profile asks for.
+    pub target: f64,
+    /// The quality that was taken, on the encoder's own scale.
+    pub quality: f64,
+    /// The score that it is expected to have.
+    pub predicted: f64,
+    /// What was tried: quality and score.
+    pub tried: Vec<(f64, f64)>,
+}
+
+/// Most tried qualities told.
+pub const QUALITIES_MAX: usize = 8;
 
 /// The end of an attempt. Repeated until acknowledged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,6 +188,32 @@ pub struct Report {
     pub media: Option<Box<Media>>,
     /// Phases in order, with the milliseconds that each took; at most [`crate::progress::PHASES_MAX`].
     pub phases: Vec<(Phase, u64)>,
+    /// Encoders that were not used, the preferred first; at most [`PASSED_OVER_MAX`].
+    pub passed_over: Vec<PassedOver>,
+    /// How its quality was found, if it was measured for.
+    pub quality: Option<QualityFound>,
+}
+
+impl Report {
+    /// Of an attempt of which nothing is known but its end.
+    pub fn blank(attempt: AttemptId, outcome: Outcome) -> Report {
+        Report {
+            attempt,
+            outcome,
+            encoder: String::new(),
+            commands: Vec::new(),
+            warnings: Vec::new(),
+            log: String::new(),
+            wall_ms: 0,
+            media_ms: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            media: None,
+            phases: Vec::new(),
+            passed_over: Vec::new(),
+            quality: None,
+        }
+    }
 }
 
 /// From an agent.
@@ -163,6 +241,9 @@ pub enum FromAgent {
     Facts(Box<BoxFacts>),
     /// Answer to [`ToAgent::WantOwnLog`]: the last lines, at most [`LOG_TAIL_BYTES_MAX`].
     OwnLog(String),
+    /// What it offers has changed: slots were learned, an encoder was tried, a card came or went. Replaces all of
+    /// what the hello said.
+    Devices(Vec<Device>),
 }
 
 /// What a running attempt has printed and run so far.
@@ -180,6 +261,10 @@ pub struct LiveLog {
     pub media: Option<Box<Media>>,
     /// Phases in order, with the milliseconds that each took so far.
     pub phases: Vec<(Phase, u64)>,
+    /// Encoders that were not used so far.
+    pub passed_over: Vec<PassedOver>,
+    /// How its quality was found, if it was measured for.
+    pub quality: Option<QualityFound>,
 }
 
 /// What becomes of an attempt that the agent held when it connected.
@@ -230,7 +315,7 @@ pub enum ToAgent {
 }
 
 impl Message for FromAgent {
-    const KINDS: u32 = 11;
+    const KINDS: u32 = 12;
 }
 
 impl Message for ToAgent {

@@ -11,6 +11,8 @@ use crate::profile::VideoCodec;
 pub enum DeviceKind {
     /// The processor.
     Cpu,
+    /// A graphics card, or the graphics part of a chip.
+    Gpu,
 }
 
 /// A device that an agent offers.
@@ -33,6 +35,8 @@ impl Device {
     pub fn short_name(&self) -> String {
         match self.kind {
             DeviceKind::Cpu => "cpu".to_owned(),
+            // The processor is device 0 of every agent.
+            DeviceKind::Gpu => format!("gpu{}", self.id.0.saturating_sub(1)),
         }
     }
 }
@@ -84,6 +88,45 @@ pub struct DeviceFacts {
     pub load: DeviceUse,
     /// Its encoders, best first, with their last trial.
     pub encoders: Vec<EncoderFacts>,
+    /// What is known of the card; none for the processor.
+    pub gpu: Option<GpuFacts>,
+    /// Why it has as many slots as it has; empty if nothing was learned.
+    pub slots_note: String,
+}
+
+/// A card, as its drivers describe it. What nobody says is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GpuFacts {
+    /// Where it sits: `0000:01:00.0`.
+    pub pci: String,
+    /// As Vulkan or its maker's driver tells.
+    pub uuid: String,
+    /// Name and version of the driver.
+    pub driver: String,
+    /// Version of Vulkan that it speaks.
+    pub vulkan: String,
+    /// What it decodes, as the driver says.
+    pub decodes: Vec<String>,
+}
+
+/// How an encoder is told how good its output is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateMode {
+    /// The same quality throughout.
+    Quality,
+    /// So many bits a second.
+    Bitrate,
+}
+
+impl RateMode {
+    /// For people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quality => "quality",
+            Self::Bitrate => "bitrate",
+        }
+    }
 }
 
 /// An encoder of a device.
@@ -91,12 +134,31 @@ pub struct DeviceFacts {
 pub struct EncoderFacts {
     /// ffmpeg's name of it.
     pub name: String,
-    /// How its last trial ended; empty if it passed or there was none.
+    /// Why it cannot be used; empty if a trial passed or there was none.
     pub problem: String,
-    /// Frames a second in its last trial, if there was one.
+    /// Frames a second in its quickest trial that passed, if there was one.
     pub fps: Option<f32>,
+    /// Each trial; none if it was not tried.
+    pub trials: Vec<TrialFacts>,
 }
 
+/// One trial of an encoder: a second of moving picture, encoded, decoded and compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialFacts {
+    /// Bits of a sample.
+    pub bits: u8,
+    /// How it was told how good to be.
+    pub rate: RateMode,
+    /// How it failed; empty if it passed.
+    pub problem: String,
+    /// Frames a second, the start of ffmpeg included.
+    pub fps: Option<f32>,
+    /// Likeness to the source in decibels; infinite if nothing was lost.
+    pub psnr_db: Option<f32>,
+}
+
+/// Most trials told of one encoder: three depths and two rate modes.
+pub const TRIALS_MAX: usize = 6;
 /// Most encoders told of one device.
 pub const ENCODERS_MAX: usize = 64;
 /// Most devices accepted from one agent.

@@ -4,9 +4,9 @@
 //! UTF-8: the program's version and a space-separated list of feature names.
 
 /// Oldest protocol version this build speaks.
-pub const VERSION_MIN: u16 = 2;
+pub const VERSION_MIN: u16 = 3;
 /// Newest protocol version this build speaks.
-pub const VERSION_MAX: u16 = 2;
+pub const VERSION_MAX: u16 = 3;
 /// Longest hello in bytes: the fixed part and two full texts.
 pub const HELLO_BYTES_MAX: usize = 8 + 2 * 256;
 

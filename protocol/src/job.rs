@@ -105,7 +105,7 @@ pub struct JobSpec {
 }
 
 /// What an agent needs to run an attempt; roots are the console's paths, which the agent maps to its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     /// What to run, with its fencing number.
     pub attempt: AttemptId,

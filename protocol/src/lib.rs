@@ -19,3 +19,4 @@ pub mod profile;
 pub mod progress;
 pub mod prove;
 pub mod v1;
+pub mod v2;

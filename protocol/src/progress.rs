@@ -16,6 +16,8 @@ pub enum Phase {
     Verifying,
     /// The result takes its place.
     Committing,
+    /// Samples of the source are encoded and measured, to find the wanted quality.
+    Sampling,
 }
 
 impl Phase {
@@ -27,6 +29,7 @@ impl Phase {
             Self::Encoding => "encoding",
             Self::Verifying => "verifying",
             Self::Committing => "committing",
+            Self::Sampling => "sampling",
         }
     }
 }

@@ -23,8 +23,6 @@ pub struct ReportV1 {
 impl From<ReportV1> for Report {
     fn from(old: ReportV1) -> Self {
         Report {
-            attempt: old.attempt,
-            outcome: old.outcome,
             encoder: old.encoder,
             commands: old.commands,
             warnings: old.warnings,
@@ -33,8 +31,7 @@ impl From<ReportV1> for Report {
             media_ms: old.media_ms,
             bytes_in: old.bytes_in,
             bytes_out: old.bytes_out,
-            media: None,
-            phases: Vec::new(),
+            ..Report::blank(old.attempt, old.outcome)
         }
     }
 }

@@ -26,9 +26,7 @@ use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, SessionNo,
 use vc_protocol::job::{FileStamp, JobState, Priority};
 use vc_protocol::operator::JobFilter;
 use vc_protocol::path::FilePath;
-use vc_protocol::profile::{
-    AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, SubtitleWish, VideoCodec, VideoWish,
-};
+use vc_protocol::profile::{AudioCodec, AudioWish, Container, NamedProfile, Profile, VideoCodec, VideoWish};
 use vc_protocol::prove::{Challenge, proof};
 
 type Outcomes<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -405,6 +403,8 @@ fn report(attempt: AttemptId) -> Report {
         bytes_out: 1,
         media: None,
         phases: Vec::new(),
+        passed_over: Vec::new(),
+        quality: None,
     }
 }
 
@@ -422,21 +422,8 @@ fn hello(n: u32) -> AgentHello {
 }
 
 fn profile() -> NamedProfile {
-    let video = VideoWish {
-        codec: VideoCodec::H264,
-        crf: Some(20),
-        bitrate: None,
-        effort: Effort::Medium,
-        max_width: None,
-        max_height: None,
-    };
-    let profile = Profile {
-        description: "bench".into(),
-        container: Container::Mp4,
-        video,
-        audio: AudioWish { codec: AudioCodec::Aac, bitrate: None },
-        subtitles: SubtitleWish::default(),
-    };
+    let video = VideoWish { crf: Some(20), ..VideoWish::of(VideoCodec::H264) };
+    let profile = Profile::of(Container::Mp4, video, AudioWish { codec: AudioCodec::Aac, bitrate: None });
     NamedProfile { name: "h264".into(), profile }
 }
 

@@ -19,7 +19,8 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     let format = match plan.container {
         Container::Mp4 => "mp4",
         Container::Mov => "mov",
-        Container::Mkv => "matroska",
+        Container::Mkv | Container::Mka => "matroska",
+        Container::M4a => "mp4",
         Container::Webm => "webm",
     };
     if !output.container.split(',').any(|name| name == format) {

@@ -100,12 +100,8 @@ impl Tools {
 
     /// Codecs that this build can make, copying included.
     pub fn codecs(&self) -> Vec<VideoCodec> {
-        [VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Av1, VideoCodec::Copy]
-            .into_iter()
-            .filter(|codec| {
-                *codec == VideoCodec::Copy || encoder::candidates(*codec, &self.encoders).next().is_some()
-            })
-            .collect()
+        let has = |codec: &VideoCodec| encoder::candidates(*codec, &self.encoders).next().is_some();
+        VideoCodec::ALL.into_iter().filter(|codec| !codec.is_encoded() || has(codec)).collect()
     }
 
     /// Rows of the encoder table that this build lists.

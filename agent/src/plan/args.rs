@@ -6,8 +6,8 @@ use std::path::Path;
 
 use vc_protocol::profile::Container;
 
-use super::{Action, Files, Plan, Rate};
-use crate::encoder::{Encoder, TwoPass};
+use super::{Action, Files, Plan};
+use crate::encoder::{Candidate, Encoder, TwoPass};
 use crate::probe::file_url;
 
 /// Which run of ffmpeg this is.
@@ -57,14 +57,11 @@ impl Plan {
                 args.pair(&format!("-c:{n}"), "copy");
             }
             Action::Picture(picture) => {
-                let Some(encoder) = self.encoder else { return };
+                let Some(Candidate { encoder, .. }) = self.with else { return };
                 args.pair(&format!("-c:{n}"), encoder.name);
-                args.pair(&format!("-preset:{n}"), self.preset);
-                match self.rate {
-                    Some(Rate::Crf(crf)) => args.pair(&format!("-crf:{n}"), crf.to_string()),
-                    Some(Rate::Bitrate(bits)) => args.pair(&format!("-b:{n}"), bits.to_string()),
-                    None => args,
-                };
+                for (name, value) in encoder.speed(self.effort).into_iter().chain(encoder.rate(self.rate)) {
+                    args.pair(&format!("-{name}:{n}"), value);
+                }
                 args.pair(&format!("-pix_fmt:{n}"), picture.format);
                 if let Some(filter) = &picture.filter {
                     args.pair(&format!("-filter:{n}"), filter);
@@ -107,7 +104,8 @@ impl Plan {
         match self.container {
             Container::Mp4 => args.words("-movflags +faststart -f mp4"),
             Container::Mov => args.words("-movflags +faststart -f mov"),
-            Container::Mkv => args.words("-f matroska"),
+            Container::M4a => args.words("-movflags +faststart -f ipod"),
+            Container::Mkv | Container::Mka => args.words("-f matroska"),
             Container::Webm => args.words("-f webm"),
         };
         args.word(part.as_os_str());
@@ -121,20 +119,20 @@ fn encoder_options(args: &mut Args, n: usize, encoder: &Encoder, pass: Pass, log
         Pass::Second => Some("2"),
     };
     let in_params = match (encoder.two_pass, number) {
-        (TwoPass::Params(option), Some(number)) => Some((option, number)),
-        (TwoPass::Params(_) | TwoPass::Flags { .. }, _) => None,
+        (Some(TwoPass::Params(option)), Some(number)) => Some((option, number)),
+        (Some(TwoPass::Params(_) | TwoPass::Flags { .. }) | None, _) => None,
     };
-    for (name, value) in encoder.options {
+    for (name, value) in encoder.always() {
         let mut value = OsString::from(value);
         if let Some((option, number)) = in_params
-            && option == *name
+            && option == name
         {
             value.push(format!(":pass={number}:stats="));
             value.push(escaped(log.as_os_str()));
         }
         args.pair(&format!("-{name}:{n}"), value);
     }
-    if let (TwoPass::Flags { .. }, Some(number)) = (encoder.two_pass, number) {
+    if let (Some(TwoPass::Flags { .. }), Some(number)) = (encoder.two_pass, number) {
         args.pair(&format!("-pass:{n}"), number).pair(&format!("-passlogfile:{n}"), log.as_os_str());
     }
 }

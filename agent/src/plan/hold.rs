@@ -57,6 +57,7 @@ pub(super) fn picture(container: Container, codec: &str) -> bool {
     is_known(codec)
         && match container {
             Container::Mkv => true,
+            Container::M4a | Container::Mka => false,
             Container::Mp4 => MP4_PICTURES.contains(&codec),
             Container::Mov => MOV_PICTURES.contains(&codec),
             Container::Webm => WEBM_PICTURES.contains(&codec),
@@ -67,8 +68,8 @@ pub(super) fn picture(container: Container, codec: &str) -> bool {
 pub(super) fn sound(container: Container, codec: &str) -> bool {
     is_known(codec)
         && match container {
-            Container::Mkv => true,
-            Container::Mp4 => MP4_SOUNDS.contains(&codec),
+            Container::Mkv | Container::Mka => true,
+            Container::Mp4 | Container::M4a => MP4_SOUNDS.contains(&codec),
             Container::Mov => MOV_SOUNDS.contains(&codec),
             Container::Webm => WEBM_SOUNDS.contains(&codec),
         }
@@ -77,8 +78,8 @@ pub(super) fn sound(container: Container, codec: &str) -> bool {
 /// Whether a cover picture of this codec fits.
 pub(super) fn cover(container: Container, codec: &str) -> bool {
     match container {
-        Container::Mkv => is_known(codec),
-        Container::Mp4 => MP4_COVERS.contains(&codec),
+        Container::Mkv | Container::Mka => is_known(codec),
+        Container::Mp4 | Container::M4a => MP4_COVERS.contains(&codec),
         Container::Mov | Container::Webm => false,
     }
 }

@@ -13,10 +13,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use vc_protocol::failure::{Failure, FailureClass};
-use vc_protocol::media::{Media, Stream, StreamKind};
-use vc_protocol::profile::{Container, Profile, VideoCodec, VideoWish};
+use vc_protocol::media::{Colour, Hdr, Media, Stream, StreamKind};
+use vc_protocol::profile::{Container, Effort, Profile, VideoCodec, VideoWish};
 
-use crate::encoder::Encoder;
+use crate::encoder::{Candidate, Encoder, Rate};
 
 pub use picture::Picture;
 pub use sound::Sound;
@@ -58,15 +58,14 @@ pub struct Planned {
     pub language: Option<String>,
     /// Size of the picture, where it is known.
     pub size: Option<(u32, u32)>,
-}
-
-/// How quality is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// Constant quality.
-    Crf(u8),
-    /// Average bits a second.
-    Bitrate(u64),
+    /// Dispositions that it must have.
+    pub dispositions: Vec<String>,
+    /// Channels of sound, 0 if unknown or no sound.
+    pub channels: u32,
+    /// What the picture's numbers must mean; empty texts are not looked at.
+    pub colour: Colour,
+    /// HDR metadata that it must have.
+    pub hdr: Hdr,
 }
 
 /// Everything that is decided about one conversion.
@@ -75,11 +74,11 @@ pub struct Plan {
     /// Container of the output.
     pub container: Container,
     /// The encoder of the pictures; none if they are copied.
-    pub encoder: Option<&'static Encoder>,
-    /// Quality of the pictures; none if they are copied.
-    pub rate: Option<Rate>,
-    /// `-preset` of the encoder.
-    pub preset: &'static str,
+    pub with: Option<Candidate>,
+    /// Quality of the pictures.
+    pub rate: Rate,
+    /// How hard the encoder tries.
+    pub effort: Effort,
     /// Streams of the output in its order, pictures first.
     pub streams: Vec<Planned>,
     /// Two runs of ffmpeg instead of one.
@@ -105,11 +104,11 @@ pub struct Files {
     pub pass_log: PathBuf,
 }
 
-/// Plans a conversion. `encoder` is the one to use; none copies the pictures.
+/// Plans a conversion. `with` is what encodes; none copies the pictures.
 pub fn plan(
     media: &Media,
     profile: &Profile,
-    encoder: Option<&'static Encoder>,
+    with: Option<&Candidate>,
     caps: Caps<'_>,
 ) -> Result<Plan, Failure> {
     let source = |cause: String| Failure::new(FailureClass::Source, cause);
@@ -122,6 +121,7 @@ pub fn plan(
             "no video stream".into()
         }));
     }
+    let encoder = with.map(|candidate| candidate.encoder);
     let mut planner = Planner { profile, encoder, caps, media, streams: Vec::new(), warnings: Vec::new() };
     // Pictures first: the log of a first pass is named by the stream's number, which must not change in the second.
     let (pictures, others): (Vec<_>, Vec<_>) =
@@ -130,17 +130,17 @@ pub fn plan(
         planner.take(stream)?;
     }
     let Planner { streams, mut warnings, .. } = planner;
-    let rate = if is_copy { None } else { Some(rate(&profile.video)?) };
-    let wants_two_pass = matches!(rate, Some(Rate::Bitrate(_)));
+    let rate = rate(&profile.video, encoder)?;
+    let wants_two_pass = matches!(rate, Rate::Bitrate(_));
     let is_two_pass = wants_two_pass && encoder.is_some_and(|e| e.has_two_pass(caps.major));
     if let (true, false, Some(encoder)) = (wants_two_pass, is_two_pass, encoder) {
         warnings.push(format!("{} of this ffmpeg has no two-pass mode: one pass was used", encoder.name));
     }
     Ok(Plan {
         container: profile.container,
-        encoder,
+        with: with.cloned(),
         rate,
-        preset: encoder.map_or("", |e| e.preset(profile.video.effort)),
+        effort: profile.video.effort,
         is_two_pass,
         needs_time_stamps: media.container.split(',').any(|name| hold::LACKS_TIME_STAMPS.contains(&name)),
         has_exact_times: caps.major >= picture::EXACT_TIMES_SINCE_MAJOR,
@@ -150,12 +150,16 @@ pub fn plan(
     })
 }
 
-fn rate(wish: &VideoWish) -> Result<Rate, Failure> {
+fn rate(wish: &VideoWish, encoder: Option<&Encoder>) -> Result<Rate, Failure> {
+    let Some(encoder) = encoder else { return Ok(Rate::Fixed) };
     let bitrate = wish.bitrate.as_deref().and_then(vc_protocol::profile::parse_bitrate);
-    match (wish.crf, bitrate) {
-        (Some(crf), _) => Ok(Rate::Crf(crf)),
-        (None, Some(bits)) => Ok(Rate::Bitrate(bits)),
-        (None, None) => Err(Failure::new(FailureClass::Job, "the profile says neither crf nor bitrate")),
+    match (wish.crf, bitrate, encoder.quality) {
+        (Some(crf), _, Some(quality)) => Ok(Rate::Quality(quality.on_scale(f64::from(crf)))),
+        (None, Some(bits), _) => Ok(Rate::Bitrate(bits)),
+        (_, None, None) => Ok(Rate::Fixed),
+        (None, None, Some(_)) | (Some(_), Some(_), None) => {
+            Err(Failure::new(FailureClass::Job, "the profile says neither crf nor bitrate"))
+        }
     }
 }
 
@@ -265,6 +269,10 @@ impl Planner<'_> {
             kind: stream.kind,
             codec,
             language: stream.language.clone(),
+            dispositions: stream.dispositions.clone(),
+            channels: stream.channels,
+            colour: stream.colour.clone(),
+            hdr: stream.hdr.clone(),
             size: (is_picture && action == Action::Copy).then_some((stream.width, stream.height)),
             action,
         });

@@ -3,7 +3,7 @@
 use vc_protocol::media::Stream;
 use vc_protocol::profile::VideoWish;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Chroma, Encoder, Format};
 
 /// First ffmpeg that takes `-enc_time_base demux`. Older ones round uneven frame times to their nominal rate.
 pub(super) const EXACT_TIMES_SINCE_MAJOR: u32 = 7;
@@ -37,21 +37,21 @@ fn format(stream: &Stream, encoder: &Encoder, warnings: &mut Vec<String>) -> &'s
     let source = stream.pixel_format.as_str();
     let index = stream.index;
     let depth = depth(source);
-    let format = match encoder.format_10bit {
-        Some(format) if depth > 8 => {
+    let format = match encoder.format(10, Chroma::Quarter) {
+        Format { bits: 10, name, .. } if depth > 8 => {
             if depth > 10 {
                 warnings.push(format!("stream {index}: reduced from {depth} to 10 bit"));
             }
-            format
+            name
         }
-        None if depth > 8 => {
+        _ if depth > 8 => {
             warnings.push(format!(
                 "stream {index}: reduced from {depth} to 8 bit, as players of {} need",
                 encoder.codec.ffmpeg_name()
             ));
-            encoder.format_8bit
+            encoder.format(8, Chroma::Quarter).name
         }
-        Some(_) | None => encoder.format_8bit,
+        _ => encoder.format(8, Chroma::Quarter).name,
     };
     let has_full_colour =
         ["422", "444", "440", "rgb", "bgr", "gbr", "nv16", "nv24", "p210", "p410", "y210", "yuyv", "uyvy"];
@@ -135,7 +135,7 @@ fn even_near(side: u64, to: u64, from: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use vc_protocol::profile::{Effort, VideoCodec};
+    use vc_protocol::profile::VideoCodec;
 
     use super::*;
 
@@ -163,12 +163,10 @@ mod tests {
     #[test]
     fn pictures_shrink_into_the_limits_and_never_grow() {
         let wish = |max_width, max_height| VideoWish {
-            codec: VideoCodec::H264,
             crf: Some(20),
-            bitrate: None,
-            effort: Effort::Medium,
             max_width,
             max_height,
+            ..VideoWish::of(VideoCodec::H264)
         };
         let full_hd = wish(Some(1920), Some(1080));
         for (width, height, rotation, wish, filter, size) in [

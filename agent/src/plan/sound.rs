@@ -67,11 +67,19 @@ pub(super) fn plan(
             ));
             target
         }
-        AudioCodec::Aac | AudioCodec::Opus => wish.codec,
+        AudioCodec::Flac if fits && stream.codec == "flac" => {
+            return Ok(Taken { sound: Fate::Copy, warnings });
+        }
+        AudioCodec::Ac3 if fits && stream.codec == "ac3" => return Ok(Taken { sound: Fate::Copy, warnings }),
+        AudioCodec::Aac | AudioCodec::Opus | AudioCodec::Flac | AudioCodec::Ac3 => wish.codec,
     };
     let mut sound = match target {
         AudioCodec::Opus => {
             Sound { encoder: "libopus", codec: "opus", bits: 128_000, mixed_to: None, filter: None }
+        }
+        AudioCodec::Flac => Sound { encoder: "flac", codec: "flac", bits: 0, mixed_to: None, filter: None },
+        AudioCodec::Ac3 => {
+            Sound { encoder: "ac3", codec: "ac3", bits: 192_000, mixed_to: None, filter: None }
         }
         AudioCodec::Aac | AudioCodec::Copy => {
             Sound { encoder: "aac", codec: "aac", bits: 160_000, mixed_to: None, filter: None }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use vc_protocol::profile::{AudioCodec, AudioWish, Effort, SubtitleMode, SubtitleWish};
+use vc_protocol::profile::{AudioCodec, AudioWish};
 
 use super::*;
 use crate::encoder::ENCODERS;
@@ -23,8 +23,8 @@ fn stream(index: u32, kind: StreamKind, codec: &str) -> Stream {
         duration_ms: Some(3000),
         rotation: 0,
         channels: 0,
-        is_default: true,
-        is_forced: false,
+        dispositions: vec!["default".to_owned()],
+        ..Stream::default()
     }
 }
 
@@ -43,30 +43,19 @@ fn audio(index: u32, codec: &str, channels: u32) -> Stream {
 }
 
 fn media(container: &str, streams: Vec<Stream>) -> Media {
-    Media { container: container.into(), duration_ms: Some(3000), size: 1000, streams, chapters: 0 }
+    Media { container: container.into(), duration_ms: Some(3000), size: 1000, streams, ..Media::default() }
 }
 
 fn profile(container: Container, codec: VideoCodec, crf: Option<u8>, audio: AudioCodec) -> Profile {
-    Profile {
-        description: String::new(),
-        container,
-        video: VideoWish {
-            codec,
-            crf,
-            bitrate: None,
-            effort: Effort::Medium,
-            max_width: None,
-            max_height: None,
-        },
-        audio: AudioWish { codec: audio, bitrate: None },
-        subtitles: SubtitleWish { mode: SubtitleMode::Keep },
-    }
+    let video = VideoWish { crf, ..VideoWish::of(codec) };
+    Profile::of(container, video, AudioWish { codec: audio, bitrate: None })
 }
 
 fn planned(media: &Media, profile: &Profile, major: u32) -> Result<Plan, Failure> {
     let encoders = ["libx264", "libx265", "libsvtav1", "aac", "libopus"].map(str::to_owned).into();
     let encoder = ENCODERS.iter().find(|e| e.codec == profile.video.codec);
-    plan(media, profile, encoder, Caps { encoders: &encoders, major })
+    let with = encoder.map(|encoder| Candidate { encoder, gpu: None, is_on_device: false });
+    plan(media, profile, with.as_ref(), Caps { encoders: &encoders, major })
 }
 
 fn files() -> Files {

@@ -60,8 +60,10 @@ pub(super) fn plan(stream: &Stream, mode: SubtitleMode, container: Container) ->
         return Fate::Leave;
     }
     let (held, target): (&[&str], _) = match container {
-        Container::Mkv => (MKV, Target { encoder: "srt", codec: "subrip" }),
-        Container::Mp4 | Container::Mov => (&["mov_text"], Target { encoder: "mov_text", codec: "mov_text" }),
+        Container::Mkv | Container::Mka => (MKV, Target { encoder: "srt", codec: "subrip" }),
+        Container::Mp4 | Container::Mov | Container::M4a => {
+            (&["mov_text"], Target { encoder: "mov_text", codec: "mov_text" })
+        }
         Container::Webm => (&["webvtt"], Target { encoder: "webvtt", codec: "webvtt" }),
     };
     let codec = stream.codec.as_str();

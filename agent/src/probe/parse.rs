@@ -87,6 +87,7 @@ pub fn parse(json: &[u8]) -> Result<Described, serde_json::Error> {
         size: document.format.size.and_then(|size| size.parse().ok()).unwrap_or(0),
         streams: document.streams.into_iter().map(stream).collect(),
         chapters: u32::try_from(document.chapters.len()).unwrap_or(u32::MAX),
+        ..Media::default()
     };
     Ok(Described { media, times_ms })
 }
@@ -131,10 +132,15 @@ fn stream(raw: RawStream) -> Stream {
         // A display matrix of garbage can hold anything.
         rotation: if rotation.is_finite() { (rotation as i32) % 360 } else { 0 },
         channels: raw.channels,
-        is_default: flag("default"),
-        is_forced: flag("forced"),
+        dispositions: raw
+            .disposition
+            .iter()
+            .filter(|(name, set)| **set != 0 && name.as_str() != "attached_pic")
+            .map(|(name, _)| name.clone())
+            .collect(),
         codec: raw.codec_name,
         pixel_format: raw.pix_fmt,
+        ..Stream::default()
     }
 }
 

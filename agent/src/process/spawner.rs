@@ -47,13 +47,13 @@ pub struct Invocation {
     /// Arguments without the program itself.
     pub args: Vec<OsString>,
     /// Variables beyond the few that every child gets.
-    pub env: &'static [(&'static str, &'static str)],
+    pub env: Vec<(String, String)>,
 }
 
 impl Invocation {
     /// A program with arguments and nothing special in its environment.
     pub fn new(program: &Path, args: Vec<OsString>) -> Invocation {
-        Invocation { program: program.to_owned(), args, env: &[] }
+        Invocation { program: program.to_owned(), args, env: Vec::new() }
     }
 
     /// The whole command line as bytes, for reports.
@@ -155,7 +155,7 @@ fn command(call: &Invocation) -> Command {
             command.env(name, value);
         }
     }
-    command.envs(call.env.iter().copied());
+    command.envs(call.env.iter().map(|(name, value)| (name, value)));
     let parent = std::process::id();
     #[expect(
         unsafe_code,

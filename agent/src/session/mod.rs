@@ -191,6 +191,7 @@ impl Session {
                     | FromAgent::SelfTested(..)
                     | FromAgent::Facts(_)
                     | FromAgent::OwnLog(_)
+                    | FromAgent::Devices(_)
                     | FromAgent::Draining => {}
                 }
                 match sent {

@@ -269,7 +269,7 @@ impl Holdings {
         };
         if let Some(outcome) = refusal {
             // Not kept: nothing was begun, and an answer that is lost is replaced by the end of the lease.
-            return self.send(FromAgent::Report(Box::new(blank_report(id, outcome))), out);
+            return self.send(FromAgent::Report(Box::new(Report::blank(id, outcome))), out);
         }
         let stage = Stage::Running(Progress::start(Phase::Waiting));
         self.entries.insert(id, Entry { offer: Some(offer.clone()), stage });
@@ -279,7 +279,7 @@ impl Holdings {
     fn on_cancel(&mut self, id: AttemptId, out: &mut Vec<Action>) {
         let Some(entry) = self.entries.get(&id) else {
             // Its offer never arrived here, so it is stopped already; saying so frees the job at once.
-            return self.send(FromAgent::Report(Box::new(blank_report(id, Outcome::Stopped))), out);
+            return self.send(FromAgent::Report(Box::new(Report::blank(id, Outcome::Stopped))), out);
         };
         match &entry.stage {
             Stage::Running(_) | Stage::Proven(_) | Stage::Granted(_) => {
@@ -296,7 +296,7 @@ impl Holdings {
                 if let Some(offer) = &entry.offer {
                     out.push(Action::Discard(offer.clone()));
                 }
-                self.on_ended(Box::new(blank_report(id, Outcome::Stopped)), out);
+                self.on_ended(Box::new(Report::blank(id, Outcome::Stopped)), out);
             }
             Stage::Ended(_) | Stage::Leaving => {}
         }
@@ -449,24 +449,6 @@ fn held(id: AttemptId, stage: &Stage) -> Option<Held> {
         Stage::Ended(report) => Held::Ended(report.clone()),
         Stage::Leaving => return None,
     })
-}
-
-/// A report of an attempt of which nothing is known but its end.
-pub(crate) fn blank_report(attempt: AttemptId, outcome: Outcome) -> Report {
-    Report {
-        attempt,
-        outcome,
-        encoder: String::new(),
-        commands: Vec::new(),
-        warnings: Vec::new(),
-        log: String::new(),
-        wall_ms: 0,
-        media_ms: 0,
-        bytes_in: 0,
-        bytes_out: 0,
-        media: None,
-        phases: Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use vc_protocol::progress::{Phase, Progress};
 use crate::journal::{Journal, Record};
 use crate::parts::{PartRecord, Parts};
 use crate::session::fit;
-use crate::session::state::{Input, blank_report};
+use crate::session::state::Input;
 use crate::storage::Boxed;
 use crate::told;
 use crate::work::{AttemptLink, Grant};
@@ -69,7 +69,7 @@ impl Link {
         let attempt = self.offer.attempt;
         let draft = self.noted(|noted| noted.draft.clone());
         let mut draft =
-            Box::new(draft.unwrap_or_else(|| blank_report(attempt, Outcome::Committed(proven.clone()))));
+            Box::new(draft.unwrap_or_else(|| Report::blank(attempt, Outcome::Committed(proven.clone()))));
         fit::report(&mut draft);
         let record = Record::Proven { offer: self.offer.clone(), draft, proven: proven.clone() };
         let mut answer = self.answer.clone();

@@ -32,7 +32,7 @@ use crate::journal::{Journal, Record};
 use crate::own_log;
 use crate::process::{StopReason, Stopper};
 use crate::session::fit;
-use crate::session::state::{Action, Holdings, Input, blank_report};
+use crate::session::state::{Action, Holdings, Input};
 use crate::status::{AttemptStatus, ConsoleStatus, DeviceStatus, Status};
 use crate::task;
 use crate::work::{End, Grant, LiveView};
@@ -286,7 +286,7 @@ impl<W: Work> Supervisor<W> {
                     tracing::error!(attempt = %id, "internal error: {error}");
                     let cause = "internal error in the agent; its log has the details";
                     let outcome = Outcome::Failed(Failure::new(FailureClass::Job, cause));
-                    Input::Ended(Box::new(blank_report(id, outcome)))
+                    Input::Ended(Box::new(Report::blank(id, outcome)))
                 }
             };
             tracing::info!(attempt = %id, end = end_word(&input), "attempt ended");

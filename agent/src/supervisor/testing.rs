@@ -11,7 +11,6 @@ use vc_protocol::prove::Challenge;
 use super::link::Link;
 use super::work::Work;
 use crate::process::{StopReason, StopToken};
-use crate::session::state::blank_report;
 use crate::session::state::testing::{ended, proven};
 use crate::work::{AttemptLink, End, LiveView, Place};
 
@@ -29,7 +28,7 @@ impl Work for Fake {
     ) -> End {
         let id = offer.attempt;
         let _slot = place.slot().await;
-        let stopped = || End::Report(Box::new(blank_report(id, Outcome::Stopped)));
+        let stopped = || End::Report(Box::new(Report::blank(id, Outcome::Stopped)));
         match offer.source.0.as_slice() {
             b"panic" => panic!("as asked"),
             b"hang" => {
@@ -57,8 +56,8 @@ impl Work for Fake {
 
     async fn try_encoders(self: Arc<Self>, _: DeviceId, _: StopToken) -> Vec<EncoderFacts> {
         vec![
-            EncoderFacts { name: "good".into(), problem: String::new(), fps: Some(25.0) },
-            EncoderFacts { name: "bad".into(), problem: "makes garbage".into(), fps: None },
+            EncoderFacts { name: "good".into(), fps: Some(25.0), ..EncoderFacts::default() },
+            EncoderFacts { name: "bad".into(), problem: "makes garbage".into(), ..EncoderFacts::default() },
         ]
     }
 

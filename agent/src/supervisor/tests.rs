@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use vc_protocol::agent::{Disposition, FromAgent, Held, LiveLog, Outcome, ToAgent};
+use vc_protocol::agent::{Disposition, FromAgent, Held, LiveLog, Outcome, Report, ToAgent};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::profile::VideoCodec;
@@ -12,7 +12,6 @@ use super::slots::{Slots, cpu_device};
 use super::testing::Fake;
 use super::{Call, Supervisor};
 use crate::journal::{Journal, Record};
-use crate::session::state::blank_report;
 use crate::session::state::testing::{attempt, ended, offer, proven};
 use crate::task;
 
@@ -142,7 +141,7 @@ async fn a_running_attempt_shows_its_log_and_ends_by_cancel() {
     bench.say(ToAgent::WantLog(attempt(1))).await;
     assert_eq!(next(&mut sent).await, FromAgent::Log(attempt(1), LiveLog::default()));
     bench.say(ToAgent::Cancel(attempt(1))).await;
-    let stopped = FromAgent::Report(Box::new(blank_report(attempt(1), Outcome::Stopped)));
+    let stopped = FromAgent::Report(Box::new(Report::blank(attempt(1), Outcome::Stopped)));
     assert_eq!(next(&mut sent).await, stopped);
 }
 
@@ -186,7 +185,7 @@ async fn stopping_without_a_console_leaves_the_reports_in_the_journal() {
     tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
     bench.journal.close();
     let (_, left) = Journal::open(bench.dir.path()).unwrap();
-    assert_eq!(left, vec![Record::Ended(Box::new(blank_report(attempt(1), Outcome::Stopped)))]);
+    assert_eq!(left, vec![Record::Ended(Box::new(Report::blank(attempt(1), Outcome::Stopped)))]);
 }
 
 #[tokio::test]

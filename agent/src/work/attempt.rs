@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
-use vc_protocol::agent::{CommandPhase, Outcome, Proven, Report};
+use vc_protocol::agent::{CommandPhase, Outcome, PassedOver, Proven, Report};
+use vc_protocol::device::RateMode;
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::media::Media;
@@ -16,9 +17,9 @@ use super::meter::Meter;
 use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
 use crate::check::{self, Facts};
 use crate::commit::{Scratch, failpoint};
-use crate::encoder::{self, Encoder};
 use crate::plan::{self, Files, Plan};
 use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
+use crate::proved::Want;
 use crate::storage::{Destination, Source};
 use crate::{ffmpeg, probe};
 
@@ -35,6 +36,7 @@ pub(super) struct Attempt<'a> {
     began: Option<Instant>,
     encoder: &'static str,
     warnings: Vec<String>,
+    passed_over: Vec<PassedOver>,
     media_ms: u64,
     bytes_in: u64,
 }
@@ -63,6 +65,7 @@ impl<'a> Attempt<'a> {
             began: None,
             encoder: "",
             warnings: Vec::new(),
+            passed_over: Vec::new(),
             media_ms: 0,
             bytes_in: offer.stamp.size,
         }
@@ -107,6 +110,8 @@ impl<'a> Attempt<'a> {
             bytes_out,
             media: seen.media,
             phases: seen.phases,
+            passed_over: self.passed_over.clone(),
+            quality: None,
         }
     }
 
@@ -149,21 +154,22 @@ impl<'a> Attempt<'a> {
     }
 
     /// A plan for each encoder that may do it, the preferred first. At least one.
-    fn plans(&self, media: &Media) -> Result<Vec<Plan>, Halt> {
-        let tools = &self.context.tools;
+    fn plans(&mut self, media: &Media) -> Result<Vec<Plan>, Halt> {
         let profile = &self.offer.profile.profile;
+        let caps = plan::Caps { encoders: &self.context.tools.encoders, major: self.context.tools.major };
         let codec = profile.video.codec;
-        let encoders: Vec<Option<&'static Encoder>> = if codec == VideoCodec::Copy {
-            vec![None]
-        } else {
-            encoder::candidates(codec, &tools.encoders).map(Some).collect()
-        };
-        if encoders.is_empty() {
+        if !codec.is_encoded() {
+            return Ok(vec![plan::plan(media, profile, None, caps)?]);
+        }
+        let rate = if profile.video.bitrate.is_some() { RateMode::Bitrate } else { RateMode::Quality };
+        let want = Want { codec, bits: 8, rate, order: &profile.video.encoders };
+        let choice = self.context.proved.choose(self.offer.device, want);
+        self.passed_over = choice.passed_over;
+        if choice.candidates.is_empty() {
             let cause = format!("this ffmpeg has no encoder for {}", codec.ffmpeg_name());
             return Err(Failure::new(FailureClass::Encoder, cause).into());
         }
-        let caps = plan::Caps { encoders: &tools.encoders, major: tools.major };
-        encoders.into_iter().map(|encoder| Ok(plan::plan(media, profile, encoder, caps)?)).collect()
+        choice.candidates.iter().map(|with| Ok(plan::plan(media, profile, Some(with), caps)?)).collect()
     }
 
     async fn slot(&mut self, place: Place) -> Result<OwnedSemaphorePermit, Halt> {
@@ -175,11 +181,13 @@ impl<'a> Attempt<'a> {
 
     /// Encodes and verifies, with the next encoder where one cannot.
     async fn make(&mut self, prepared: &Prepared, plans: Vec<Plan>) -> Result<Scratch, Halt> {
-        let mut refused = None;
-        let names: Vec<&'static str> = plans.iter().map(|p| p.encoder.map_or("copy", |e| e.name)).collect();
+        let mut refused: Option<(&'static str, String)> = None;
+        let names: Vec<&'static str> =
+            plans.iter().map(|p| p.with.as_ref().map_or("copy", |with| with.encoder.name)).collect();
         for (place, plan) in plans.into_iter().enumerate() {
             if let Some((name, cause)) = refused.take() {
                 self.warnings.push(format!("{name} could not ({cause}): {} was used", names[place]));
+                self.passed_over.push(PassedOver { encoder: name.to_owned(), cause });
             }
             self.encoder = names[place];
             self.view.uses(self.encoder, names[place + 1..].to_vec());
@@ -224,7 +232,9 @@ impl<'a> Attempt<'a> {
         let mut log = String::new();
         for (pass, args) in commands.into_iter().enumerate() {
             let mut call = Invocation::new(&self.context.tools.ffmpeg, args);
-            call.env = plan.encoder.map_or(&[], |e| e.env);
+            if let Some(with) = &plan.with {
+                call.env = with.encoder.device(with.gpu.as_ref()).env;
+            }
             meter.begin_pass(pass, tokio::time::Instant::now());
             let link = self.link;
             let mut tell = |block: Block| {

@@ -24,6 +24,7 @@ use vc_protocol::job::{FileStamp, Offer};
 
 use crate::ffmpeg::Tools;
 use crate::process::{Spawner, StopToken};
+use crate::proved::Proved;
 use crate::storage::Storage;
 
 pub use link::{AttemptLink, Grant};
@@ -38,6 +39,8 @@ pub const STALL_MAX: Duration = Duration::from_secs(60);
 pub struct WorkContext {
     /// ffmpeg and ffprobe.
     pub tools: Arc<Tools>,
+    /// Which encoders may be used.
+    pub proved: Arc<Proved>,
     /// Starts children.
     pub spawner: Spawner,
     /// Reaches media.

@@ -68,6 +68,8 @@ impl LiveView {
             next_encoders: inner.next_encoders.iter().map(|name| (*name).to_owned()).collect(),
             media: inner.media.clone(),
             phases: inner.phases(),
+            passed_over: Vec::new(),
+            quality: None,
         }
     }
 

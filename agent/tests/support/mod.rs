@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use vc_agent::ffmpeg::Tools;
 use vc_agent::process::{Spawner, StopToken, Stopper};
+use vc_agent::proved::Proved;
 use vc_agent::storage::{Boxed, Mounted};
 use vc_agent::work::{AttemptLink, End, Grant, LiveView, Place, WorkContext};
 use vc_protocol::agent::{Outcome, Proven, Report};
@@ -25,7 +26,7 @@ use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, RootId, TaskNo};
 use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::{
-    AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, SubtitleWish, VideoCodec, VideoWish,
+    AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, VideoCodec, VideoWish,
 };
 use vc_protocol::progress::Progress;
 
@@ -57,7 +58,8 @@ impl Box {
         std::fs::create_dir(dir.path().join("out")).unwrap();
         let spawner = Spawner::start(Some(dir.path().join("run"))).unwrap();
         let storage = Arc::new(Mounted::default());
-        Some(Box { dir, context: WorkContext { tools, spawner, storage, stall: PATIENCE } })
+        let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
+        Some(Box { dir, context: WorkContext { tools, proved, spawner, storage, stall: PATIENCE } })
     }
 
     pub(crate) fn source(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -209,21 +211,10 @@ pub(crate) fn profile(container: Container, codec: VideoCodec) -> Profile {
         VideoCodec::H264 => Some(30),
         VideoCodec::Hevc => Some(32),
         VideoCodec::Av1 => Some(50),
-        VideoCodec::Copy => None,
+        VideoCodec::Vp9 => Some(50),
+        VideoCodec::Copy | VideoCodec::Ffv1 | VideoCodec::Prores | VideoCodec::Drop => None,
     };
     let audio = if codec == VideoCodec::Copy { AudioCodec::Copy } else { AudioCodec::Aac };
-    Profile {
-        description: String::new(),
-        container,
-        video: VideoWish {
-            codec,
-            crf,
-            bitrate: None,
-            effort: Effort::Fast,
-            max_width: None,
-            max_height: None,
-        },
-        audio: AudioWish { codec: audio, bitrate: None },
-        subtitles: SubtitleWish::default(),
-    }
+    let video = VideoWish { crf, effort: Effort::Fast, ..VideoWish::of(codec) };
+    Profile::of(container, video, AudioWish { codec: audio, bitrate: None })
 }

@@ -81,6 +81,8 @@ pub(crate) fn report(attempt: AttemptId, outcome: Outcome) -> Box<Report> {
         bytes_out: 50,
         media: None,
         phases: Vec::new(),
+        passed_over: Vec::new(),
+        quality: None,
     })
 }
 

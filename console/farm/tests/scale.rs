@@ -69,6 +69,8 @@ fn skipped(attempt: AttemptId) -> Box<Report> {
         bytes_out: 0,
         media: None,
         phases: Vec::new(),
+        passed_over: Vec::new(),
+        quality: None,
     })
 }
 

@@ -149,7 +149,7 @@ mod tests {
 
     fn facts(encode: u16) -> BoxFacts {
         let load = DeviceUse { encode: Some(encode), ..DeviceUse::default() };
-        let device = DeviceFacts { id: DeviceId(0), load, encoders: Vec::new() };
+        let device = DeviceFacts { id: DeviceId(0), load, ..DeviceFacts::default() };
         BoxFacts { now_ms: 1_500, devices: vec![device], ..BoxFacts::default() }
     }
 

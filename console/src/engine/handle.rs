@@ -101,7 +101,7 @@ pub enum Call {
 }
 
 /// What a scan is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AddWish {
     /// Absolute path of the folder of the sources.
     pub source_root: FilePath,

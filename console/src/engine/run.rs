@@ -299,6 +299,8 @@ impl Loop {
                 after.dirty = true;
                 return;
             }
+            // The farm learns of it with the next hello.
+            FromAgent::Devices(_) => return,
             FromAgent::OwnLog(log) => return self.boxes.log(agent, &log),
             FromAgent::SelfTested(device, verdict) => AgentEvent::SelfTested(device, verdict),
             FromAgent::Draining => AgentEvent::Draining,

@@ -313,7 +313,7 @@ impl Loop {
         held.filter(|held| !held.stopping)
             .filter_map(|held| {
                 let share = match held.progress?.phase {
-                    Phase::Waiting | Phase::Fetching => 0,
+                    Phase::Waiting | Phase::Fetching | Phase::Sampling => 0,
                     Phase::Encoding => u64::from(held.progress?.permille),
                     Phase::Verifying | Phase::Committing => 1000,
                 };

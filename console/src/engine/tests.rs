@@ -12,9 +12,7 @@ use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::{AttemptId, DeviceId, JobId, SessionNo};
 use vc_protocol::job::{FileStamp, JobState, Offer, Priority};
 use vc_protocol::operator::{JobAction, JobFilter, ScanCounts, Snapshot, Sort};
-use vc_protocol::profile::{
-    AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, SubtitleWish, VideoCodec, VideoWish,
-};
+use vc_protocol::profile::{AudioCodec, AudioWish, Container, NamedProfile, Profile, VideoCodec, VideoWish};
 use vc_protocol::progress::{Phase, Progress};
 use vc_protocol::prove::{Challenge, proof};
 
@@ -27,21 +25,8 @@ use crate::store::Candidate;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn profile() -> NamedProfile {
-    let video = VideoWish {
-        codec: VideoCodec::H264,
-        crf: Some(20),
-        bitrate: None,
-        effort: Effort::Medium,
-        max_width: None,
-        max_height: None,
-    };
-    let profile = Profile {
-        description: "test".into(),
-        container: Container::Mp4,
-        video,
-        audio: AudioWish { codec: AudioCodec::Aac, bitrate: None },
-        subtitles: SubtitleWish::default(),
-    };
+    let video = VideoWish { crf: Some(20), ..VideoWish::of(VideoCodec::H264) };
+    let profile = Profile::of(Container::Mp4, video, AudioWish { codec: AudioCodec::Aac, bitrate: None });
     NamedProfile { name: "h264".into(), profile }
 }
 
@@ -177,6 +162,8 @@ impl Player {
             bytes_out: 50,
             media: None,
             phases: Vec::new(),
+            passed_over: Vec::new(),
+            quality: None,
         };
         self.say(FromAgent::Report(Box::new(report))).await;
     }

@@ -1,12 +1,12 @@
 //! Bounds of what an agent may say, and the taming of its figures: pure.
 
 use vc_protocol::agent::{
-    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Outcome, Proven,
-    Report,
+    ATTEMPTS_MAX, AgentHello, COMMANDS_MAX, FromAgent, Held, LOG_TAIL_BYTES_MAX, LiveLog, Outcome,
+    PASSED_OVER_MAX, PassedOver, Proven, QUALITIES_MAX, QualityFound, Report,
 };
-use vc_protocol::device::{BoxFacts, DEVICES_MAX, ENCODERS_MAX, SLOTS_MAX};
+use vc_protocol::device::{BoxFacts, DEVICES_MAX, Device, ENCODERS_MAX, SLOTS_MAX, TRIALS_MAX};
 use vc_protocol::failure::CAUSE_BYTES_MAX;
-use vc_protocol::media::{Media, STREAMS_TOLD_MAX};
+use vc_protocol::media::{Colour, Media, STREAMS_TOLD_MAX};
 use vc_protocol::path::is_unprintable;
 use vc_protocol::progress::PHASES_MAX;
 
@@ -32,13 +32,8 @@ fn at_most(what: &'static str, count: usize, max: usize) -> Result<(), OverLimit
 
 /// Checks an agent's first message.
 pub(super) fn check_hello(hello: &mut AgentHello) -> Result<(), OverLimit> {
-    at_most("devices", hello.devices.len(), DEVICES_MAX)?;
+    check_devices(&mut hello.devices)?;
     at_most("attempts", hello.inventory.len(), ATTEMPTS_MAX)?;
-    for device in &mut hello.devices {
-        at_most("slots", usize::from(device.slots), usize::from(SLOTS_MAX))?;
-        at_most("codecs", device.codecs.len(), NAME_BYTES_MAX)?;
-        tame(&mut device.name);
-    }
     for text in [&mut hello.host, &mut hello.version, &mut hello.ffmpeg] {
         tame(text);
     }
@@ -52,6 +47,16 @@ pub(super) fn check_hello(hello: &mut AgentHello) -> Result<(), OverLimit> {
     })
 }
 
+fn check_devices(devices: &mut [Device]) -> Result<(), OverLimit> {
+    at_most("devices", devices.len(), DEVICES_MAX)?;
+    for device in devices {
+        at_most("slots", usize::from(device.slots), usize::from(SLOTS_MAX))?;
+        at_most("codecs", device.codecs.len(), NAME_BYTES_MAX)?;
+        tame(&mut device.name);
+    }
+    Ok(())
+}
+
 /// Checks any later message.
 pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
     match message {
@@ -62,7 +67,9 @@ pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
             at_most("attempts", progress.len(), ATTEMPTS_MAX)
         }
         FromAgent::Report(report) => check_report(report),
-        FromAgent::Log(_, LiveLog { commands, log, encoder, next_encoders, media, phases }) => {
+        FromAgent::Log(_, live) => {
+            let LiveLog { commands, log, encoder, next_encoders, media, phases, passed_over, quality } = live;
+            check_choice(passed_over, quality)?;
             at_most("commands", commands.len(), COMMANDS_MAX)?;
             at_most("encoders", next_encoders.len(), ENCODERS_MAX)?;
             at_most("phases", phases.len(), PHASES_MAX)?;
@@ -80,6 +87,7 @@ pub(super) fn check(message: &mut FromAgent) -> Result<(), OverLimit> {
             Ok(())
         }
         FromAgent::Facts(facts) => check_facts(facts),
+        FromAgent::Devices(devices) => check_devices(devices),
         FromAgent::OwnLog(log) => at_most("bytes of log", log.len(), LOG_TAIL_BYTES_MAX),
         FromAgent::Proof(_, Ok(_)) | FromAgent::SelfTested(_, Ok(())) | FromAgent::Draining => Ok(()),
     }
@@ -94,18 +102,59 @@ fn check_facts(facts: &mut BoxFacts) -> Result<(), OverLimit> {
             tame(&mut encoder.name);
             tame_to(&mut encoder.problem, SENTENCE_BYTES_MAX);
             encoder.fps = encoder.fps.filter(|fps| fps.is_finite());
+            at_most("trials", encoder.trials.len(), TRIALS_MAX)?;
+            for trial in &mut encoder.trials {
+                tame_to(&mut trial.problem, SENTENCE_BYTES_MAX);
+                trial.fps = trial.fps.filter(|fps| fps.is_finite());
+                // Nothing lost is infinite, and is shown so.
+                trial.psnr_db = trial.psnr_db.filter(|db| !db.is_nan());
+            }
+        }
+        tame_to(&mut device.slots_note, SENTENCE_BYTES_MAX);
+        if let Some(gpu) = &mut device.gpu {
+            at_most("codecs", gpu.decodes.len(), NAME_BYTES_MAX)?;
+            let texts = [&mut gpu.pci, &mut gpu.uuid, &mut gpu.driver, &mut gpu.vulkan];
+            texts.into_iter().chain(&mut gpu.decodes).for_each(tame);
         }
     }
     Ok(())
 }
 
+/// Encoders that were passed over, and the quality that was found.
+fn check_choice(passed: &mut [PassedOver], quality: &mut Option<QualityFound>) -> Result<(), OverLimit> {
+    at_most("encoders passed over", passed.len(), PASSED_OVER_MAX)?;
+    for encoder in passed {
+        tame(&mut encoder.encoder);
+        tame_to(&mut encoder.cause, SENTENCE_BYTES_MAX);
+    }
+    if let Some(found) = quality {
+        at_most("qualities", found.tried.len(), QUALITIES_MAX)?;
+        let values = [found.target, found.quality, found.predicted].into_iter();
+        if !values.chain(found.tried.iter().flat_map(|(q, score)| [*q, *score])).all(f64::is_finite) {
+            *quality = None;
+        }
+    }
+    Ok(())
+}
+
+/// Most dispositions of one stream; ffmpeg knows 19.
+const DISPOSITIONS_MAX: usize = 64;
+
 fn check_media(media: &mut Media) -> Result<(), OverLimit> {
     at_most("streams", media.streams.len(), STREAMS_TOLD_MAX)?;
     tame(&mut media.container);
+    media.title.iter_mut().for_each(tame);
     for stream in &mut media.streams {
         tame(&mut stream.codec);
-        tame(&mut stream.pixel_format);
-        stream.language.iter_mut().for_each(tame);
+        at_most("dispositions", stream.dispositions.len(), DISPOSITIONS_MAX)?;
+        let Colour { primaries, transfer, matrix, range, chroma } = &mut stream.colour;
+        let texts = [primaries, transfer, matrix, range, chroma].into_iter().chain(&mut stream.dispositions);
+        texts.for_each(tame);
+        for text in [&mut stream.pixel_format, &mut stream.channel_layout, &mut stream.field_order] {
+            tame(text);
+        }
+        let texts = [&mut stream.language, &mut stream.title, &mut stream.timecode];
+        texts.into_iter().flatten().for_each(tame);
         stream.fps = if stream.fps.is_finite() { stream.fps } else { 0.0 };
     }
     Ok(())
@@ -115,6 +164,7 @@ fn check_report(report: &mut Report) -> Result<(), OverLimit> {
     at_most("commands", report.commands.len(), COMMANDS_MAX)?;
     at_most("warnings", report.warnings.len(), WARNINGS_MAX)?;
     at_most("bytes of log", report.log.len(), LOG_TAIL_BYTES_MAX)?;
+    check_choice(&mut report.passed_over, &mut report.quality)?;
     report.warnings.iter_mut().for_each(|text| tame_to(text, SENTENCE_BYTES_MAX));
     tame(&mut report.encoder);
     match &mut report.outcome {

@@ -8,31 +8,15 @@ use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{FileStamp, JobState, Priority};
 use vc_protocol::operator::{JobFilter, Sort, SortBy};
-use vc_protocol::profile::{
-    AudioCodec, AudioWish, Container, Effort, Profile, SubtitleWish, VideoCodec, VideoWish,
-};
+use vc_protocol::profile::{AudioCodec, AudioWish, Container, Profile, VideoCodec, VideoWish};
 
 use super::*;
 
 const LEASE: Lease = Lease { agent: AgentId(1), device: DeviceId(0), since_ms: 5 };
 
 fn profile() -> NamedProfile {
-    let video = VideoWish {
-        codec: VideoCodec::H264,
-        crf: Some(20),
-        bitrate: None,
-        effort: Effort::Medium,
-        max_width: None,
-        max_height: None,
-    };
-    let audio = AudioWish { codec: AudioCodec::Aac, bitrate: None };
-    let profile = Profile {
-        description: "test".into(),
-        container: Container::Mp4,
-        video,
-        audio,
-        subtitles: SubtitleWish::default(),
-    };
+    let video = VideoWish { crf: Some(20), ..VideoWish::of(VideoCodec::H264) };
+    let profile = Profile::of(Container::Mp4, video, AudioWish { codec: AudioCodec::Aac, bitrate: None });
     NamedProfile { name: "h264".into(), profile }
 }
 

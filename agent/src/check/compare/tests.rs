@@ -17,14 +17,25 @@ fn stream_of(index: u32, kind: StreamKind, codec: &str) -> Stream {
         duration_ms: Some(3000),
         rotation: 0,
         channels: 0,
-        is_default: true,
-        is_forced: false,
+        dispositions: vec!["default".to_owned()],
+        ..Stream::default()
     }
 }
 
 fn planned(kind: StreamKind, codec: &str, action: Action) -> Planned {
     let size = (kind == StreamKind::Video).then_some((320, 180));
-    Planned { source: 0, action, kind, codec: codec.into(), language: Some("eng".into()), size }
+    Planned {
+        source: 0,
+        action,
+        kind,
+        codec: codec.into(),
+        language: Some("eng".into()),
+        size,
+        dispositions: Vec::new(),
+        channels: 0,
+        colour: Default::default(),
+        hdr: Default::default(),
+    }
 }
 
 fn the_plan() -> Plan {
@@ -32,9 +43,9 @@ fn the_plan() -> Plan {
         crate::plan::Picture { filter: None, format: "yuv420p", is_vfr: false, size: Some((320, 180)) };
     Plan {
         container: Container::Mp4,
-        encoder: None,
-        rate: None,
-        preset: "",
+        with: None,
+        rate: crate::encoder::Rate::Fixed,
+        effort: vc_protocol::profile::Effort::Medium,
         streams: vec![
             planned(StreamKind::Video, "h264", Action::Picture(picture)),
             planned(StreamKind::Audio, "aac", Action::Copy),
@@ -59,6 +70,7 @@ fn output() -> Media {
             stream_of(2, StreamKind::Data, "bin_data"),
         ],
         chapters: 1,
+        ..Media::default()
     }
 }
 

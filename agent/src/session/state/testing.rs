@@ -4,32 +4,15 @@ use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, RootId, TaskNo};
 use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::path::FilePath;
-use vc_protocol::profile::{
-    AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, SubtitleWish, VideoCodec, VideoWish,
-};
-
-use super::blank_report;
+use vc_protocol::profile::{AudioCodec, AudioWish, Container, NamedProfile, Profile, VideoCodec, VideoWish};
 
 pub(crate) fn attempt(job: u64) -> AttemptId {
     AttemptId { job: JobId(job), task: TaskNo(0), no: AttemptNo(1) }
 }
 
 pub(crate) fn offer(job: u64) -> Box<Offer> {
-    let video = VideoWish {
-        codec: VideoCodec::H264,
-        crf: Some(20),
-        bitrate: None,
-        effort: Effort::Medium,
-        max_width: None,
-        max_height: None,
-    };
-    let profile = Profile {
-        description: "a test".into(),
-        container: Container::Mp4,
-        video,
-        audio: AudioWish { codec: AudioCodec::Aac, bitrate: None },
-        subtitles: SubtitleWish::default(),
-    };
+    let video = VideoWish { crf: Some(20), ..VideoWish::of(VideoCodec::H264) };
+    let profile = Profile::of(Container::Mp4, video, AudioWish { codec: AudioCodec::Aac, bitrate: None });
     Box::new(Offer {
         attempt: attempt(job),
         device: DeviceId(0),
@@ -47,5 +30,5 @@ pub(crate) fn proven(job: u64) -> Proven {
 }
 
 pub(crate) fn ended(id: AttemptId) -> Report {
-    blank_report(id, Outcome::Committed(proven(id.job.0)))
+    Report::blank(id, Outcome::Committed(proven(id.job.0)))
 }

@@ -3,7 +3,7 @@ use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::progress::{Phase, Progress};
 
 use super::testing::{attempt, ended, offer, proven};
-use super::{Action, HELD_MAX, Holdings, Input, blank_report};
+use super::{Action, HELD_MAX, Holdings, Input};
 use crate::process::StopReason;
 
 fn welcome(inventory: Vec<(AttemptId, Disposition)>) -> Input {
@@ -15,7 +15,7 @@ fn offered(job: u64) -> Input {
 }
 
 fn ended_with(job: u64, outcome: Outcome) -> Box<Report> {
-    Box::new(blank_report(attempt(job), outcome))
+    Box::new(Report::blank(attempt(job), outcome))
 }
 
 struct Desk(Holdings);

@@ -126,8 +126,8 @@ fn job_detail() -> JobDetail {
         duration_ms: Some(3_011_000),
         rotation: 0,
         channels: 0,
-        is_default: true,
-        is_forced: false,
+        dispositions: vec!["default".to_owned()],
+        ..Stream::default()
     };
     JobDetail {
         row: job_row(41_902, JobState::Running),
@@ -144,6 +144,7 @@ fn job_detail() -> JobDetail {
             size: 3_100_000_000,
             streams: vec![stream],
             chapters: 12,
+            ..Media::default()
         }),
         wanted: "HEVC 10 bit quality 24, audio copy".into(),
         next_encoders: vec!["libx264".into()],
@@ -293,6 +294,7 @@ fn documents_about_the_farm_keep_their_keys() {
             name: "hevc_nvenc".into(),
             problem: "no session".into(),
             fps: Some(512.0),
+            ..EncoderFacts::default()
         }],
         encode_history: vec![970],
         decode_history: vec![410],

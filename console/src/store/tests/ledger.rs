@@ -159,24 +159,19 @@ fn a_job_that_ended_shows_its_source_its_recipe_and_its_phases() {
         size: 9,
         streams: Vec::new(),
         chapters: 0,
+        ..Media::default()
     };
     let mut turn = bench.store.turn();
     turn.put_job(in_state(bench.record(1), JobState::Failed, 9));
     for (no, media) in [(1, Some(Box::new(media.clone()))), (2, None)] {
         let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(no) };
         let report = Report {
-            attempt,
-            outcome: Outcome::Stopped,
             encoder: "libx264".to_owned(),
-            commands: Vec::new(),
-            warnings: Vec::new(),
-            log: String::new(),
-            wall_ms: 0,
             media_ms: 5,
             bytes_in: 9,
-            bytes_out: 0,
             media,
             phases: vec![(Phase::Fetching, u64::from(no))],
+            ..Report::blank(attempt, Outcome::Stopped)
         };
         let (end, report) = (AttemptEnd::Stopped, Some(Box::new(report)));
         turn.put_attempt(AttemptRecord { attempt, lease: LEASE, ended_ms: 9, end, report });

@@ -78,9 +78,13 @@ pub(crate) fn agent_detail(farm: &Snapshot, id: AgentId) -> Option<AgentDetail> 
         id: device.id,
         facts: vec![("PCI".into(), "0000:41:00.0".into()), ("driver".into(), "550.54.14".into())],
         encoders: vec![
-            EncoderFacts { name: "hevc_nvenc".into(), problem: String::new(), fps: Some(412.0) },
+            EncoderFacts { name: "hevc_nvenc".into(), fps: Some(412.0), ..EncoderFacts::default() },
             EncoderFacts { name: "h264_nvenc".into(), ..EncoderFacts::default() },
-            EncoderFacts { name: "av1_nvenc".into(), problem: "No capable devices found".into(), fps: None },
+            EncoderFacts {
+                name: "av1_nvenc".into(),
+                problem: "No capable devices found".into(),
+                ..EncoderFacts::default()
+            },
         ],
         encode_history: if device.id == DeviceId(0) { busy.clone() } else { vec![800, 700, 0, 0, 0] },
         decode_history: if device.id == DeviceId(0) { vec![660; 60] } else { vec![] },

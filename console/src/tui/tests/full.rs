@@ -153,8 +153,11 @@ pub(crate) fn known() -> JobDetail {
         duration_ms: None,
         rotation: 0,
         channels: if kind == StreamKind::Audio { 6 } else { 0 },
-        is_default: index < 2,
-        is_forced: index == 3,
+        dispositions: ["default", "", "", "forced"]
+            .get(index as usize)
+            .map(|d| vec![(*d).to_owned()])
+            .unwrap_or_default(),
+        ..Stream::default()
     };
     let mut detail = fixture::detail(JobState::Running);
     detail.media = Some(Media {
@@ -169,6 +172,7 @@ pub(crate) fn known() -> JobDetail {
             stream(4, StreamKind::Subtitle, "hdmv_pgs_subtitle"),
         ],
         chapters: 12,
+        ..Media::default()
     });
     detail.row.profile = "hevc-q24".into();
     detail.row.place = "ada/gpu0".into();

@@ -346,8 +346,8 @@ mod tests {
             duration_ms: None,
             rotation: 0,
             channels: 6,
-            is_default: true,
-            is_forced: false,
+            dispositions: vec!["default".to_owned()],
+            ..Stream::default()
         };
         let sub = || stream(StreamKind::Subtitle, "subrip");
         let media = Media {
@@ -362,6 +362,7 @@ mod tests {
                 sub(),
             ],
             chapters: 0,
+            ..Media::default()
         };
         assert_eq!(media_words(&media, 0), "H.264 1920x1080 23.976 8.2 Mb/s 50:11  AAC 5.1  3 subs  3.10 GB");
         let bare = Media { duration_ms: None, size: 0, streams: vec![], ..media };

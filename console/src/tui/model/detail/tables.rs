@@ -135,8 +135,8 @@ fn stream_cells(stream: &Stream, widths: &[usize; 8], glyphs: Glyphs) -> [Line; 
             notes.push(text.to_owned());
         }
     };
-    note(stream.is_default, "default");
-    note(stream.is_forced, "forced");
+    note(stream.has("default"), "default");
+    note(stream.has("forced"), "forced");
     note(stream.is_vfr, "variable rate");
     note(stream.rotation != 0, &format!("turned {}", stream.rotation));
     note(stream.frames.is_some(), &words::some(stream.frames.unwrap_or(0), "frame"));

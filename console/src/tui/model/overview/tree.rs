@@ -372,7 +372,7 @@ fn vram(bytes: u64) -> String {
 pub(in crate::tui::model) fn phase_word(phase: Phase) -> (&'static str, Role) {
     let role = match phase {
         Phase::Waiting => Role::Plain,
-        Phase::Fetching | Phase::Encoding => Role::Busy,
+        Phase::Fetching | Phase::Sampling | Phase::Encoding => Role::Busy,
         Phase::Verifying | Phase::Committing => Role::Good,
     };
     (phase.word(), role)

@@ -113,6 +113,14 @@ impl<'a> Check<'a> {
 
     /// Takes what the last process came to.
     pub fn take(&mut self, ended: &Ended) -> Result<(), Failure> {
+        self.look(ended).map_err(|failure| match ffmpeg::first_error(&self.facts.log, &[]) {
+            // ffmpeg 5 ends well although it could not write the rest.
+            Some(told) if told.class == FailureClass::Capacity => told,
+            Some(_) | None => failure,
+        })
+    }
+
+    fn look(&mut self, ended: &Ended) -> Result<(), Failure> {
         ran(ended)?;
         match self.left.pop_front() {
             Some(Step::Describe) => self.described(ended),

@@ -15,7 +15,7 @@ use vc_protocol::progress::{Phase, Progress};
 
 use super::meter::Meter;
 use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
-use crate::check::{self, Facts};
+use crate::check::{Check, Facts};
 use crate::commit::{Scratch, failpoint};
 use crate::plan::{self, Files, Plan};
 use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
@@ -265,14 +265,14 @@ impl<'a> Attempt<'a> {
 
     async fn verify(&mut self, plan: &Plan, files: &Files, facts: &Facts) -> Result<Vec<String>, Halt> {
         self.enter(Phase::Verifying);
-        let steps = check::steps(&self.context.tools, plan, facts, &files.part);
-        let keep = || Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
-        let described = self.child(CommandPhase::Verify, &steps.describe, check::limits(), keep()).await?;
-        let decoded = match &steps.decode {
-            Some(call) => Some(self.child(CommandPhase::Verify, call, check::limits(), keep()).await?),
-            None => None,
-        };
-        Ok(check::judge(plan, facts, &steps, &described, decoded.as_ref())?)
+        let mut check = Check::new(&self.context.tools, plan, facts, files);
+        let limits = check.limits();
+        while let Some(call) = check.next() {
+            let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+            let ended = self.child(CommandPhase::Verify, &call, limits.clone(), stdout).await?;
+            check.take(&ended)?;
+        }
+        Ok(check.warnings())
     }
 
     /// Runs a child for this attempt. A stop that came from outside ends the attempt.

@@ -3,8 +3,10 @@
 use serde::Deserialize;
 
 use crate::agent::{Command, Outcome, Report};
-use crate::id::AttemptId;
+use crate::id::{AttemptId, DeviceId, RootId};
+use crate::job::{FileStamp, Offer};
 use crate::media::{Media, Stream, StreamKind};
+use crate::path::FilePath;
 use crate::profile::{
     AudioWish, Container, Effort, NamedProfile, Profile, SubtitleMode, SubtitleWish, VideoCodec, VideoWish,
 };
@@ -51,6 +53,34 @@ impl From<NamedProfileV2> for NamedProfile {
         let subtitles = SubtitleWish { mode: subtitles, ..SubtitleWish::default() };
         let profile = Profile { description, subtitles, ..Profile::of(container, video, audio) };
         NamedProfile { name, profile }
+    }
+}
+
+/// [`Offer`] with the recipe of then.
+#[derive(Debug, Deserialize)]
+pub struct OfferV2 {
+    attempt: AttemptId,
+    device: DeviceId,
+    source_root: (RootId, FilePath),
+    source: FilePath,
+    stamp: FileStamp,
+    output_root: (RootId, FilePath),
+    output: FilePath,
+    profile: NamedProfileV2,
+}
+
+impl From<OfferV2> for Offer {
+    fn from(old: OfferV2) -> Self {
+        Offer {
+            attempt: old.attempt,
+            device: old.device,
+            source_root: old.source_root,
+            source: old.source,
+            stamp: old.stamp,
+            output_root: old.output_root,
+            output: old.output,
+            profile: old.profile.into(),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
-//! An output against its plan, stream by stream.
+//! An output against its plan: container, number of streams, length, frames.
 
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::media::{Media, Stream, StreamKind};
 use vc_protocol::profile::Container;
 
+use super::stream::{Fault, stream};
 use super::{Facts, refused};
 use crate::ffmpeg;
-use crate::plan::{Action, Plan, Planned};
+use crate::plan::{Action, Plan};
 use crate::probe::Described;
 
 /// Lengths may differ by this much, whatever they are: the last frame and the priming of sound.
@@ -33,7 +34,14 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     }
     let mut warnings = Vec::new();
     for (planned, found) in plan.streams.iter().zip(found) {
-        warnings.extend(stream(planned, found).map_err(refused)?);
+        let told = stream(plan.container, planned, found, &facts.log).map_err(|fault| match fault {
+            Fault::Output(what) => refused(what),
+            Fault::Source(what) => Failure::new(FailureClass::Source, what),
+        })?;
+        warnings.extend(told);
+    }
+    if output.chapters < plan.chapters {
+        warnings.push(format!("{} of {} chapters were kept", output.chapters, plan.chapters));
     }
     warnings.extend(length(plan, facts, output)?);
     if let (Some(wrote), Some(holds)) = (frames_encoded(plan, facts), output.video().and_then(|v| v.frames))
@@ -44,37 +52,9 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     Ok(warnings)
 }
 
-fn stream(planned: &Planned, found: &Stream) -> Result<Option<String>, String> {
-    let index = found.index;
-    if !is_same_kind(planned.kind, found.kind) {
-        return Err(format!("stream {index} is {:?} and not {:?}", found.kind, planned.kind));
-    }
-    // Attachments have no codec that both sides name alike.
-    if planned.kind != StreamKind::Attachment && planned.codec != found.codec {
-        return Err(format!("stream {index} is {} and not {}", found.codec, planned.codec));
-    }
-    if let Some((width, height)) = planned.size
-        && (found.width, found.height) != (width, height)
-    {
-        return Err(format!("stream {index} is {}x{} and not {width}x{height}", found.width, found.height));
-    }
-    match &planned.language {
-        Some(language) if found.language.as_ref() != Some(language) => {
-            let what = format!(
-                "stream {index}: language {} and not {language}",
-                found.language.as_deref().unwrap_or("unknown")
-            );
-            // mp4 holds only codes of three letters; what is no such code cannot survive there.
-            let is_code = language.len() == 3 && language.bytes().all(|b| b.is_ascii_lowercase());
-            if is_code { Err(what) } else { Ok(Some(what)) }
-        }
-        Some(_) | None => Ok(None),
-    }
-}
-
-fn is_same_kind(planned: StreamKind, found: StreamKind) -> bool {
-    use StreamKind::{Cover, Video};
-    planned == found || matches!((planned, found), (Cover, Video) | (Video, Cover))
+/// Whether a length is less than another by more than what the last frame and the priming of sound explain.
+pub(super) fn is_shorter(is: u64, wanted: u64) -> bool {
+    wanted.saturating_sub(is) > TOLERANCE_MS.max(wanted / TOLERANCE_SHARE)
 }
 
 /// Longest start that an edit list may hide: copied pictures begin at a keyframe, and a container without edit lists
@@ -161,7 +141,7 @@ fn frames_encoded(plan: &Plan, facts: &Facts) -> Option<u64> {
 }
 
 /// `0:16.4`, `1:02:03`: tenths below a minute, where whole seconds could look equal.
-fn clock(ms: u64) -> String {
+pub(super) fn clock(ms: u64) -> String {
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
     match (hours, minutes) {
         (0, 0) => format!("0:{seconds:02}.{}", ms / 100 % 10),

@@ -10,18 +10,22 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vc_protocol::agent::{Proven, Report};
 use vc_protocol::codec::{self, FRAME_BYTES_MAX};
 use vc_protocol::id::AttemptId;
 use vc_protocol::job::Offer;
 use vc_protocol::v1::ReportV1;
+use vc_protocol::v2::{OfferV2, ReportV2};
 
 pub use writer::Journal;
 
 /// First byte of each file; a changed layout is a new number.
-const VERSION: u8 = 2;
-/// The layout of the first release: its reports say less.
+const VERSION: u8 = 3;
+/// The layout of the second release: its recipes, sources and reports say less.
+const VERSION_2: u8 = 2;
+/// The layout of the first release: its reports say still less.
 const VERSION_1: u8 = 1;
 /// Version byte and BLAKE3 of the body.
 const HEAD_BYTES: usize = 33;
@@ -95,27 +99,28 @@ fn from_bytes(bytes: &[u8]) -> Result<Record, String> {
     }
     match head[0] {
         VERSION => codec::decode(body).map_err(|e| e.to_string()),
-        VERSION_1 => codec::decode::<RecordV1>(body).map(Record::from).map_err(|e| e.to_string()),
+        VERSION_2 => older::<ReportV2>(body),
+        VERSION_1 => older::<ReportV1>(body),
         other => Err(format!("it has version {other}, this program reads up to {VERSION}")),
     }
 }
 
-/// [`Record`] as the first release wrote it.
+/// [`Record`] as older releases wrote it.
 #[derive(Debug, Deserialize)]
-enum RecordV1 {
-    Proven { offer: Box<Offer>, draft: Box<ReportV1>, proven: Proven },
-    Ended(Box<ReportV1>),
+enum Older<R> {
+    Proven { offer: Box<OfferV2>, draft: Box<R>, proven: Proven },
+    Ended(Box<R>),
 }
 
-impl From<RecordV1> for Record {
-    fn from(old: RecordV1) -> Self {
-        match old {
-            RecordV1::Proven { offer, draft, proven } => {
-                Record::Proven { offer, draft: Box::new((*draft).into()), proven }
-            }
-            RecordV1::Ended(report) => Record::Ended(Box::new((*report).into())),
+/// Reads a record whose reports are of an older shape.
+fn older<R: DeserializeOwned + Into<Report>>(body: &[u8]) -> Result<Record, String> {
+    let record = codec::decode::<Older<R>>(body).map_err(|e| e.to_string())?;
+    Ok(match record {
+        Older::Proven { offer, draft, proven } => {
+            Record::Proven { offer: Box::new((*offer).into()), draft: Box::new((*draft).into()), proven }
         }
-    }
+        Older::Ended(report) => Record::Ended(Box::new((*report).into())),
+    })
 }
 
 /// Reads every record of a folder; leftovers of interrupted writes are removed, unreadable files set aside.
@@ -162,6 +167,8 @@ fn set_aside(path: &Path, why: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::session::state::testing::{attempt, ended, offer, proven};
+    use vc_protocol::profile::{Container, Effort, SubtitleMode, VideoCodec};
+    use vc_protocol::progress::Phase;
 
     fn proven_record(job: u64) -> Record {
         Record::Proven { offer: offer(job), draft: Box::new(ended(attempt(job))), proven: proven(job) }
@@ -211,29 +218,48 @@ mod tests {
         assert_eq!(load(dir.path()).unwrap(), vec![ended_record(5)], "set aside once");
     }
 
+    /// A file as an older release left it.
+    fn file(version: u8, old: &impl Serialize) -> Vec<u8> {
+        let body = codec::encode(old).unwrap();
+        let mut bytes = vec![version];
+        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
+        bytes.extend_from_slice(&body);
+        bytes
+    }
+
+    /// As it lay in the file: the fields that there were, one behind the other.
+    fn old_report(report: &Report) -> impl Serialize {
+        let lists = (report.commands.clone(), report.warnings.clone());
+        (report.attempt, report.outcome.clone(), "libx264", lists, "log", (1_u64, 2_u64, 3_u64, 4_u64))
+    }
+
     #[test]
     fn a_record_of_the_first_release_is_read() {
         let Record::Ended(report) = ended_record(5) else { panic!("it ended") };
-        // As it lay in the file: the number of the variant, then the fields that there were.
-        let old = (
-            1_u32,
-            (
-                report.attempt,
-                &report.outcome,
-                "libx264",
-                &report.commands,
-                &report.warnings,
-                "log",
-                (1_u64, 2_u64, 3_u64, 4_u64),
-            ),
-        );
-        let body = codec::encode(&old).unwrap();
-        let mut bytes = vec![VERSION_1];
-        bytes.extend_from_slice(blake3::hash(&body).as_bytes());
-        bytes.extend_from_slice(&body);
+        let bytes = file(VERSION_1, &(1_u32, old_report(&report)));
         let Record::Ended(read) = from_bytes(&bytes).unwrap() else { panic!("it ended") };
         assert_eq!((read.encoder.as_str(), read.wall_ms, read.bytes_out), ("libx264", 1, 4));
         assert_eq!((read.attempt, read.media), (report.attempt, None));
+    }
+
+    #[test]
+    fn a_result_that_the_second_release_proved_can_still_be_put_in_place() {
+        let Record::Proven { offer, draft, proven } = proven_record(5) else { panic!("it is proven") };
+        let video = (VideoCodec::H264, Some(20_u8), None::<String>, Effort::Medium, None::<u32>, None::<u32>);
+        let recipe = ("", Container::Mp4, video, offer.profile.profile.audio.clone(), SubtitleMode::Keep);
+        let asked = (
+            (offer.attempt, offer.device, offer.source_root.clone(), offer.source.clone(), offer.stamp),
+            (offer.output_root.clone(), offer.output.clone(), "test", recipe),
+        );
+        let media = ("mov,mp4", Some(2_000_u64), 9_000_u64, Vec::<u8>::new(), 3_u32);
+        let said = (old_report(&draft), Some(media), vec![(Phase::Encoding, 1_500_u64)]);
+        let bytes = file(VERSION_2, &(0_u32, asked, said, &proven));
+        let Record::Proven { offer: read, draft, proven: part } = from_bytes(&bytes).unwrap() else {
+            panic!("it is proven")
+        };
+        assert_eq!((read, part), (offer, proven));
+        assert_eq!((draft.media.unwrap().chapters, draft.phases), (3, vec![(Phase::Encoding, 1_500)]));
+        assert_eq!((draft.passed_over, draft.quality), (vec![], None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::media::{Colour, Hdr, Media, Stream, StreamKind};
-use vc_protocol::profile::{Container, Effort, Profile, VideoCodec, VideoWish};
+use vc_protocol::profile::{Container, Effort, Profile, Verify, VideoCodec, VideoWish};
 
 use crate::encoder::{Candidate, Encoder, Rate};
 
@@ -66,6 +66,14 @@ pub struct Planned {
     pub colour: Colour,
     /// HDR metadata that it must have.
     pub hdr: Hdr,
+    /// Degrees by which players must turn it.
+    pub rotation: i32,
+    /// Length in the source, where it is known; longer ones of the stream than of the file are nonsense.
+    pub duration_ms: Option<u64>,
+    /// Codec of the source.
+    pub source_codec: String,
+    /// Pixel format of the source, empty if not a picture.
+    pub source_format: String,
 }
 
 /// Everything that is decided about one conversion.
@@ -89,6 +97,10 @@ pub struct Plan {
     pub has_exact_times: bool,
     /// Lengths that the output may have, in milliseconds: the source's, and that of the streams that are kept.
     pub durations_ms: Vec<u64>,
+    /// Chapters that it must have.
+    pub chapters: u32,
+    /// How much of the output is looked at.
+    pub verify: Verify,
     /// What could not be kept.
     pub warnings: Vec<String>,
 }
@@ -145,6 +157,8 @@ pub fn plan(
         needs_time_stamps: media.container.split(',').any(|name| hold::LACKS_TIME_STAMPS.contains(&name)),
         has_exact_times: caps.major >= picture::EXACT_TIMES_SINCE_MAJOR,
         durations_ms: durations(media, &streams),
+        chapters: media.chapters,
+        verify: profile.verify,
         streams,
         warnings,
     })
@@ -257,6 +271,7 @@ impl Planner<'_> {
             && let Some(last) = self.streams.last_mut()
         {
             last.kind = StreamKind::Video;
+            last.duration_ms = None;
             self.warnings
                 .push(format!("stream {}: the cover picture is kept as a video track", stream.index));
         }
@@ -273,6 +288,10 @@ impl Planner<'_> {
             channels: stream.channels,
             colour: stream.colour.clone(),
             hdr: stream.hdr.clone(),
+            rotation: if action == Action::Copy { stream.rotation } else { 0 },
+            duration_ms: stream.duration_ms.map(|ms| ms.min(self.media.duration_ms.unwrap_or(u64::MAX))),
+            source_codec: stream.codec.clone(),
+            source_format: stream.pixel_format.clone(),
             size: (is_picture && action == Action::Copy).then_some((stream.width, stream.height)),
             action,
         });

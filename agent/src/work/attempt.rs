@@ -15,7 +15,7 @@ use vc_protocol::progress::{Phase, Progress};
 
 use super::meter::Meter;
 use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
-use crate::check::{self, Facts};
+use crate::check::{Check, Facts};
 use crate::commit::{Scratch, failpoint};
 use crate::plan::{self, Files, Plan};
 use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
@@ -147,7 +147,14 @@ impl<'a> Attempt<'a> {
         let call = probe::command(&self.context.tools, &source.path);
         let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
         let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
-        let media = probe::read(&ended, &source.path)?;
+        let mut media = probe::read(&ended, &source.path)?;
+        let is_encoded = self.offer.profile.profile.video.codec.is_encoded();
+        let call = probe::frames_command(&self.context.tools, &source.path, &media).filter(|_| is_encoded);
+        if let Some(call) = call {
+            let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+            let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
+            probe::add_frames(&mut media, &ended);
+        }
         self.media_ms = media.duration_ms.unwrap_or(0);
         self.view.describes(&media);
         Ok(Prepared { source, to, media })
@@ -265,14 +272,14 @@ impl<'a> Attempt<'a> {
 
     async fn verify(&mut self, plan: &Plan, files: &Files, facts: &Facts) -> Result<Vec<String>, Halt> {
         self.enter(Phase::Verifying);
-        let steps = check::steps(&self.context.tools, plan, facts, &files.part);
-        let keep = || Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
-        let described = self.child(CommandPhase::Verify, &steps.describe, check::limits(), keep()).await?;
-        let decoded = match &steps.decode {
-            Some(call) => Some(self.child(CommandPhase::Verify, call, check::limits(), keep()).await?),
-            None => None,
-        };
-        Ok(check::judge(plan, facts, &steps, &described, decoded.as_ref())?)
+        let mut check = Check::new(&self.context.tools, plan, facts, files);
+        let limits = check.limits();
+        while let Some(call) = check.next() {
+            let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+            let ended = self.child(CommandPhase::Verify, &call, limits.clone(), stdout).await?;
+            check.take(&ended)?;
+        }
+        Ok(check.warnings())
     }
 
     /// Runs a child for this attempt. A stop that came from outside ends the attempt.

@@ -131,16 +131,13 @@ impl Turn<'_> {
         if let Some(id) = self.store.profile_id(profile) {
             return Ok(id);
         }
-        let bytes = profile.to_bytes()?;
-        let mut profiles = txn(&mut self.txn, self.store)?.open_table(tables::PROFILES)?;
-        for entry in profiles.iter()? {
-            let (id, known) = entry?;
-            if known.value() == bytes {
-                return Ok(ProfileId(id.value()));
-            }
+        // One that this very turn stored is not in memory yet.
+        if let Some((id, _)) = self.new_profiles.iter().find(|(_, known)| makes_the_same(known, profile)) {
+            return Ok(*id);
         }
+        let mut profiles = txn(&mut self.txn, self.store)?.open_table(tables::PROFILES)?;
         self.counters.last_profile += 1;
-        profiles.insert(self.counters.last_profile, bytes.as_slice())?;
+        profiles.insert(self.counters.last_profile, profile.to_bytes()?.as_slice())?;
         self.new_profiles.push((ProfileId(self.counters.last_profile), profile.clone()));
         Ok(ProfileId(self.counters.last_profile))
     }
@@ -255,8 +252,19 @@ impl Store {
     }
 
     fn profile_id(&self, profile: &NamedProfile) -> Option<ProfileId> {
-        self.memory().profiles.iter().find(|(_, known)| known.as_ref() == profile).map(|(id, _)| *id)
+        self.memory().profiles.iter().find(|(_, known)| makes_the_same(known, profile)).map(|(id, _)| *id)
     }
+}
+
+/// Whether two recipes are one to a scan: of the same name, and with the same files coming out. How a recipe is
+/// described to people must not have everything converted anew.
+fn makes_the_same(one: &NamedProfile, other: &NamedProfile) -> bool {
+    let undescribed = |profile: &NamedProfile| {
+        let mut profile = profile.clone();
+        profile.profile.description = String::new();
+        profile
+    };
+    one.name == other.name && undescribed(one) == undescribed(other)
 }
 
 /// What the table says about a candidate's source and output.

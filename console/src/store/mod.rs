@@ -13,6 +13,7 @@ mod intake;
 mod look;
 mod memory;
 mod migrate;
+mod older;
 mod order;
 mod page;
 mod rank;
@@ -23,7 +24,6 @@ mod sorted;
 mod tables;
 mod trouble;
 mod turn;
-mod v1;
 mod write;
 
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub const FILE_NAME: &str = "farm.redb";
 /// Name of the file that tells a second console who was first.
 const PID_NAME: &str = "farm.pid";
 /// Layout of the tables that this build reads and writes.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// Memory for pages of the file: what a turn touches fits many times; behind it the system keeps the file in what
 /// memory is free, so that more here would only be taken twice.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;

@@ -8,7 +8,6 @@ use vc_protocol::id::{AttemptNo, JobId, ProfileId, RootId, TaskNo};
 use vc_protocol::job::{JobSpec, JobState};
 use vc_protocol::operator::EventKind;
 use vc_protocol::path::FilePath;
-use vc_protocol::profile::NamedProfile;
 
 use super::row::Row;
 use super::tables::IndexKey;
@@ -208,7 +207,7 @@ pub(super) fn source_key(
 macro_rules! rows {
     ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
 }
-rows!(StoredJob, BatchRow, Seen, Counters, NamedProfile, FarmRecord, AgentRecord);
+rows!(StoredJob, BatchRow, Seen, Counters, FarmRecord, AgentRecord);
 
 /// What a folder is for. The same folder in both roles has two numbers: each role is proved by other means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,10 @@ use vc_farm::record::{AttemptEnd, AttemptRecord, JobRecord, JobResult, Lease, Re
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{FileStamp, JobState, Priority};
+use vc_protocol::media::StreamKind;
 use vc_protocol::operator::{JobFilter, Sort, SortBy};
 use vc_protocol::profile::{AudioCodec, AudioWish, Container, Profile, VideoCodec, VideoWish};
+use vc_protocol::progress::Phase;
 
 use super::*;
 
@@ -16,7 +18,8 @@ const LEASE: Lease = Lease { agent: AgentId(1), device: DeviceId(0), since_ms: 5
 
 fn profile() -> NamedProfile {
     let video = VideoWish { crf: Some(20), ..VideoWish::of(VideoCodec::H264) };
-    let profile = Profile::of(Container::Mp4, video, AudioWish { codec: AudioCodec::Aac, bitrate: None });
+    let audio = AudioWish { codec: AudioCodec::Aac, bitrate: None };
+    let profile = Profile { description: "test".into(), ..Profile::of(Container::Mp4, video, audio) };
     NamedProfile { name: "h264".into(), profile }
 }
 
@@ -452,7 +455,9 @@ fn the_store_of_every_release_opens_and_says_what_it_said() {
         let causes = |bench: &Bench| bench.store.reader().unwrap().causes(JobState::Held, 5, 5).unwrap();
         assert_eq!(causes(&old), causes(&new));
         assert_eq!(old.store.failures(1).unwrap().open, 2);
-        assert_eq!(old.add(&old.session(), &[candidate("clip-6", 106)]).counts.unchanged, 1);
+        let scanned: Vec<Candidate> = (0..7).map(|n| candidate(&format!("clip-{n}"), 100 + n)).collect();
+        let again = old.add(&old.session(), &scanned).counts;
+        assert_eq!((again.unchanged, again.added), (7, 0), "its recipe is the one that is stored");
         for (id, state) in [(1, JobState::Running), (2, JobState::Completed)] {
             old.set(id, state, 3_000);
         }
@@ -484,6 +489,62 @@ fn an_attempt_of_the_first_release_is_read() {
     let report = record.report.unwrap();
     assert_eq!((record.ended_ms, record.end, report.bytes_out), (7, AttemptEnd::Stopped, 4));
     assert_eq!((report.media, report.encoder.as_str(), report.warnings.len()), (None, "libx264", 1));
+}
+
+/// The same of the second release: with the source and the phases behind.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct SecondAttempt {
+    head: ((u64, u16, u32), Lease, i64, u32),
+    report: Option<(OldReport, Option<SecondMedia>, Vec<(u32, u64)>)>,
+}
+
+type SecondMedia = (String, Option<u64>, u64, Vec<SecondStream>, u32);
+type SecondStream = (
+    (u32, u32, String, Option<String>, u32, u32, String, f64, bool),
+    (Option<u64>, Option<u64>, i32, u32, bool, bool),
+);
+
+impl Row for SecondAttempt {
+    const VERSION: u8 = 2;
+}
+
+#[test]
+fn an_attempt_of_the_second_release_is_read() {
+    let id = (3, 0, 1);
+    let (stopped, lists) = (4, (Vec::new(), Vec::new()));
+    let report = (id, stopped, "libx264".to_owned(), lists, "log".to_owned(), (1, 2, 3, 4));
+    let picture =
+        (0, 0, "h264".to_owned(), Some("eng".to_owned()), 640, 360, "yuv420p".to_owned(), 25.0, false);
+    let streams = vec![(picture, (Some(50), Some(2_000), 90, 0, true, false))];
+    let media = ("mov,mp4".to_owned(), Some(2_000), 9_000, streams, 3);
+    let old =
+        SecondAttempt { head: (id, LEASE, 7, 2), report: Some((report, Some(media), vec![(2, 1_500)])) };
+    let record = AttemptRecord::from_bytes(&old.to_bytes().unwrap()).unwrap();
+    let report = record.report.unwrap();
+    assert_eq!((report.bytes_out, report.phases), (4, vec![(Phase::Encoding, 1_500)]));
+    assert_eq!((report.passed_over, report.quality), (vec![], None));
+    let media = report.media.unwrap();
+    assert_eq!((media.chapters, media.size, media.streams.len()), (3, 9_000, 1));
+    let stream = &media.streams[0];
+    assert_eq!((stream.kind, stream.rotation, stream.frames), (StreamKind::Video, 90, Some(50)));
+    assert!(stream.has("default") && !stream.has("forced"));
+}
+
+#[test]
+fn a_recipe_that_is_only_told_in_other_words_makes_no_new_jobs() {
+    let bench = Bench::new();
+    bench.add(&bench.session(), &[candidate("a", 1)]);
+    let mut other = profile();
+    other.profile.description = "the same, said better".into();
+    assert_eq!(bench.add(&bench.session_of("/in", &other), &[candidate("a", 1)]).counts.unchanged, 1);
+    let dry = |profile: &NamedProfile| {
+        let (source, out) = (FilePath::from("/in"), FilePath::from("/out"));
+        let session = bench.store.begin_dry_run(&source, &out, profile, Priority::DEFAULT);
+        bench.store.dry_add(&session, &[candidate("a", 1)]).unwrap().counts.unchanged
+    };
+    assert_eq!(dry(&other), 1);
+    other.profile.video.crf = Some(21);
+    assert_eq!(dry(&other), 0, "that one makes other files");
 }
 
 #[test]

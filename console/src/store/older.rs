@@ -1,36 +1,54 @@
-//! Rows as the first release wrote them, and how they read today.
+//! Rows as older releases wrote them, and how they read today.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use vc_farm::record::{AttemptEnd, AttemptRecord, Lease};
+use vc_protocol::agent::Report;
 use vc_protocol::id::{AttemptId, JobId};
 use vc_protocol::operator::EventKind;
+use vc_protocol::profile::NamedProfile;
 use vc_protocol::v1::ReportV1;
+use vc_protocol::v2::{NamedProfileV2, ReportV2};
 
 use super::row::{Row, RowError, decode};
 use super::shape::EventRow;
 
-/// The version of both.
-const VERSION_1: u8 = 1;
-
+/// An attempt with a report of another shape.
 #[derive(Deserialize)]
-struct AttemptV1 {
+struct Attempt<R> {
     attempt: AttemptId,
     lease: Lease,
     ended_ms: i64,
     end: AttemptEnd,
-    report: Option<Box<ReportV1>>,
+    report: Option<Box<R>>,
+}
+
+fn attempt<R: DeserializeOwned + Into<Report>>(body: &[u8]) -> Result<AttemptRecord, RowError> {
+    let Attempt::<R> { attempt, lease, ended_ms, end, report } = decode(body)?;
+    let report = report.map(|report| Box::new((*report).into()));
+    Ok(AttemptRecord { attempt, lease, ended_ms, end, report })
 }
 
 impl Row for AttemptRecord {
+    const VERSION: u8 = 3;
+
+    fn from_older(version: u8, body: &[u8]) -> Result<Self, RowError> {
+        match version {
+            1 => attempt::<ReportV1>(body),
+            2 => attempt::<ReportV2>(body),
+            found => Err(RowError::Version { found, known: Self::VERSION }),
+        }
+    }
+}
+
+impl Row for NamedProfile {
     const VERSION: u8 = 2;
 
     fn from_older(version: u8, body: &[u8]) -> Result<Self, RowError> {
-        if version != VERSION_1 {
-            return Err(RowError::Version { found: version, known: Self::VERSION });
+        match version {
+            1 => Ok(decode::<NamedProfileV2>(body)?.into()),
+            found => Err(RowError::Version { found, known: Self::VERSION }),
         }
-        let AttemptV1 { attempt, lease, ended_ms, end, report } = decode(body)?;
-        let report = report.map(|report| Box::new((*report).into()));
-        Ok(AttemptRecord { attempt, lease, ended_ms, end, report })
     }
 }
 
@@ -45,7 +63,7 @@ impl Row for EventRow {
     const VERSION: u8 = 2;
 
     fn from_older(version: u8, body: &[u8]) -> Result<Self, RowError> {
-        if version != VERSION_1 {
+        if version != 1 {
             return Err(RowError::Version { found: version, known: Self::VERSION });
         }
         let EventV1 { at_ms, text, job } = decode(body)?;

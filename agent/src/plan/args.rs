@@ -101,6 +101,10 @@ impl Plan {
             // ffmpeg 5 calls FLAC in mp4 experimental.
             args.words("-strict -2");
         }
+        if self.container == Container::Mkv && self.streams.iter().any(|s| s.codec == "rawvideo") {
+            // Matroska holds raw RGB only in the way of AVI.
+            args.words("-allow_raw_vfw 1");
+        }
         match self.container {
             Container::Mp4 => args.words("-movflags +faststart -f mp4"),
             Container::Mov => args.words("-movflags +faststart -f mov"),

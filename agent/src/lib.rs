@@ -22,6 +22,7 @@ pub mod plan;
 pub mod probe;
 pub mod process;
 pub mod proved;
+mod register;
 mod renewal;
 mod run;
 mod sample;

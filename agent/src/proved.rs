@@ -62,6 +62,11 @@ impl Proved {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A card was found, none of whose encoders was tried.
+    pub fn add(&self, device: DeviceId, gpu: Gpu) {
+        self.lock().insert(device, Known { gpu: Some(gpu), tried: Vec::new() });
+    }
+
     /// The encoders of a device were tried.
     pub fn tried(&self, device: DeviceId, encoders: Vec<EncoderFacts>) {
         if let Some(known) = self.lock().get_mut(&device) {
@@ -119,9 +124,12 @@ impl Proved {
     }
 
     /// Rows of the table that this device could run with this ffmpeg.
-    fn rows(&self, known: &Known) -> impl Iterator<Item = &'static Encoder> {
-        let is_cpu = known.gpu.is_none();
-        ENCODERS.iter().filter(move |e| (e.route == Route::Cpu) == is_cpu && self.listed.contains(e.name))
+    fn rows<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = &'static Encoder> + 'a {
+        let is_here = |encoder: &&Encoder| match &known.gpu {
+            Some(gpu) => encoder.route.reaches(gpu),
+            None => encoder.route == Route::Cpu,
+        };
+        ENCODERS.iter().filter(is_here).filter(|encoder| self.listed.contains(encoder.name))
     }
 }
 

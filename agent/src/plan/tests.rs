@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use vc_protocol::profile::{AudioCodec, AudioWish};
 
 use super::*;
-use crate::encoder::ENCODERS;
+use crate::encoder::{ENCODERS, Encoder, Route};
 
 fn stream(index: u32, kind: StreamKind, codec: &str) -> Stream {
     Stream {
@@ -53,7 +53,8 @@ fn profile(container: Container, codec: VideoCodec, crf: Option<u8>, audio: Audi
 
 fn planned(media: &Media, profile: &Profile, major: u32) -> Result<Plan, Failure> {
     let encoders = ["libx264", "libx265", "libsvtav1", "aac", "libopus"].map(str::to_owned).into();
-    let encoder = ENCODERS.iter().find(|e| e.codec == profile.video.codec);
+    let of_cpu = |e: &&Encoder| e.codec == profile.video.codec && e.route == Route::Cpu;
+    let encoder = ENCODERS.iter().find(of_cpu);
     let with = encoder.map(|encoder| Candidate { encoder, gpu: None, is_on_device: false });
     plan(media, profile, with.as_ref(), Caps { encoders: &encoders, major })
 }

@@ -124,9 +124,12 @@ impl Proved {
     }
 
     /// Rows of the table that this device could run with this ffmpeg.
-    fn rows(&self, known: &Known) -> impl Iterator<Item = &'static Encoder> {
-        let is_cpu = known.gpu.is_none();
-        ENCODERS.iter().filter(move |e| (e.route == Route::Cpu) == is_cpu && self.listed.contains(e.name))
+    fn rows<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = &'static Encoder> + 'a {
+        let is_here = |encoder: &&Encoder| match &known.gpu {
+            Some(gpu) => encoder.route.reaches(gpu),
+            None => encoder.route == Route::Cpu,
+        };
+        ENCODERS.iter().filter(is_here).filter(|encoder| self.listed.contains(encoder.name))
     }
 }
 

@@ -144,9 +144,7 @@ impl<W: Work> Start<W> {
         let own = BoxView::new(&dir, processor, self.card_slots, work.proved().clone());
         let who = (identity.agent, identity.name.clone());
         let mut supervisor = Supervisor::new(who, Arc::new(work), journal.clone(), left, own);
-        if self.tries_processor {
-            supervisor.try_processor();
-        }
+        supervisor.add_processor(self.tries_processor);
         supervisor.on_cards(self.cards);
         let (calls, called) = mpsc::channel::<Call>(CALLS_MAX);
         let closing = CancellationToken::new();

@@ -8,6 +8,7 @@ use super::choose::Marks;
 use super::facts::{Answer, Kind, VulkanDevice};
 use super::look::Trouble;
 use super::merge::{Gpu, merge, software};
+use super::routes::{Roots, has_gpu};
 use super::see::{Seen, see};
 use super::video::Way;
 use crate::config::CardWish;
@@ -34,6 +35,10 @@ impl Card {
 /// Looks for cards, and tells the log what stands in the way. Never fails: a box without any has its processor.
 pub async fn find(wish: CardWish) -> Vec<Card> {
     if wish.is_none() {
+        return Vec::new();
+    }
+    if !wish.counts_software && !has_gpu(&Roots::default()) {
+        tracing::info!("this box has no GPU; `vc-agent doctor` looks closer");
         return Vec::new();
     }
     let spawner = match Spawner::start(None) {

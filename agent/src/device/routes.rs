@@ -106,6 +106,14 @@ pub fn nvidia_gpus(roots: &Roots) -> Vec<NvidiaGpu> {
     cards
 }
 
+/// Whether the kernel has any GPU that work could be given to: a render node, NVIDIA's driver, or that of Windows under
+/// Linux. Takes microseconds, where asking Vulkan may load a compiler.
+pub(super) fn has_gpu(roots: &Roots) -> bool {
+    let is_render = |name: &String| name.starts_with("renderD");
+    let windows = roots.dev.parent().is_some_and(|dev| dev.join("dxg").exists());
+    names(&roots.sys).iter().any(is_render) || !names(&roots.nvidia).is_empty() || windows
+}
+
 /// Version of the NVIDIA driver, where it is loaded.
 pub fn nvidia_driver(roots: &Roots) -> Option<String> {
     let text = fs::read_to_string(roots.nvidia.parent()?.join("version")).ok()?;
@@ -161,6 +169,7 @@ mod tests {
         symlink(&device, roots.sys.join("renderD129/device")).unwrap();
         fs::write(roots.dev.join("renderD129"), "").unwrap();
         let nodes = render_nodes(&roots);
+        assert!(has_gpu(&roots));
         assert_eq!(nodes.len(), 2, "{nodes:?}");
         assert_eq!((nodes[0].pci, &nodes[0].access), (None, &Access::Missing));
         assert_eq!(nodes[1].path, roots.dev.join("renderD129"));
@@ -204,6 +213,8 @@ mod tests {
     #[test]
     fn a_box_without_any_has_none() {
         let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("sys/card0")).unwrap();
+        assert!(!has_gpu(&roots(dir.path())), "what only shows a picture is none");
         assert!(render_nodes(&roots(dir.path())).is_empty());
         assert!(nvidia_gpus(&roots(dir.path())).is_empty());
     }

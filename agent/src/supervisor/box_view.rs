@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use vc_protocol::agent::Report;
+use vc_protocol::agent::{Outcome, Report};
 use vc_protocol::device::{BoxFacts, Device, DeviceFacts, DeviceKind};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::DeviceId;
@@ -132,11 +132,9 @@ impl BoxView {
         last: &Progress,
         running: impl Fn(DeviceId) -> u16,
     ) -> bool {
-        let refusal = refusal(report, last);
-        if let Some(cause) = refusal {
-            self.cards.refused(device, cause, running);
-        }
-        refusal.is_some()
+        let Some((route, cause)) = refusal(report, last) else { return false };
+        self.cards.refused(device, route, cause, running);
+        true
     }
 
     pub(super) fn status(&self) -> Vec<DeviceStatus> {
@@ -155,19 +153,19 @@ impl BoxView {
     }
 }
 
-/// Why a card would not take one encode more, if that is how an attempt ended: for want of something, before its first
-/// frame. A full disk is no card's fault.
-fn refusal<'r>(report: &'r Report, last: &Progress) -> Option<&'r str> {
-    use vc_protocol::agent::Outcome;
+/// Why a card would not take one encode more, and on which way, if that is how an attempt ended: for want of something,
+/// before its first frame. A full disk and too many files are no
+/// card's fault.
+fn refusal<'r>(report: &'r Report, last: &Progress) -> Option<(Route, &'r str)> {
     let Outcome::Failed(failure) = &report.outcome else { return None };
-    let is_of_card = ENCODERS.iter().any(|row| row.name == report.encoder && row.route != Route::Cpu);
-    let is_refusal = failure.class == FailureClass::Capacity && last.frames == 0;
-    (is_of_card && is_refusal && !failure.cause.contains("disk")).then_some(failure.cause.as_str())
+    let row = ENCODERS.iter().find(|row| row.name == report.encoder && row.route != Route::Cpu)?;
+    let is_other = ["disk", "open files"].iter().any(|word| failure.cause.contains(word));
+    let is_refusal = failure.class == FailureClass::Capacity && last.frames == 0 && !is_other;
+    is_refusal.then_some((row.route, failure.cause.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
-    use vc_protocol::agent::Outcome;
     use vc_protocol::failure::Failure;
     use vc_protocol::progress::Phase;
 

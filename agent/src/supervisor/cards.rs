@@ -11,6 +11,7 @@ use vc_protocol::id::DeviceId;
 use super::growth::{Growth, Tick, share};
 use super::slots::Slots;
 use crate::device::Card;
+use crate::encoder::Route;
 use crate::proved::Proved;
 use crate::register::Register;
 
@@ -109,9 +110,15 @@ impl Cards {
     }
 
     /// A card refused one more encode; `running` counts the encodes of a card, that one not included.
-    pub(super) fn refused(&mut self, id: DeviceId, cause: &str, running: impl Fn(DeviceId) -> u16) {
+    pub(super) fn refused(
+        &mut self,
+        id: DeviceId,
+        route: Route,
+        cause: &str,
+        running: impl Fn(DeviceId) -> u16,
+    ) {
         let Some(kept) = self.cards.get_mut(&id) else { return };
-        if kept.card.is_nvidia() && self.fixed.is_none() {
+        if route == Route::Nvenc && self.fixed.is_none() {
             // The driver counts the sessions of the whole box, whichever card they are on.
             let nvidia = self.cards.iter().filter(|(_, kept)| kept.card.is_nvidia());
             let sessions = nvidia.map(|(id, _)| running(*id)).sum::<u16>().max(1);
@@ -183,7 +190,10 @@ mod tests {
         let mut slots = Slots::new(vec![]);
         let ids: Vec<_> = cards.add(all(), &mut slots).into_iter().map(|(id, _)| id.0).collect();
         assert_eq!((ids, granted(&cards)), (vec![1, 2, 3], vec![1, 1, 1]));
-        cards.refused(DeviceId(2), "no encoder session is free", |id| u16::from(id == DeviceId(1)));
+        let running = |id| u16::from(id == DeviceId(1));
+        cards.refused(DeviceId(2), Route::Vulkan, "out of memory", running);
+        assert_eq!(granted(&cards), [1, 1, 1], "the last one of a card stays");
+        cards.refused(DeviceId(2), Route::Nvenc, "no encoder session is free", running);
         assert_eq!(granted(&cards), [1, 0, 1]);
         let other = Device { id: DeviceId(2), ..slots.devices()[1].clone() };
         let other = Device { codecs: vec![VideoCodec::Hevc], ..other };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use vc_protocol::agent::{FromAgent, Report};
-use vc_protocol::device::EncoderFacts;
+use vc_protocol::device::{DEVICES_MAX, EncoderFacts};
 use vc_protocol::id::DeviceId;
 use vc_protocol::progress::Phase;
 
@@ -25,16 +25,20 @@ const UNFINISHED: &str = "its trials do not end";
 const PROCESSOR: DeviceId = DeviceId(0);
 
 impl<W: Work> Supervisor<W> {
-    /// Has the processor's encoders tried while there is nothing else to do.
-    pub(crate) fn try_processor(&mut self) {
+    /// Takes in what the processor's encoders showed earlier; else has them tried, while there is nothing else to do.
+    pub(crate) fn add_processor(&mut self, tries_it: bool) {
         match self.work.kept_trials(None) {
             Some(kept) => self.work.proved().tried(PROCESSOR, kept),
-            None => self.own.trials.want(PROCESSOR),
+            None if tries_it => self.own.trials.want(PROCESSOR),
+            None => {}
         }
+        self.own.refresh();
     }
 
     /// Those whose trials of an earlier start still hold are offered at once, the others when they have been tried.
     pub(crate) fn on_cards(&mut self, cards: Vec<Card>) {
+        // What a console accepts, the processor included.
+        let cards = cards.into_iter().take(DEVICES_MAX - 1).collect();
         for (id, card) in self.own.add(cards) {
             match self.work.kept_trials(Some(&card)) {
                 Some(kept) => self.work.proved().tried(id, kept),

@@ -1,9 +1,10 @@
 //! Profiles: named recipes that say what is wanted, never which command line.
 //!
-//! The TOML form is read by the console; agents get the same value inside an offer. [`check`] says what makes no sense,
-//! `words` tells a profile to people.
+//! The TOML form is read by the console; agents get the same value inside an offer. `check` and `raw` say what makes no
+//! sense, `words` tells a profile to people.
 
 mod check;
+mod raw;
 mod words;
 
 use serde::{Deserialize, Serialize};

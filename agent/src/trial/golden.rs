@@ -12,7 +12,7 @@ use vc_protocol::profile::{AudioCodec, AudioWish, Container, Effort, Profile, Vi
 use super::{Bench, Turn, run, untried};
 use crate::device::Gpu;
 use crate::encoder::{Candidate, Encoder};
-use crate::plan::{self, Caps, Files};
+use crate::plan::{self, Caps, Files, Refusal};
 use crate::process::Invocation;
 
 /// A good encoder gives over 35 dB at its ordinary quality; garbage gives under 15.
@@ -163,7 +163,10 @@ fn calls(
     let with = Candidate { encoder, gpu: gpu.cloned(), is_on_device: false };
     let caps = Caps { encoders: &bench.tools.encoders, major: bench.tools.major };
     let plan = plan::plan(&media(picture, format), &profile, Some(&with), caps);
-    let plan = plan.map_err(|failure| failure.cause)?;
+    let plan = plan.map_err(|refusal| match refusal {
+        Refusal::Skipped(why) => why,
+        Refusal::Failed(failure) => failure.cause,
+    })?;
     let env = encoder.device(gpu).env;
     let call = |args| Invocation { env: env.clone(), ..Invocation::new(&bench.tools.ffmpeg, args) };
     Ok(plan.commands(files).into_iter().map(call).collect())
@@ -208,7 +211,9 @@ pub(super) async fn psnr(
     (left, right): (String, String),
     frames: usize,
 ) -> Result<Result<f64, String>, String> {
-    let graph = format!("[0:v]{left}[a];[1:v]{right}[b];[a][b]psnr=shortest=1:stats_file=-");
+    // Frame by frame, whatever their times are.
+    let each = format!("setpts=N/{RATE}/TB");
+    let graph = format!("[0:v]{each},{left}[a];[1:v]{each},{right}[b];[a][b]psnr=shortest=1:stats_file=-");
     let words = format!("-nostdin -hide_banner -v info -nostats -i @ -i @ -lavfi {graph} -f null -");
     let (each, log) = run(bench, turn, &ffmpeg(bench, &words, &[made, clip])).await?;
     let found = each.lines().filter(|line| line.starts_with("n:")).count();

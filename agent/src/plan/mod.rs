@@ -6,6 +6,7 @@
 mod args;
 mod hold;
 mod picture;
+mod sample;
 mod sound;
 mod text;
 
@@ -18,7 +19,8 @@ use vc_protocol::profile::{Container, Effort, Profile, Verify, VideoCodec, Video
 
 use crate::encoder::{Candidate, Encoder, Rate};
 
-pub use picture::Picture;
+pub use picture::{Picture, depth};
+pub use sample::reference;
 pub use sound::Sound;
 
 /// What the ffmpeg of this box can do, as far as a plan depends on it.

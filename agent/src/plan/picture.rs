@@ -68,7 +68,7 @@ fn format(stream: &Stream, encoder: &Encoder, warnings: &mut Vec<String>) -> &'s
 }
 
 /// Bits of one sample of a pixel format.
-fn depth(format: &str) -> u32 {
+pub fn depth(format: &str) -> u32 {
     let name = format.trim_end_matches("le").trim_end_matches("be");
     match name {
         "p010" | "p210" | "p410" | "y210" | "x2rgb10" | "x2bgr10" => return 10,

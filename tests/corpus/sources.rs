@@ -74,7 +74,12 @@ pub(crate) const SOURCES: &[Source] = &[
     source("anamorphic.mp4", &["V -vf setsar=4/3 -c:v mpeg4 OUT"]),
     source("odd.mkv", &["-f lavfi -i testsrc=s=161x91:r=25:d=1 A -pix_fmt yuv420p -c:v ffv1 -c:a flac OUT"]),
     source("large.mkv", &["-f lavfi -i testsrc2=s=2048x1152:r=5:d=1 X264 OUT"]),
-    source("interlaced.mkv", &["-f lavfi -i testsrc2=s=160x96:r=50:d=1 A -vf tinterlace=interleave_top X264 -flags +ilme+ildct -c:a aac OUT"]),
+    source(
+        "interlaced.mkv",
+        &[
+            "-f lavfi -i testsrc2=s=160x96:r=50:d=1 A -vf tinterlace=interleave_top X264 -flags +ilme+ildct -c:a aac OUT",
+        ],
+    ),
     source(
         "interlaced.ts",
         &[

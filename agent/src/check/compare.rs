@@ -114,7 +114,7 @@ pub(super) fn frames(plan: &Plan, facts: &Facts, output: &Described, is_whole: b
         if times.is_empty() {
             return Err(refused(format!("no frame of stream {} decodes", found.index)));
         }
-        if ends_early(found, times) {
+        if ends_early(found, times, output.media.container.starts_with("matroska")) {
             return Err(refused(format!("frames are missing at the end of stream {}", found.index)));
         }
     }
@@ -138,8 +138,9 @@ const LAST_FRAME_MS: i64 = 500;
 /// The same where frame times are uneven: a still picture at the end may stand for long.
 const LAST_FRAME_UNEVEN_MS: i64 = 2000;
 
-/// Whether the last listed frame is far from the end that the header gives.
-fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
+/// Whether the last listed frame is far from the end that the header gives, which Matroska counts from zero and not from
+/// the first frame.
+fn ends_early(stream: &Stream, times_ms: &[i64], counts_from_zero: bool) -> bool {
     let (Some(first), Some(last)) = (times_ms.iter().min(), times_ms.iter().max()) else { return true };
     let Some(length) = stream.duration_ms.and_then(|ms| i64::try_from(ms).ok()) else { return false };
     let allowed = match stream.fps {
@@ -148,7 +149,8 @@ fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
         _ if stream.is_vfr => LAST_FRAME_UNEVEN_MS,
         fps => LAST_FRAME_MS + (2000.0 / fps) as i64,
     };
-    first.saturating_add(length) - last > allowed
+    let end = if counts_from_zero { length } else { first.saturating_add(length) };
+    end - last > allowed
 }
 
 /// Frames of the first picture stream, if it was encoded: in a copied one some may be hidden by an edit list.

@@ -132,6 +132,10 @@ impl Plan {
             // Without it the frames are copied, and the record that tells players of them is not.
             args.words("-strict unofficial");
         }
+        if self.container == Container::Mkv && self.streams.iter().any(|s| s.codec == "rawvideo") {
+            // Matroska holds raw RGB only in the way of AVI.
+            args.words("-allow_raw_vfw 1");
+        }
         if is_quicktime {
             args.words("-movflags +faststart");
         }

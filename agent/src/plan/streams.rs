@@ -150,9 +150,19 @@ impl Planner<'_> {
             colour: Colour::default(),
             hdr: Hdr::default(),
             rotation: 0,
-            duration_ms: stream.duration_ms.map(|ms| ms.min(self.media.duration_ms.unwrap_or(u64::MAX))),
+            duration_ms: length(self.media, stream),
             source_codec: stream.codec.clone(),
             source_format: stream.pixel_format.clone(),
         });
     }
+}
+
+/// Length of a stream. One that is longer than its file is nonsense, and Matroska counts from zero and not from the
+/// first frame.
+fn length(media: &Media, stream: &Stream) -> Option<u64> {
+    let counts_from_zero = media.container.starts_with("matroska");
+    let late =
+        stream.start_ms.filter(|_| counts_from_zero).and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
+    let length = stream.duration_ms?.saturating_sub(late);
+    Some(length.min(media.duration_ms.unwrap_or(u64::MAX)))
 }

@@ -217,7 +217,7 @@ fn what_is_planned_of_a_stream_is_held_against_it() {
     let untold = |s: &mut Stream| s.colour = Colour { transfer: String::new(), ..hdr10() };
     assert_eq!(against(|p| p.colour = hdr10(), untold), wrong(": transfer is unknown and not smpte2084"));
     let of_hd = || Colour { matrix: "bt709".into(), range: "tv".into(), ..Colour::default() };
-    assert_eq!(against(|p| p.colour = of_hd(), |_| {}), worth(": not told: matrix bt709"));
+    assert_eq!(against(|p| p.colour = of_hd(), |_| {}), worth(": not kept: matrix bt709"));
     let of_sd = |s: &mut Stream| s.colour.matrix = "smpte170m".into();
     assert_eq!(against(|p| p.colour = of_hd(), of_sd), wrong(": matrix is smpte170m and not bt709"));
 

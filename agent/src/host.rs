@@ -9,11 +9,12 @@ use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::device::EncoderFacts;
 use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
-use vc_protocol::profile::VideoCodec;
 use vc_protocol::prove::Challenge;
 
 use crate::commit;
 use crate::config::AgentConfig;
+use crate::device::Card;
+use crate::encoder::{Encoder, Route};
 use crate::ffmpeg::{Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
@@ -57,7 +58,7 @@ impl Host {
     /// files are deleted: they may still write.
     pub(crate) fn new(config: &AgentConfig, dir: &StateDir, left: &[Record]) -> Result<Self, HostError> {
         let at = |step| move |source| HostError::Prepare { step, source };
-        let children = dir.run().join("children");
+        let children = dir.children();
         let killed = process::sweep(&children).map_err(at("end processes of an earlier run"))?;
         if killed > 0 {
             tracing::warn!(killed, "ended processes that an earlier run left behind");
@@ -73,16 +74,6 @@ impl Host {
         let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
         let context = WorkContext { tools: Arc::new(tools), proved, spawner, storage, stall: STALL_MAX };
         Ok(Host { context, parts, trials: dir.run() })
-    }
-
-    /// Codecs that ffmpeg makes here.
-    pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
-        self.context.proved.codecs(DeviceId(0))
-    }
-
-    /// Encoders of the processor that may be used, untried.
-    pub(crate) fn encoders(&self) -> Vec<EncoderFacts> {
-        self.context.proved.facts(DeviceId(0))
     }
 
     /// First line of `ffmpeg -version`.
@@ -124,9 +115,19 @@ impl Work for Host {
         }
     }
 
-    async fn try_encoders(self: Arc<Self>, _device: DeviceId, stop: StopToken) -> Vec<EncoderFacts> {
+    fn proved(&self) -> &Arc<Proved> {
+        &self.context.proved
+    }
+
+    fn kept_trials(&self, _card: Option<&Card>) -> Option<Vec<EncoderFacts>> {
+        None
+    }
+
+    async fn try_encoders(self: Arc<Self>, card: Option<Card>, stop: StopToken) -> Vec<EncoderFacts> {
         let WorkContext { tools, spawner, .. } = &self.context;
-        trial::encoders(tools, spawner, &self.trials, &tools.usable_encoders(), &stop).await
+        let is_own = |row: &&'static Encoder| (row.route == Route::Cpu) == card.is_none();
+        let rows: Vec<_> = tools.usable_encoders().into_iter().filter(is_own).collect();
+        trial::encoders(tools, spawner, &self.trials, &rows, &stop).await
     }
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {

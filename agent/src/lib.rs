@@ -23,6 +23,7 @@ pub mod probe;
 pub mod process;
 pub mod proved;
 pub mod quality;
+mod register;
 mod renewal;
 mod run;
 mod sample;

@@ -62,6 +62,11 @@ impl Proved {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A card was found, none of whose encoders was tried.
+    pub fn add(&self, device: DeviceId, gpu: Gpu) {
+        self.lock().insert(device, Known { gpu: Some(gpu), tried: Vec::new() });
+    }
+
     /// The encoders of a device were tried.
     pub fn tried(&self, device: DeviceId, encoders: Vec<EncoderFacts>) {
         if let Some(known) = self.lock().get_mut(&device) {

@@ -91,6 +91,16 @@ impl StateDir {
         self.path.join("run")
     }
 
+    /// Where each running child has its record.
+    pub fn children(&self) -> PathBuf {
+        self.run().join("children")
+    }
+
+    /// What is remembered of the cards of this box.
+    pub fn devices(&self) -> PathBuf {
+        self.path.join("devices.json")
+    }
+
     /// The socket that answers `vc-agent status`.
     pub fn socket(path: &Path) -> PathBuf {
         path.join("agent.sock")

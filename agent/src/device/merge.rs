@@ -40,6 +40,17 @@ pub fn merge(vulkan: &[VulkanDevice], nodes: &[RenderNode], nvidia: &[NvidiaGpu]
     gpus
 }
 
+/// The devices of Vulkan that are the processor itself, each as if it were a card: two copies of lavapipe are two.
+pub fn software(vulkan: &[VulkanDevice]) -> impl Iterator<Item = Gpu> {
+    vulkan.iter().filter(|device| device.kind == Kind::Cpu).map(|device| Gpu {
+        pci: None,
+        name: device.name.clone(),
+        vulkan: vec![device.index],
+        render_node: None,
+        nvidia: None,
+    })
+}
+
 /// The GPU at that address, made if nothing is known of it yet.
 fn at<'g>(gpus: &'g mut Vec<Gpu>, pci: Option<PciAddress>, name: &str) -> &'g mut Gpu {
     let known = pci.and_then(|pci| gpus.iter().position(|gpu| gpu.pci == Some(pci)));

@@ -106,6 +106,15 @@ pub fn nvidia_gpus(roots: &Roots) -> Vec<NvidiaGpu> {
     cards
 }
 
+/// Version of the NVIDIA driver, where it is loaded.
+pub fn nvidia_driver(roots: &Roots) -> Option<String> {
+    let text = fs::read_to_string(roots.nvidia.parent()?.join("version")).ok()?;
+    // `NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.10  Thu …`, and `… Open Kernel Module for x86_64  570…`.
+    let is_version =
+        |word: &&str| word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    text.lines().next()?.split_whitespace().find(is_version).map(str::to_owned)
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).take(NODES_MAX).collect()
@@ -174,6 +183,22 @@ mod tests {
             uuid: "GPU-1a2b".into(),
         };
         assert_eq!(nvidia_gpus(&roots), [expected]);
+    }
+
+    #[test]
+    fn the_version_of_the_nvidia_driver_is_read_as_both_of_its_kinds_write_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = roots(&dir.path().join("driver"));
+        fs::create_dir_all(dir.path().join("driver")).unwrap();
+        assert_eq!(nvidia_driver(&roots), None);
+        for line in [
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.10  Thu Jan 23 07:04:03 UTC 2025",
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.10  Release Build",
+        ] {
+            fs::write(dir.path().join("driver/version"), format!("{line}\nGCC version:  gcc 12.2.0\n"))
+                .unwrap();
+            assert_eq!(nvidia_driver(&roots).as_deref(), Some("570.86.10"), "{line}");
+        }
     }
 
     #[test]

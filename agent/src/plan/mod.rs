@@ -273,6 +273,7 @@ impl Planner<'_> {
             && let Some(last) = self.streams.last_mut()
         {
             last.kind = StreamKind::Video;
+            last.duration_ms = None;
             self.warnings
                 .push(format!("stream {}: the cover picture is kept as a video track", stream.index));
         }

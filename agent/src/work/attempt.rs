@@ -161,7 +161,14 @@ impl<'a> Attempt<'a> {
         let call = probe::command(&self.context.tools, &source.path);
         let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
         let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
-        let media = probe::read(&ended, &source.path)?;
+        let mut media = probe::read(&ended, &source.path)?;
+        let is_encoded = self.offer.profile.profile.video.codec.is_encoded();
+        let call = probe::frames_command(&self.context.tools, &source.path, &media).filter(|_| is_encoded);
+        if let Some(call) = call {
+            let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+            let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
+            probe::add_frames(&mut media, &ended);
+        }
         self.media_ms = media.duration_ms.unwrap_or(0);
         self.view.describes(&media);
         Ok(Prepared { source, to, media })

@@ -207,6 +207,11 @@ impl Encoder {
         options(self.keyframes, "{g}", &frames.to_string())
     }
 
+    /// What keeps the fields of an interlaced source; empty if it cannot.
+    pub fn fields(&self) -> Options {
+        options(self.interlaced, "", "")
+    }
+
     /// The profile of the codec that people call so; none if this encoder cannot make it.
     pub fn named(&self, profile: &str) -> Option<&'static Named> {
         self.profiles.known.iter().find(|named| named.name.eq_ignore_ascii_case(profile))

@@ -23,6 +23,7 @@ use vc_protocol::failure::Failure;
 use vc_protocol::job::{FileStamp, Offer};
 
 use crate::ffmpeg::Tools;
+use crate::plan::Refusal;
 use crate::process::{Spawner, StopToken};
 use crate::proved::Proved;
 use crate::storage::Storage;
@@ -72,6 +73,15 @@ enum Halt {
 impl From<Failure> for Halt {
     fn from(failure: Failure) -> Self {
         Halt::Failed(failure)
+    }
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Skipped(why) => Halt::Skipped(why),
+            Refusal::Failed(failure) => Halt::Failed(failure),
+        }
     }
 }
 

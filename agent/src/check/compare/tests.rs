@@ -42,12 +42,18 @@ fn planned(kind: StreamKind, codec: &str, action: Action) -> Planned {
         duration_ms: None,
         source_codec: String::new(),
         source_format: String::new(),
+        tags: Vec::new(),
     }
 }
 
 fn the_plan() -> Plan {
-    let picture =
-        crate::plan::Picture { filter: None, format: "yuv420p", is_vfr: false, size: Some((320, 180)) };
+    let picture = crate::plan::Picture {
+        filter: None,
+        format: "yuv420p",
+        is_vfr: false,
+        size: Some((320, 180)),
+        options: Vec::new(),
+    };
     Plan {
         container: Container::Mp4,
         with: None,
@@ -61,6 +67,7 @@ fn the_plan() -> Plan {
         needs_time_stamps: false,
         has_exact_times: true,
         durations_ms: vec![3000],
+        raw: Vec::new(),
         chapters: 1,
         verify: Default::default(),
         warnings: Vec::new(),

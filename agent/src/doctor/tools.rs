@@ -83,6 +83,7 @@ mod tests {
             probe_version_line: String::new(),
             major,
             encoders: encoders.iter().map(|name| (*name).to_owned()).collect(),
+            filters: BTreeSet::new(),
             probe_decoders: BTreeSet::new(),
         }
     }

@@ -72,7 +72,7 @@ impl Plan {
             Action::Copy => {
                 args.pair(&format!("-c:{n}"), "copy");
             }
-            Action::Picture(picture) => self.picture(args, n, picture, files, pass),
+            Action::Picture(picture) => self.encode(args, n, picture, files, pass),
             Action::Sound(sound) => {
                 args.pair(&format!("-c:{n}"), sound.encoder);
                 if sound.bits > 0 {
@@ -101,7 +101,7 @@ impl Plan {
         }
     }
 
-    fn picture(&self, args: &mut Args, n: usize, picture: &Picture, files: &Files, pass: Pass) {
+    fn encode(&self, args: &mut Args, n: usize, picture: &Picture, files: &Files, pass: Pass) {
         let Some(Candidate { encoder, is_on_device, .. }) = &self.with else { return };
         args.pair(&format!("-c:{n}"), encoder.name);
         let told =

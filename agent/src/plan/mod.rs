@@ -12,6 +12,7 @@ mod language;
 mod picture;
 mod rate;
 mod raw;
+mod sample;
 mod sound;
 mod streams;
 mod text;
@@ -26,6 +27,7 @@ use vc_protocol::profile::{Container, Effort, Profile, Verify, VideoCodec};
 use crate::encoder::{Candidate, Rate};
 
 pub use picture::{Picture, depth};
+pub use sample::reference;
 pub use sound::Sound;
 
 /// What the ffmpeg of this box can do, as far as a plan depends on it.

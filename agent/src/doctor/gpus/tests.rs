@@ -17,6 +17,7 @@ fn tools(encoders: &[&str]) -> Tools {
         probe_version_line: String::new(),
         major: 9,
         encoders: encoders.iter().map(|name| (*name).to_owned()).collect(),
+        filters: Default::default(),
         probe_decoders: Default::default(),
     }
 }

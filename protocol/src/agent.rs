@@ -158,6 +158,31 @@ pub struct QualityFound {
     pub tried: Vec<(f64, f64)>,
 }
 
+impl QualityFound {
+    /// For people: `23.5 for VMAF 95, predicted 95.2; tried 20: 97.1, 28: 92.4`.
+    pub fn words(&self) -> String {
+        let digits = match self.metric {
+            Metric::Vmaf => 1,
+            Metric::Ssim => 4,
+        };
+        let score = |score: f64| rounded(score, digits);
+        let tried: Vec<_> = self
+            .tried
+            .iter()
+            .map(|(quality, got)| format!("{}: {}", rounded(*quality, 1), score(*got)))
+            .collect();
+        let tried = if tried.is_empty() { String::new() } else { format!("; tried {}", tried.join(", ")) };
+        let (quality, metric) = (rounded(self.quality, 1), self.metric.word());
+        format!("{quality} for {metric} {}, predicted {}{tried}", score(self.target), score(self.predicted))
+    }
+}
+
+/// With at most so many digits behind the point.
+fn rounded(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Most tried qualities told.
 pub const QUALITIES_MAX: usize = 8;
 
@@ -320,4 +345,20 @@ impl Message for FromAgent {
 
 impl Message for ToAgent {
     const KINDS: u32 = 11;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quality_that_was_found_is_told_with_what_was_tried() {
+        let tried = vec![(20.0, 97.13), (28.25, 92.0)];
+        let (target, quality, predicted) = (95.0, 23.5, 95.24);
+        let mut found = QualityFound { metric: Metric::Vmaf, target, quality, predicted, tried };
+        assert_eq!(found.words(), "23.5 for VMAF 95, predicted 95.2; tried 20: 97.1, 28.2: 92");
+        (found.metric, found.target, found.predicted) = (Metric::Ssim, 0.98, 0.980_04);
+        found.tried.clear();
+        assert_eq!(found.words(), "23.5 for SSIM 0.98, predicted 0.98");
+    }
 }

@@ -1,5 +1,7 @@
 //! What a media file holds, as far as plans and checks need it.
 
+mod words;
+
 use serde::{Deserialize, Serialize};
 
 /// What kind of stream.

@@ -7,7 +7,7 @@ use vc_protocol::profile::Container;
 use super::stream::{Fault, stream};
 use super::{Facts, refused};
 use crate::ffmpeg;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Planned};
 use crate::probe::Described;
 
 /// Lengths may differ by this much, whatever they are: the last frame and the priming of sound.
@@ -29,6 +29,9 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     }
     // mp4 writes chapters as a data stream of its own.
     let found: Vec<&Stream> = output.streams.iter().filter(|s| s.kind != StreamKind::Data).collect();
+    if !plan.raw.is_empty() {
+        return typed(plan, output, &found);
+    }
     if found.len() != plan.streams.len() {
         return Err(refused(format!("it has {} streams and not {}", found.len(), plan.streams.len())));
     }
@@ -50,6 +53,20 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
         return Err(refused(format!("it holds {holds} frames and {wrote} were encoded")));
     }
     Ok(warnings)
+}
+
+/// Options that were typed may do anything to an output, as long as it has the picture that the profile speaks of.
+fn typed(plan: &Plan, output: &Media, found: &[&Stream]) -> Result<Vec<String>, Failure> {
+    if output.duration_ms.is_none() {
+        return Err(refused("it has no length".to_owned()));
+    }
+    let is_lacking = |planned: &&Planned| {
+        !found.iter().any(|stream| stream.kind == planned.kind && stream.codec == planned.codec)
+    };
+    match plan.streams.iter().find(is_lacking) {
+        Some(planned) => Err(refused(format!("it has no {} picture", planned.codec))),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Whether a length is less than another by more than what the last frame and the priming of sound explain.
@@ -97,7 +114,7 @@ pub(super) fn frames(plan: &Plan, facts: &Facts, output: &Described, is_whole: b
         if times.is_empty() {
             return Err(refused(format!("no frame of stream {} decodes", found.index)));
         }
-        if ends_early(found, times) {
+        if ends_early(found, times, output.media.container.starts_with("matroska")) {
             return Err(refused(format!("frames are missing at the end of stream {}", found.index)));
         }
     }
@@ -121,8 +138,9 @@ const LAST_FRAME_MS: i64 = 500;
 /// The same where frame times are uneven: a still picture at the end may stand for long.
 const LAST_FRAME_UNEVEN_MS: i64 = 2000;
 
-/// Whether the last listed frame is far from the end that the header gives.
-fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
+/// Whether the last listed frame is far from the end that the header gives, which Matroska counts from zero and not from
+/// the first frame.
+fn ends_early(stream: &Stream, times_ms: &[i64], counts_from_zero: bool) -> bool {
     let (Some(first), Some(last)) = (times_ms.iter().min(), times_ms.iter().max()) else { return true };
     let Some(length) = stream.duration_ms.and_then(|ms| i64::try_from(ms).ok()) else { return false };
     let allowed = match stream.fps {
@@ -131,7 +149,8 @@ fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
         _ if stream.is_vfr => LAST_FRAME_UNEVEN_MS,
         fps => LAST_FRAME_MS + (2000.0 / fps) as i64,
     };
-    first.saturating_add(length) - last > allowed
+    let end = if counts_from_zero { length } else { first.saturating_add(length) };
+    end - last > allowed
 }
 
 /// Frames of the first picture stream, if it was encoded: in a copied one some may be hidden by an edit list.

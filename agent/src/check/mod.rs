@@ -158,7 +158,10 @@ impl<'a> Check<'a> {
             return Err(refused("its description is endless".to_owned()));
         }
         let (plan, facts) = (self.plan, self.facts);
-        let file = probe::parse(&ended.stdout).map_err(|error| refused(error.to_string()))?;
+        let mut file = probe::parse(&ended.stdout).map_err(|error| refused(error.to_string()))?;
+        if self.scope.wants_hdr {
+            probe::add_frames(&mut file.media, ended);
+        }
         self.warnings.extend(compare::compare(plan, facts, &file.media)?);
         self.warnings.extend(errors(plan, ended)?);
         compare::frames(plan, facts, &file, self.scope.is_whole_listed)?;

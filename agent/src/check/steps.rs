@@ -26,6 +26,8 @@ pub(super) struct Scope {
     pub(super) is_whole_decoded: bool,
     /// ffprobe decodes what it lists; else ffmpeg does it.
     pub(super) is_decoded_by_probe: bool,
+    /// Frames are to tell of HDR metadata that the header may not repeat.
+    pub(super) wants_hdr: bool,
 }
 
 impl Scope {
@@ -41,6 +43,7 @@ impl Scope {
             is_whole_decoded: is_short || is_all,
             // ffmpeg decodes with all cores, and a list of all frames of a long film is endless.
             is_decoded_by_probe: can_decode && (is_short || !is_all),
+            wants_hdr: plan.streams.iter().any(|s| s.hdr.mastering.is_some() || s.hdr.light.is_some()),
         }
     }
 }
@@ -49,7 +52,9 @@ impl Scope {
 pub(super) fn describe(scope: &Scope, output: &Path) -> Vec<OsString> {
     // The loop filter changes what is seen, not what can be read: without it a fifth of the time is saved.
     let mut args = words("-v level+error -skip_loop_filter all -show_format -show_streams -show_chapters");
-    args.extend(words(if scope.is_decoded_by_probe {
+    args.extend(words(if scope.is_decoded_by_probe && scope.wants_hdr {
+        "-show_frames -show_entries frame=stream_index,pts_time:frame_side_data"
+    } else if scope.is_decoded_by_probe {
         "-show_frames -show_entries frame=stream_index,pts_time"
     } else {
         // Then at least what is there to decode: a file that is cut off lacks the packets of its end without a word.

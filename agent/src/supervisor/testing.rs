@@ -10,12 +10,22 @@ use vc_protocol::prove::Challenge;
 
 use super::link::Link;
 use super::work::Work;
+use crate::device::Card;
+use crate::encoder::ENCODERS;
 use crate::process::{StopReason, StopToken};
+use crate::proved::Proved;
 use crate::session::state::testing::{ended, proven};
 use crate::work::{AttemptLink, End, LiveView, Place};
 
-/// Work whose way is told by the source's name.
-pub(crate) struct Fake;
+/// Work whose way is told by the source's name, with an ffmpeg that lists every encoder of the table.
+pub(crate) struct Fake(Arc<Proved>);
+
+impl Fake {
+    pub(crate) fn new() -> Self {
+        let listed = ENCODERS.iter().map(|encoder| encoder.name.to_owned()).collect();
+        Fake(Arc::new(Proved::new(listed, [(DeviceId(0), None)])))
+    }
+}
 
 impl Work for Fake {
     async fn run(
@@ -54,11 +64,24 @@ impl Work for Fake {
 
     async fn discard(self: Arc<Self>, _: Box<Offer>) {}
 
-    async fn try_encoders(self: Arc<Self>, _: DeviceId, _: StopToken) -> Vec<EncoderFacts> {
-        vec![
-            EncoderFacts { name: "good".into(), fps: Some(25.0), ..EncoderFacts::default() },
-            EncoderFacts { name: "bad".into(), problem: "makes garbage".into(), ..EncoderFacts::default() },
-        ]
+    fn proved(&self) -> &Arc<Proved> {
+        &self.0
+    }
+
+    fn kept_trials(&self, _: Option<&Card>) -> Option<Vec<EncoderFacts>> {
+        None
+    }
+
+    async fn try_encoders(self: Arc<Self>, card: Option<Card>, _: StopToken) -> Vec<EncoderFacts> {
+        let own = if card.is_some() { DeviceId(1) } else { DeviceId(0) };
+        // Each trial finds one encoder less that works, the last one of the table first.
+        let mut facts = self.0.facts(own);
+        let good = facts.iter().rposition(|f| f.problem.is_empty() && f.fps.is_some()).unwrap_or(facts.len());
+        for (place, facts) in facts.iter_mut().enumerate() {
+            facts.fps = (place < good).then_some(25.0);
+            facts.problem = if place < good { String::new() } else { "makes garbage".to_owned() };
+        }
+        facts
     }
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {

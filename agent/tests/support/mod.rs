@@ -52,14 +52,17 @@ pub(crate) struct Box {
 
 impl Box {
     pub(crate) fn new() -> Option<Box> {
-        let tools = tools()?;
+        tools().map(Box::with)
+    }
+
+    pub(crate) fn with(tools: Arc<Tools>) -> Box {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("in")).unwrap();
         std::fs::create_dir(dir.path().join("out")).unwrap();
         let spawner = Spawner::start(Some(dir.path().join("run"))).unwrap();
         let storage = Arc::new(Mounted::default());
         let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
-        Some(Box { dir, context: WorkContext { tools, proved, spawner, storage, stall: PATIENCE } })
+        Box { dir, context: WorkContext { tools, proved, spawner, storage, stall: PATIENCE } }
     }
 
     pub(crate) fn source(&self, name: impl AsRef<Path>) -> PathBuf {

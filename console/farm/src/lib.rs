@@ -28,6 +28,7 @@ mod matching;
 mod on_agent;
 mod on_commit;
 mod on_connect;
+mod on_devices;
 mod on_drain;
 mod on_intake;
 mod on_operator;

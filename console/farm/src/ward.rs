@@ -39,6 +39,8 @@ pub(crate) enum Sign {
     Failed,
     /// The device failed it, for this reason.
     Ill(String),
+    /// It had not enough of something for this one, such as encoder sessions.
+    Short(String),
     /// Its agent was lost with it. All that is lost at one moment counts once.
     Lost(String),
 }
@@ -99,11 +101,11 @@ impl Ward {
         let end = match sign {
             Sign::Lost(_) if self.lost_at == Some(now) => return,
             Sign::Well => End::Well,
-            Sign::Failed | Sign::Ill(_) | Sign::Lost(_) => End::Failed,
+            Sign::Failed | Sign::Ill(_) | Sign::Short(_) | Sign::Lost(_) => End::Failed,
         };
         self.row = match sign {
             Sign::Well | Sign::Failed => 0,
-            Sign::Ill(_) | Sign::Lost(_) => self.row.saturating_add(1),
+            Sign::Ill(_) | Sign::Short(_) | Sign::Lost(_) => self.row.saturating_add(1),
         };
         if let Sign::Lost(_) = sign {
             self.lost_at = Some(now);
@@ -169,6 +171,11 @@ impl Ward {
         self.times.clear();
         self.start_counting();
         std::mem::take(&mut self.health) != Health::Free
+    }
+
+    /// It is asked for less from here on, which answers for what it failed in a row.
+    pub(crate) fn relieve(&mut self) {
+        self.row = 0;
     }
 
     /// What was seen so far counts no longer.

@@ -363,6 +363,8 @@ impl Live {
             no: self.attempt.no.0,
             place: self.place.clone(),
             encoder: log.encoder,
+            passed_over: log.passed_over,
+            quality: log.quality,
             started_ms: self.since_ms,
             ended_ms: None,
             ended: String::new(),

@@ -104,7 +104,9 @@ fn too_slow() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use vc_protocol::agent::{COMMANDS_MAX, Command, CommandPhase, LOG_TAIL_BYTES_MAX};
+    use vc_protocol::agent::{
+        COMMANDS_MAX, Command, CommandPhase, LOG_TAIL_BYTES_MAX, PASSED_OVER_MAX, PassedOver,
+    };
     use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
     use vc_protocol::operator::{
         AddRequest, AgentState, AgentView, AttemptView, DeviceView, JobDetail, JobRow, Request, Response,
@@ -201,11 +203,14 @@ mod tests {
     #[tokio::test]
     async fn ten_chatty_attempts_fit_a_frame() {
         let argv = vec![FilePath(vec![b'a'; 4096]); 2];
+        let passed = PassedOver { encoder: "e".repeat(64), cause: "c".repeat(400) };
         let attempt = |no| AttemptView {
             task: TaskNo(0),
             no,
             place: "ada/cpu".into(),
             encoder: "libx264".into(),
+            passed_over: vec![passed.clone(); PASSED_OVER_MAX],
+            quality: None,
             started_ms: 0,
             ended_ms: Some(1),
             ended: "job".into(),

@@ -205,6 +205,8 @@ impl<'s> Reader<'s> {
             no: run.no.0,
             place: self.store.place(run.lease),
             encoder: report.map(|r| r.encoder.clone()).unwrap_or_default(),
+            passed_over: report.map(|r| r.passed_over.clone()).unwrap_or_default(),
+            quality: report.and_then(|r| r.quality.clone()),
             started_ms: run.lease.since_ms,
             ended_ms: Some(record.ended_ms),
             ended: ended.to_owned(),

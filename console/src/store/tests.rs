@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use vc_farm::record::{AttemptEnd, AttemptRecord, JobRecord, JobResult, Lease, Reason, TaskState};
+use vc_protocol::agent::{Metric, Outcome, PassedOver, QualityFound, Report};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{FileStamp, JobState, Priority};
@@ -258,6 +259,33 @@ fn attempts_are_kept_with_their_job_and_the_last_ten_are_shown() {
     assert_eq!(kept, 10, "rows that nobody can reach do not pile up");
     assert_eq!(detail.row.place, "agent 1");
     assert_eq!(detail.output, FilePath::from("/out/a.mp4"));
+}
+
+#[test]
+fn what_an_attempt_encoded_with_and_why_is_kept_with_it() {
+    let bench = Bench::new();
+    bench.add(&bench.session(), &[candidate("a", 1)]);
+    let attempt = AttemptId { job: JobId(1), task: TaskNo(0), no: AttemptNo(1) };
+    let passed_over = vec![PassedOver { encoder: "hevc_vulkan".into(), cause: "failed its trial".into() }];
+    let (metric, tried) = (Metric::Vmaf, vec![(20.0, 97.0)]);
+    let quality = Some(QualityFound { metric, target: 95.0, quality: 23.5, predicted: 95.2, tried });
+    let report = Report {
+        encoder: "libx265".into(),
+        passed_over: passed_over.clone(),
+        quality: quality.clone(),
+        ..Report::blank(attempt, Outcome::Stopped)
+    };
+    let mut turn = bench.store.turn();
+    turn.put_job(in_state(bench.record(1), JobState::Pending, 5));
+    let (end, report) = (AttemptEnd::Stopped, Some(Box::new(report)));
+    turn.put_attempt(AttemptRecord { attempt, lease: LEASE, ended_ms: 5, end, report });
+    turn.commit().unwrap();
+    let detail = bench.store.reader().unwrap().detail(JobId(1)).unwrap().unwrap();
+    let told = detail.encoded().unwrap();
+    assert_eq!(
+        (told.encoder.as_str(), &told.passed_over, &told.quality),
+        ("libx265", &passed_over, &quality)
+    );
 }
 
 #[test]

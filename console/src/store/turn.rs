@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use redb::WriteTransaction;
 use vc_farm::record::{AgentRecord, AttemptRecord, FarmRecord, JobRecord};
+use vc_protocol::device::Device;
 use vc_protocol::id::{AgentId, JobId, ProfileId, RootId};
 use vc_protocol::job::{FileStamp, JobSpec};
 use vc_protocol::profile::NamedProfile;
@@ -96,6 +97,15 @@ impl<'s> Turn<'s> {
     pub fn saw(&mut self, agent: AgentId, seen: Seen) {
         if self.store.memory().seen.get(&agent).is_none_or(|known| **known != seen) {
             self.seen.insert(agent, seen);
+        }
+    }
+
+    /// A connected agent offers other devices.
+    pub fn saw_devices(&mut self, agent: AgentId, devices: &[Device]) {
+        let known = self.seen.get(&agent).cloned();
+        let known = known.or_else(|| self.store.memory().seen.get(&agent).map(|seen| seen.as_ref().clone()));
+        if let Some(known) = known.filter(|known| known.devices != devices) {
+            self.seen.insert(agent, Seen { devices: devices.to_vec(), ..known });
         }
     }
 

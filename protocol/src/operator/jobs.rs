@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Command;
+use crate::agent::{Command, PassedOver, QualityFound};
 use crate::failure::FailureClass;
 use crate::id::{JobId, TaskNo};
 use crate::job::{JobState, Priority};
@@ -153,6 +153,10 @@ pub struct AttemptView {
     pub place: String,
     /// The encoder that ran, empty if none did.
     pub encoder: String,
+    /// Encoders that were not used, the preferred first.
+    pub passed_over: Vec<PassedOver>,
+    /// How its quality was found, if it was measured for.
+    pub quality: Option<QualityFound>,
     /// Start, milliseconds since 1970.
     pub started_ms: i64,
     /// End, milliseconds since 1970.
@@ -198,6 +202,13 @@ pub struct JobDetail {
     pub lease_ms: Option<u64>,
     /// Attempts, newest first, at most the last ten.
     pub attempts: Vec<AttemptView>,
+}
+
+impl JobDetail {
+    /// The newest attempt that told how it encodes.
+    pub fn encoded(&self) -> Option<&AttemptView> {
+        self.attempts.iter().find(|attempt| attempt.encoder == self.encoder)
+    }
 }
 
 /// What is done to jobs.

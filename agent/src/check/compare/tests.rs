@@ -3,7 +3,7 @@
 use vc_protocol::media::{Colour, Hdr, Mastering};
 
 use super::*;
-use crate::plan::Planned;
+use crate::plan::RawRun;
 
 fn stream_of(index: u32, kind: StreamKind, codec: &str) -> Stream {
     Stream {
@@ -42,12 +42,18 @@ fn planned(kind: StreamKind, codec: &str, action: Action) -> Planned {
         duration_ms: None,
         source_codec: String::new(),
         source_format: String::new(),
+        tags: Vec::new(),
     }
 }
 
 fn the_plan() -> Plan {
-    let picture =
-        crate::plan::Picture { filter: None, format: "yuv420p", is_vfr: false, size: Some((320, 180)) };
+    let picture = crate::plan::Picture {
+        filter: None,
+        format: "yuv420p",
+        is_vfr: false,
+        size: Some((320, 180)),
+        options: Vec::new(),
+    };
     Plan {
         container: Container::Mp4,
         with: None,
@@ -61,6 +67,7 @@ fn the_plan() -> Plan {
         needs_time_stamps: false,
         has_exact_times: true,
         durations_ms: vec![3000],
+        raw: Vec::new(),
         chapters: 1,
         verify: Default::default(),
         warnings: Vec::new(),
@@ -210,7 +217,7 @@ fn what_is_planned_of_a_stream_is_held_against_it() {
     let untold = |s: &mut Stream| s.colour = Colour { transfer: String::new(), ..hdr10() };
     assert_eq!(against(|p| p.colour = hdr10(), untold), wrong(": transfer is unknown and not smpte2084"));
     let of_hd = || Colour { matrix: "bt709".into(), range: "tv".into(), ..Colour::default() };
-    assert_eq!(against(|p| p.colour = of_hd(), |_| {}), worth(": not told: matrix bt709"));
+    assert_eq!(against(|p| p.colour = of_hd(), |_| {}), worth(": not kept: matrix bt709"));
     let of_sd = |s: &mut Stream| s.colour.matrix = "smpte170m".into();
     assert_eq!(against(|p| p.colour = of_hd(), of_sd), wrong(": matrix is smpte170m and not bt709"));
 
@@ -237,4 +244,17 @@ fn what_is_planned_of_a_stream_is_held_against_it() {
     let mut few = output();
     few.chapters = 0;
     assert_eq!(compare(&the_plan(), &facts(""), &few), Ok(vec!["0 of 1 chapters were kept".to_owned()]));
+}
+
+#[test]
+fn typed_options_promise_the_picture_and_nothing_else() {
+    let typed = Plan { raw: vec![RawRun { input: Vec::new(), output: Vec::new() }], ..the_plan() };
+    let mut only = output();
+    only.streams.truncate(1);
+    only.duration_ms = Some(100);
+    let plan = Plan { streams: typed.streams[..1].to_vec(), ..typed };
+    assert_eq!(compare(&plan, &facts(""), &only), Ok(Vec::new()));
+    only.streams[0].codec = "hevc".into();
+    let refused = compare(&plan, &facts(""), &only).unwrap_err();
+    assert_eq!(refused.cause, "the output is not right: it has no h264 picture");
 }

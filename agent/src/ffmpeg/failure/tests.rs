@@ -116,7 +116,7 @@ fn every_log_leads_to_the_class_and_cause_of_the_table() {
                 Some((line, _)) => ("damage", line.to_owned()),
                 None => first_error(log, &["small/out.part"]).map(|f| (f.class.word(), f.cause)).unwrap(),
             },
-            _ => {
+            Exit::Code(_) | Exit::Signal(_) => {
                 let failure =
                     classify(&ended(exit, log), &["absent.mp4", "good.mp4", "absent/out.part", "out.part"]);
                 assert!(!failure.by_signal, "{name}");

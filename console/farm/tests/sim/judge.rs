@@ -15,6 +15,7 @@ use vc_protocol::job::JobState;
 
 use crate::console::Remembered;
 use crate::disk::{Disk, File};
+use crate::judge_devices::Offered;
 use crate::judge_orders::Orders;
 
 pub(crate) type Verdict = Result<(), String>;
@@ -60,6 +61,7 @@ pub(crate) struct Judge {
     /// Outputs that were created, ever.
     created: BTreeSet<JobId>,
     orders: Orders,
+    devices: Offered,
     pub(crate) sometimes: Sometimes,
 }
 
@@ -71,6 +73,7 @@ impl Judge {
     /// The console starts with these rows.
     pub(crate) fn on_start(&mut self, store: &BTreeMap<JobId, JobRecord>, remembered: &Remembered) {
         self.orders = Orders::on_start(remembered);
+        self.devices = Offered::default();
         self.rows = store.clone();
         self.by_state = [0; 7];
         for row in self.rows.values() {
@@ -107,8 +110,10 @@ impl Judge {
         self.note_names(event, heard);
         let stale = self.stale_of(event, heard);
         self.orders.on_event(event);
+        let offers_anew = heard && self.devices.on_event(event, &self.rows, &mut self.sometimes);
         for effect in effects {
             self.orders.on_effect(effect, farm, &mut self.sometimes)?;
+            self.devices.on_effect(effect, &self.rows, offers_anew, &mut self.sometimes)?;
             match effect {
                 Effect::PutJob(row) => {
                     let old = self
@@ -133,6 +138,9 @@ impl Judge {
             }
         }
         self.check_answers(event, &stale, effects)?;
+        if offers_anew {
+            self.devices.check_waiting(event, &self.rows)?;
+        }
         let totals = farm.totals();
         let states = [JobState::Pending, JobState::Running, JobState::Held];
         for state in states {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
+use vc_protocol::media::{Media, Stream};
 use vc_protocol::operator::{JobDetail, Request, Response};
 
-use crate::cli::ask::{self, answer};
+use crate::cli::ask::answer;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::size::{bytes, rfc3339, seconds};
 use crate::cli::target::Target;
@@ -19,7 +20,8 @@ use crate::operator::client::{Client, ClientError};
 const LOG_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn show(target: &Target, job: JobId, as_json: bool) -> Result<Exit, Failed> {
-    let shown = ask::detail(&mut target.connect().await?, job).await?;
+    // What encodes is known to the agent alone until the attempt ends.
+    let shown = with_log(&mut target.connect().await?, job).await?;
     if as_json {
         text::json_out(&json::line(json::detail(&shown)));
     } else {
@@ -119,6 +121,10 @@ fn detail(d: &JobDetail) -> String {
             d.encoder
         ));
     }
+    if let Some(media) = &d.media {
+        lines.push(format!("media     {}", container(media)));
+        lines.extend(media.streams.iter().map(|s| format!("stream    {}", stream(s))));
+    }
     lines.extend(d.warnings.iter().map(|w| format!("warning   {w}")));
     for a in &d.attempts {
         let ended = match a.ended.as_str() {
@@ -127,14 +133,40 @@ fn detail(d: &JobDetail) -> String {
             class => format!("failed ({class})"),
         };
         let facts = [a.place.as_str(), &a.encoder, &ended, &a.cause];
-        let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
-        lines.push(format!("attempt   {} on {}", a.no, facts.join("  ")));
+        lines.push(format!("attempt   {} on {}", a.no, joined(facts)));
+        lines
+            .extend(a.passed_over.iter().map(|passed| format!("  not {}: {}", passed.encoder, passed.cause)));
+        lines.extend(a.quality.iter().map(|found| format!("  quality {}", found.words())));
         for c in &a.commands {
             let words: Vec<_> = c.argv.iter().map(|word| shell_word(&word.0)).collect();
             lines.push(format!("  $ {}", words.join(" ")));
         }
     }
     lines.join("\n")
+}
+
+/// Those that say something.
+fn joined<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+/// `matroska,webm  50:11  3.10 GB  12 chapters`
+fn container(media: &Media) -> String {
+    let length = media.duration_ms.map(|ms| seconds(ms as f64 / 1000.0)).unwrap_or_default();
+    let chapters = if media.chapters > 0 { format!("{} chapters", media.chapters) } else { String::new() };
+    let title = media.title.as_ref().map(|title| format!("\"{title}\"")).unwrap_or_default();
+    joined([&media.container, &length, &bytes(media.size), &chapters, &title].map(String::as_str))
+}
+
+/// `0 video  hevc  3840x2160  yuv420p10le  23.976 fps  eng  default, HDR10 1000 nits, bt2020nc/bt2020/smpte2084 tv`
+fn stream(s: &Stream) -> String {
+    let size = if s.width > 0 { format!("{}x{}", s.width, s.height) } else { s.channel_layout.clone() };
+    let rate = (s.fps * 1000.0).round() / 1000.0;
+    let rate = if rate > 0.0 { format!("{rate} fps") } else { String::new() };
+    let language = s.language.as_deref().unwrap_or_default();
+    let words = [s.notes(), s.details()].concat().join(", ");
+    let facts = joined([&s.codec, &size, &s.pixel_format, &rate, language, &words]);
+    format!("{} {}  {facts}", s.index, json::word(s.kind))
 }
 
 /// A word that a shell reads as these bytes.
@@ -158,6 +190,8 @@ fn shell_word(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vc_protocol::media::{Colour, StreamKind};
+
     use super::*;
 
     #[test]
@@ -175,6 +209,34 @@ mod tests {
         check("a\nframe=1", "frame=12\n", "frame=12\n");
         check("a\na\n", "a\na\na\n", "a\n");
         assert_eq!([whole_lines("a\nb"), whole_lines("a")], ["a\n", ""]);
+    }
+
+    #[test]
+    fn a_stream_is_told_in_one_line() {
+        let picture = Stream {
+            kind: StreamKind::Video,
+            codec: "hevc".into(),
+            language: Some("eng".into()),
+            width: 3840,
+            height: 2160,
+            pixel_format: "yuv420p10le".into(),
+            fps: 24000.0 / 1001.0,
+            dispositions: vec!["default".into()],
+            colour: Colour { transfer: "arib-std-b67".into(), ..Colour::default() },
+            ..Stream::default()
+        };
+        let told = "0 video  hevc  3840x2160  yuv420p10le  23.976 fps  eng  default, HLG, ?/?/arib-std-b67";
+        assert_eq!(stream(&picture), told);
+        let sound = Stream { index: 1, kind: StreamKind::Audio, codec: "ac3".into(), ..Stream::default() };
+        assert_eq!(
+            stream(&Stream { channel_layout: "5.1(side)".into(), ..sound }),
+            "1 audio  ac3  5.1(side)"
+        );
+        let media = Media { container: "mov,mp4".into(), duration_ms: Some(185_000), ..Media::default() };
+        assert_eq!(
+            container(&Media { size: 9_000, chapters: 2, ..media }),
+            "mov,mp4  3:05  9.00 kB  2 chapters"
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Jobs: rows, details, and what became of commands on them.
 
 use serde_json::{Map, Value, json};
-use vc_protocol::agent::Command;
+use vc_protocol::agent::{Command, PassedOver, QualityFound};
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
-use vc_protocol::media::Media;
+use vc_protocol::media::{Colour, Hdr, Media, Stream};
 use vc_protocol::operator::{Acted, AttemptView, JobDetail, JobRow, ScanCounts, Why};
 use vc_protocol::progress::Progress;
 
@@ -60,12 +60,31 @@ fn attempt(attempt: &AttemptView) -> Value {
         "attempt": attempt.no,
         "where": attempt.place,
         "encoder": attempt.encoder,
+        "passed_over": passed_over(&attempt.passed_over),
+        "quality": attempt.quality.as_ref().map(quality),
         "started": rfc3339(attempt.started_ms),
         "ended": attempt.ended_ms.map(rfc3339),
         "result": attempt.ended,
         "cause": attempt.cause,
         "commands": commands(&attempt.commands),
         "log": attempt.log,
+    })
+}
+
+/// Encoders that were not used, as `[{"encoder","cause"}]`.
+fn passed_over(encoders: &[PassedOver]) -> Value {
+    encoders.iter().map(|passed| json!({ "encoder": passed.encoder, "cause": passed.cause })).collect()
+}
+
+/// A quality that was measured for.
+fn quality(found: &QualityFound) -> Value {
+    let tried = found.tried.iter().map(|(quality, score)| json!({ "quality": quality, "score": score }));
+    json!({
+        "metric": found.metric,
+        "target": found.target,
+        "quality": found.quality,
+        "predicted": found.predicted,
+        "tried": tried.collect::<Vec<_>>(),
     })
 }
 
@@ -76,6 +95,9 @@ pub(in crate::cli) fn detail(detail: &JobDetail) -> Value {
     value["output"] = path(&detail.output);
     value["created"] = Value::from(rfc3339(detail.created_ms));
     value["encoder"] = Value::from(detail.encoder.as_str());
+    let encoded = detail.encoded();
+    value["passed_over"] = passed_over(encoded.map_or(&[], |attempt| attempt.passed_over.as_slice()));
+    value["quality"] = encoded.and_then(|attempt| attempt.quality.as_ref()).map_or(Value::Null, quality);
     value["seconds"] = Value::from(detail.seconds);
     value["media_seconds"] = Value::from(seconds(detail.media_ms));
     value["media"] = detail.media.as_ref().map_or(Value::Null, media);
@@ -90,27 +112,83 @@ pub(in crate::cli) fn detail(detail: &JobDetail) -> Value {
 }
 
 fn media(media: &Media) -> Value {
-    let streams = media.streams.iter().map(|s| {
-        json!({
-            "index": s.index,
-            "kind": s.kind,
-            "codec": some(&s.codec),
-            "language": s.language,
-            "width": (s.width > 0).then_some(s.width),
-            "height": (s.height > 0).then_some(s.height),
-            "pixel_format": some(&s.pixel_format),
-            "fps": (s.fps > 0.0).then_some(s.fps),
-            "frames": s.frames,
-            "seconds": s.duration_ms.map(seconds),
-            "channels": (s.channels > 0).then_some(s.channels),
-        })
-    });
     json!({
         "container": media.container,
+        "title": media.title,
         "seconds": media.duration_ms.map(seconds),
+        "start_seconds": media.start_ms.map(signed_seconds),
         "bytes": media.size,
         "chapters": media.chapters,
-        "streams": streams.collect::<Vec<_>>(),
+        "streams": media.streams.iter().map(stream).collect::<Vec<_>>(),
+    })
+}
+
+/// Milliseconds before or after zero, as seconds.
+fn signed_seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+fn stream(s: &Stream) -> Value {
+    json!({
+        "index": s.index,
+        "kind": s.kind,
+        "codec": some(&s.codec),
+        "language": s.language,
+        "title": s.title,
+        "dispositions": s.dispositions,
+        "width": (s.width > 0).then_some(s.width),
+        "height": (s.height > 0).then_some(s.height),
+        "pixel_format": some(&s.pixel_format),
+        "pixel_aspect": s.pixel_aspect,
+        "field_order": some(&s.field_order),
+        "colour": colour(&s.colour),
+        "hdr": hdr(s),
+        "rotation": s.rotation,
+        "fps": (s.fps > 0.0).then_some(s.fps),
+        "variable_rate": s.is_vfr,
+        "frames": s.frames,
+        "seconds": s.duration_ms.map(seconds),
+        "start_seconds": s.start_ms.map(signed_seconds),
+        "timecode": s.timecode,
+        "channels": (s.channels > 0).then_some(s.channels),
+        "channel_layout": some(&s.channel_layout),
+        "sample_rate": (s.sample_rate > 0).then_some(s.sample_rate),
+    })
+}
+
+/// What a picture's numbers mean; null if nothing is known.
+fn colour(colour: &Colour) -> Value {
+    if *colour == Colour::default() {
+        return Value::Null;
+    }
+    json!({
+        "primaries": some(&colour.primaries),
+        "transfer": some(&colour.transfer),
+        "matrix": some(&colour.matrix),
+        "range": some(&colour.range),
+        "chroma": some(&colour.chroma),
+    })
+}
+
+/// High dynamic range in the units of people; null if there is none.
+fn hdr(stream: &Stream) -> Value {
+    let Some(name) = stream.hdr_name() else { return Value::Null };
+    let Hdr { mastering, light, dolby_vision, has_hdr10_plus } = &stream.hdr;
+    let point = |(x, y): (u16, u16)| [f64::from(x) / 50_000.0, f64::from(y) / 50_000.0];
+    json!({
+        "name": name,
+        "mastering": mastering.map(|screen| json!({
+            "red": point(screen.points[0]),
+            "green": point(screen.points[1]),
+            "blue": point(screen.points[2]),
+            "white": point(screen.points[3]),
+            "min_nits": f64::from(screen.min) / 10_000.0,
+            "max_nits": f64::from(screen.max) / 10_000.0,
+        })),
+        "max_cll": light.map(|(brightest, _)| brightest),
+        "max_fall": light.map(|(_, average)| average),
+        "dolby_vision": dolby_vision,
+        "hdr10_plus": has_hdr10_plus,
     })
 }
 

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use vc_protocol::agent::{Command, CommandPhase};
+use vc_protocol::agent::{Command, CommandPhase, Metric, PassedOver, QualityFound};
 use vc_protocol::device::{BoxFacts, DeviceUse, EncoderFacts};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{JobState, Priority};
-use vc_protocol::media::{Media, Stream, StreamKind};
+use vc_protocol::media::{Colour, Hdr, Mastering, Media, Stream, StreamKind};
 use vc_protocol::operator::*;
 use vc_protocol::path::FilePath;
 use vc_protocol::progress::{Phase, Progress};
@@ -125,8 +125,16 @@ fn job_detail() -> JobDetail {
         frames: Some(72_192),
         duration_ms: Some(3_011_000),
         rotation: 0,
-        channels: 0,
         dispositions: vec!["default".to_owned()],
+        colour: Colour { transfer: "smpte2084".into(), range: "tv".into(), ..Colour::default() },
+        hdr: Hdr {
+            mastering: Some(Mastering { points: [(34_000, 16_000); 4], min: 50, max: 10_000_000 }),
+            light: Some((980, 400)),
+            ..Hdr::default()
+        },
+        pixel_aspect: Some((4, 3)),
+        field_order: "progressive".into(),
+        start_ms: Some(-21),
         ..Stream::default()
     };
     JobDetail {
@@ -155,6 +163,17 @@ fn job_detail() -> JobDetail {
             no: 1,
             place: "ada/gpu0".into(),
             encoder: "libx265".into(),
+            passed_over: vec![PassedOver {
+                encoder: "hevc_vulkan".into(),
+                cause: "failed its trial: no such queue".into(),
+            }],
+            quality: Some(QualityFound {
+                metric: Metric::Vmaf,
+                target: 95.0,
+                quality: 23.5,
+                predicted: 95.25,
+                tried: vec![(20.0, 97.0), (28.0, 92.5)],
+            }),
             started_ms: NOW - 30_000,
             ended_ms: Some(NOW),
             ended: "completed".into(),

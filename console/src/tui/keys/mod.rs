@@ -69,6 +69,34 @@ pub(crate) enum Place {
     Prompt,
 }
 
+/// What dialogs and text fields lie over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    Overview,
+    Jobs,
+    Agents,
+    AgentDetail,
+    Failures,
+    Events,
+    JobDetail,
+    Log,
+}
+
+impl From<Ground> for Place {
+    fn from(ground: Ground) -> Place {
+        match ground {
+            Ground::Overview => Place::Overview,
+            Ground::Jobs => Place::Jobs,
+            Ground::Agents => Place::Agents,
+            Ground::AgentDetail => Place::AgentDetail,
+            Ground::Failures => Place::Failures,
+            Ground::Events => Place::Events,
+            Ground::JobDetail => Place::JobDetail,
+            Ground::Log => Place::Log,
+        }
+    }
+}
+
 impl Place {
     pub(crate) const ALL: [Place; 17] = [
         Place::Overview,

@@ -319,7 +319,7 @@ fn status(state: &State, columns: usize, now: Millis, frame: &mut FrameModel) {
     } else if let Some(frozen) = &state.frozen {
         let at = words::time(state.wall_ms(frozen.since), &state.look.zone);
         let notice = state.notice.as_ref().map(|n| format!(" - {}", n.text)).unwrap_or_default();
-        let key = state.keys.first(state.below(), keys::Command::Freeze);
+        let key = state.keys.first(state.below().into(), keys::Command::Freeze);
         let text = format!(" FROZEN at {at}: {key} lets the picture go on{notice}");
         frame.lines[last - 1] = Line::role(Role::Odd, cut(&text, columns, glyphs));
     } else if let Some(notice) = &state.notice {

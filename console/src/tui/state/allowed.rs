@@ -5,7 +5,7 @@ use super::jobs::Marks;
 use super::overlay::Overlay;
 use super::{State, agents, asks, copy, detail, events, failures, jobs, overview};
 use crate::tui::Mode;
-use crate::tui::keys::{Command, Place};
+use crate::tui::keys::{Command, Ground};
 use vc_protocol::operator::Role;
 
 const NO_JOB: &str = "no job is selected";
@@ -30,22 +30,12 @@ impl State {
     /// What the screen says of what is its own.
     fn own_refusal(&self, command: Command) -> Option<&'static str> {
         match self.below() {
-            Place::Agents | Place::AgentDetail => agents::refusal(self, command),
-            Place::Failures => failures::refusal(self, command),
-            Place::Events => events::refusal(self, command),
-            Place::Overview => overview::refusal(self, command),
-            Place::Jobs => jobs::refusal(self, command),
-            Place::JobDetail | Place::Log => detail::refusal(self, command),
-            // Dialogs and text fields lie over a screen and are never below.
-            Place::Reading
-            | Place::Help
-            | Place::Confirm
-            | Place::TypedConfirm
-            | Place::LeaveAttach
-            | Place::LeaveConvert
-            | Place::Palette
-            | Place::CopyMenu
-            | Place::Prompt => None,
+            Ground::Agents | Ground::AgentDetail => agents::refusal(self, command),
+            Ground::Failures => failures::refusal(self, command),
+            Ground::Events => events::refusal(self, command),
+            Ground::Overview => overview::refusal(self, command),
+            Ground::Jobs => jobs::refusal(self, command),
+            Ground::JobDetail | Ground::Log => detail::refusal(self, command),
         }
     }
 
@@ -61,7 +51,7 @@ impl State {
     }
 
     fn has_own_rows(&self) -> bool {
-        matches!(self.below(), Place::Agents | Place::AgentDetail | Place::Failures | Place::Events)
+        matches!(self.below(), Ground::Agents | Ground::AgentDetail | Ground::Failures | Ground::Events)
     }
 
     fn common_refusal(&self, command: Command) -> Option<&'static str> {
@@ -104,7 +94,7 @@ impl State {
                 (self.selected_group().is_some(), "no failure is selected")
             }
             Command::Open => {
-                let opens_jobs = self.below() == Place::Jobs;
+                let opens_jobs = self.below() == Ground::Jobs;
                 (!opens_jobs || self.selected().is_some(), "nothing is selected")
             }
             Command::MarkNone => (self.jobs.marks.count() > 0, "nothing is marked"),

@@ -10,7 +10,7 @@ use super::jobs::Marks;
 use super::overlay::{Confirm, Overlay, Typed};
 use super::{Action, Millis, State};
 use crate::tui::Leave;
-use crate::tui::keys::{Command, Level, Place};
+use crate::tui::keys::{Command, Ground, Level};
 
 /// Does what a command asks of the farm, with what was typed behind its name. False if it asks nothing of it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what acts on the farm is named, the rest is for others")]
@@ -114,7 +114,7 @@ pub(super) fn perform(state: &mut State, deed: Deed, out: &mut Vec<Action>) {
         return;
     }
     let Some(request) = deed.request() else { return };
-    if matches!(deed, Deed::Jobs(..)) && matches!(state.below(), Place::Overview | Place::Jobs) {
+    if matches!(deed, Deed::Jobs(..)) && matches!(state.below(), Ground::Overview | Ground::Jobs) {
         state.jobs.marks = Marks::default();
     }
     let tag = state.send(request, out);

@@ -6,7 +6,7 @@ use vc_protocol::operator::{AgentView, FailureGroup, JobRow};
 use super::jobs::Marks;
 use super::overlay::Overlay;
 use super::{Action, State, first, report};
-use crate::tui::keys::Place;
+use crate::tui::keys::Ground;
 use crate::tui::model;
 
 /// Something to copy.
@@ -68,7 +68,7 @@ const ID_OF_TOKEN: &str = "join command for another box";
 /// Everything that can be copied here.
 pub(super) fn items(state: &State) -> Vec<CopyItem> {
     let mut items = Vec::new();
-    if let (Some(line), Place::Overview) = (first::line(state), state.below()) {
+    if let (Some(line), Ground::Overview) = (first::line(state), state.below()) {
         push(&mut items, ID_OF_TOKEN, format!("vc-agent join {line}"));
     }
     if let Some(group) = state.selected_group() {
@@ -81,7 +81,7 @@ pub(super) fn items(state: &State) -> Vec<CopyItem> {
         of_agent(view, &mut items);
     }
     if let (Marks::Jobs(marks), true) =
-        (&state.jobs.marks, matches!(state.below(), Place::Overview | Place::Jobs))
+        (&state.jobs.marks, matches!(state.below(), Ground::Overview | Ground::Jobs))
         && !marks.is_empty()
     {
         let ids = marks.keys().map(JobId::to_string).collect::<Vec<_>>().join("\n");
@@ -106,7 +106,7 @@ fn of_job(state: &State, id: JobId, items: &mut Vec<CopyItem>) {
         push(items, "command as a shell line", report::command(detail));
         push(items, "log", report::logged(detail).map(|a| report::plain(&a.log)).unwrap_or_default());
         push(items, "report", report::of_job(detail));
-        if state.below() == Place::Log {
+        if state.below() == Ground::Log {
             // There the log is what people came for.
             if let Some(at) = items.iter().position(|i| i.what == "log") {
                 items[..=at].rotate_right(1);

@@ -49,7 +49,7 @@ use self::overlay::Overlay;
 use self::overview::Overview;
 use self::prompt::Prompt;
 pub(crate) use self::selection::row_ref;
-use super::keys::{Key, Keys, Place};
+use super::keys::{Ground, Key, Keys, Place};
 use super::link::{Reply, RequestTag};
 use super::look::Look;
 use super::{Leave, Mode, Options};
@@ -262,21 +262,21 @@ impl State {
             (Some(Overlay::Copy(_)), ..) => Place::CopyMenu,
             (Some(Overlay::Leave(_)), _, _, Mode::Attach) => Place::LeaveAttach,
             (Some(Overlay::Leave(_)), _, _, Mode::Convert) => Place::LeaveConvert,
-            (None, ..) => self.below(),
+            (None, ..) => self.below().into(),
         }
     }
 
     /// The screen that lies under a dialog.
-    pub(crate) fn below(&self) -> Place {
+    pub(crate) fn below(&self) -> Ground {
         match (&self.detail, &self.agent, self.screen) {
-            (Some(open), ..) if open.tab == Tab::Log => Place::Log,
-            (Some(_), ..) => Place::JobDetail,
-            (None, Some(_), _) => Place::AgentDetail,
-            (None, None, Screen::Overview) => Place::Overview,
-            (None, None, Screen::Jobs) => Place::Jobs,
-            (None, None, Screen::Agents) => Place::Agents,
-            (None, None, Screen::Failures) => Place::Failures,
-            (None, None, Screen::Events) => Place::Events,
+            (Some(open), ..) if open.tab == Tab::Log => Ground::Log,
+            (Some(_), ..) => Ground::JobDetail,
+            (None, Some(_), _) => Ground::AgentDetail,
+            (None, None, Screen::Overview) => Ground::Overview,
+            (None, None, Screen::Jobs) => Ground::Jobs,
+            (None, None, Screen::Agents) => Ground::Agents,
+            (None, None, Screen::Failures) => Ground::Failures,
+            (None, None, Screen::Events) => Ground::Events,
         }
     }
 
@@ -315,28 +315,18 @@ impl State {
             let into = u64::try_from(self.wall_ms(now).rem_euclid(1000)).unwrap_or(0);
             if self.gone.is_some() { now + 1000 } else { now + 1000 - into }
         });
-        let jobs = self.below() == Place::Jobs;
+        let jobs = self.below() == Ground::Jobs;
         let fetch = jobs.then(|| self.jobs.due(self.revision())).flatten();
         let settle = (jobs && self.jobs.waits()).then_some(self.calm_at());
         let detail = detail::due(self);
         let live = |due: Option<Millis>| due.filter(|_| self.gone.is_none());
         let notice = self.notice.as_ref().map(|n| n.until);
         let screen = match self.below() {
-            Place::Agents | Place::AgentDetail => agents::due(self, now),
-            Place::Failures => failures::due(self, now),
-            Place::Events => events::due(self, now),
-            Place::Overview => first::due(self, now),
-            Place::Jobs | Place::JobDetail | Place::Log => None,
-            // Dialogs and text fields lie over a screen and are never below.
-            Place::Reading
-            | Place::Help
-            | Place::Confirm
-            | Place::TypedConfirm
-            | Place::LeaveAttach
-            | Place::LeaveConvert
-            | Place::Palette
-            | Place::CopyMenu
-            | Place::Prompt => None,
+            Ground::Agents | Ground::AgentDetail => agents::due(self, now),
+            Ground::Failures => failures::due(self, now),
+            Ground::Events => events::due(self, now),
+            Ground::Overview => first::due(self, now),
+            Ground::Jobs | Ground::JobDetail | Ground::Log => None,
         };
         [clock, live(fetch), settle, live(detail), live(screen), notice]
             .into_iter()
@@ -425,16 +415,16 @@ pub(crate) fn update(state: &mut State, now: Millis, msg: Msg) -> Vec<Action> {
 fn fetch(state: &mut State, now: Millis, out: &mut Vec<Action>) {
     let revision = state.revision();
     let place = state.below();
-    if matches!(place, Place::Agents | Place::AgentDetail) {
+    if matches!(place, Ground::Agents | Ground::AgentDetail) {
         agents::fetch(state, now, out);
-    } else if place == Place::Failures {
+    } else if place == Ground::Failures {
         failures::fetch(state, now, out);
-    } else if place == Place::Events {
+    } else if place == Ground::Events {
         events::fetch(state, now, out);
-    } else if place == Place::Overview {
+    } else if place == Ground::Overview {
         first::fetch(state, now, out);
     }
-    if state.below() == Place::Jobs
+    if state.below() == Ground::Jobs
         && let Some(Wanted { why, offset, limit, revision }) =
             state.jobs.wanted(state.jobs_height(), revision, now)
     {

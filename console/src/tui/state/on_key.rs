@@ -13,7 +13,7 @@ use super::{
     marks, needs, on_reply, overview, palette, prompt, shift,
 };
 use crate::tui::Leave;
-use crate::tui::keys::{Command, Key, Place};
+use crate::tui::keys::{Command, Ground, Key, Place};
 use crate::tui::model;
 
 pub(super) fn key(state: &mut State, now: Millis, key: Key, out: &mut Vec<Action>) {
@@ -98,22 +98,12 @@ pub(super) fn paste(state: &mut State, text: &str) {
 pub(super) fn run(state: &mut State, now: Millis, command: Command, out: &mut Vec<Action>) {
     let taken = state.overlay.is_none()
         && match state.below() {
-            Place::Overview => overview::run(state, now, command, out),
-            Place::Jobs => jobs::run(state, now, command, out),
-            Place::JobDetail | Place::Log => detail::run(state, now, command, out),
-            Place::Agents | Place::AgentDetail => agents::run(state, now, command, out),
-            Place::Failures => failures::run(state, now, command, out),
-            Place::Events => events::run(state, now, command, out),
-            // Dialogs and text fields lie over a screen and are never below.
-            Place::Reading
-            | Place::Help
-            | Place::Confirm
-            | Place::TypedConfirm
-            | Place::LeaveAttach
-            | Place::LeaveConvert
-            | Place::Palette
-            | Place::CopyMenu
-            | Place::Prompt => false,
+            Ground::Overview => overview::run(state, now, command, out),
+            Ground::Jobs => jobs::run(state, now, command, out),
+            Ground::JobDetail | Ground::Log => detail::run(state, now, command, out),
+            Ground::Agents | Ground::AgentDetail => agents::run(state, now, command, out),
+            Ground::Failures => failures::run(state, now, command, out),
+            Ground::Events => events::run(state, now, command, out),
         };
     if !taken {
         run_common(state, now, command, out);
@@ -307,27 +297,17 @@ fn mouse(state: &mut State, now: Millis, out: &mut Vec<Action>) {
 /// Puts the cursor on a row of the list, counted from its start.
 pub(super) fn move_to(state: &mut State, at: u64) {
     let here = match state.below() {
-        Place::Overview => {
+        Ground::Overview => {
             state.overview.pane = Pane::Slots;
             state.overview.at as u64
         }
-        Place::Jobs => state.jobs.at,
-        Place::Agents => state.agents.at as u64,
-        Place::AgentDetail => state.agent.as_ref().map_or(0, |open| open.at as u64),
-        Place::Failures => state.failures.at as u64,
-        Place::Events => state.events.at as u64,
-        // Texts have no rows; dialogs and text fields lie over a screen and are never below.
-        Place::JobDetail
-        | Place::Log
-        | Place::Reading
-        | Place::Help
-        | Place::Confirm
-        | Place::TypedConfirm
-        | Place::LeaveAttach
-        | Place::LeaveConvert
-        | Place::Palette
-        | Place::CopyMenu
-        | Place::Prompt => return,
+        Ground::Jobs => state.jobs.at,
+        Ground::Agents => state.agents.at as u64,
+        Ground::AgentDetail => state.agent.as_ref().map_or(0, |open| open.at as u64),
+        Ground::Failures => state.failures.at as u64,
+        Ground::Events => state.events.at as u64,
+        // Texts have no rows.
+        Ground::JobDetail | Ground::Log => return,
     };
     scroll(state, at.cast_signed().saturating_sub(here.cast_signed()));
 }

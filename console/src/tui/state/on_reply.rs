@@ -113,7 +113,7 @@ fn answer(state: &mut State, now: Millis, tag: RequestTag, response: Response, o
 
 /// What became of a command.
 fn acted(state: &mut State, now: Millis, deed: Deed, response: Response) {
-    let place = state.below();
+    let place = state.below().into();
     let key = |command: Command| match state.keys.first(place, command) {
         key if key.is_empty() => format!(":{}", command.fact().name),
         key => key,

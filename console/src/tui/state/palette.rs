@@ -61,7 +61,7 @@ impl Palette {
 fn is_offered(state: &State, fact: &Fact) -> bool {
     let called = !matches!(fact.group, Group::Move | Group::Answer) && fact.command != Command::Palette;
     let everywhere = !keys::BINDINGS.iter().any(|b| b.command == fact.command && !b.is_fixed());
-    let here = keys::bindings(state.below()).any(|b| b.command == fact.command);
+    let here = keys::bindings(state.below().into()).any(|b| b.command == fact.command);
     called && (here || everywhere) && state.refusal(fact.command).is_none()
 }
 

@@ -36,6 +36,9 @@ pub(super) fn of_job(detail: &JobDetail) -> String {
         let ended = if attempt.ended.is_empty() { "runs" } else { &attempt.ended };
         let AttemptView { no, place, encoder, cause, .. } = attempt;
         let _ = writeln!(text, "attempt {no} on {place} with {encoder}: {ended} {cause}");
+        for passed in &attempt.passed_over {
+            let _ = writeln!(text, "  not {}: {}", passed.encoder, passed.cause);
+        }
     }
     let command = command(detail);
     if !command.is_empty() {

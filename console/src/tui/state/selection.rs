@@ -8,7 +8,7 @@ use vc_protocol::path::FilePath;
 use super::deed::{JobRef, Target};
 use super::jobs::Marks;
 use super::{Screen, State, agents, events, failures, overview};
-use crate::tui::keys::Place;
+use crate::tui::keys::Ground;
 
 impl State {
     /// The job under the cursor or open.
@@ -36,7 +36,7 @@ impl State {
 
     /// The failure group under the cursor.
     pub(crate) fn selected_group(&self) -> Option<FailureGroup> {
-        (self.below() == Place::Failures).then(|| failures::selected(self)).flatten()
+        (self.below() == Ground::Failures).then(|| failures::selected(self)).flatten()
     }
 
     /// What is known of a job: a running one from the snapshot, which is newest.

@@ -6,7 +6,7 @@ use super::State;
 use super::agents::AgentSort;
 use super::failures::GroupSort;
 use super::overview::{TreeSort, TreeSortBy};
-use crate::tui::keys::Place;
+use crate::tui::keys::Ground;
 
 /// Titles that are not the word for their order.
 const TITLES: [(&str, &str); 9] = [
@@ -24,23 +24,11 @@ const TITLES: [(&str, &str); 9] = [
 /// The orders of the list in sight, by their words.
 pub(super) fn words(state: &State) -> Vec<&'static str> {
     match state.below() {
-        Place::Overview => TreeSortBy::ALL.iter().map(|s| s.word()).collect(),
-        Place::Jobs => SortBy::ALL.iter().map(|s| s.word()).collect(),
-        Place::Agents => AgentSort::ALL.iter().map(|s| s.word()).collect(),
-        Place::Failures => GroupSort::ALL.iter().map(|s| s.column()).collect(),
-        Place::AgentDetail
-        | Place::Events
-        | Place::JobDetail
-        | Place::Log
-        | Place::Reading
-        | Place::Help
-        | Place::Confirm
-        | Place::TypedConfirm
-        | Place::LeaveAttach
-        | Place::LeaveConvert
-        | Place::Palette
-        | Place::CopyMenu
-        | Place::Prompt => Vec::new(),
+        Ground::Overview => TreeSortBy::ALL.iter().map(|s| s.word()).collect(),
+        Ground::Jobs => SortBy::ALL.iter().map(|s| s.word()).collect(),
+        Ground::Agents => AgentSort::ALL.iter().map(|s| s.word()).collect(),
+        Ground::Failures => GroupSort::ALL.iter().map(|s| s.column()).collect(),
+        Ground::AgentDetail | Ground::Events | Ground::JobDetail | Ground::Log => Vec::new(),
     }
 }
 
@@ -51,22 +39,22 @@ pub(super) fn by(state: &mut State, name: &str) -> bool {
     let word = TITLES.iter().find(|(title, _)| *title == name).map_or(name.as_str(), |(_, word)| *word);
     let Some(at) = words(state).iter().position(|known| *known == word) else { return false };
     match (state.below(), &state.snapshot) {
-        (Place::Overview, Some(snapshot)) => {
+        (Ground::Overview, Some(snapshot)) => {
             let old = state.overview.sort;
             let wanted = TreeSort { by: TreeSortBy::ALL[at], reversed: false };
             let same = old.by == wanted.by;
             state.overview.sort_by(snapshot, if same { old.inverted() } else { wanted });
         }
-        (Place::Jobs, _) => {
+        (Ground::Jobs, _) => {
             let (old, wanted) = (state.jobs.sort, SortBy::ALL[at]);
             state.jobs.set_sort(Sort { by: wanted, reversed: old.by == wanted && !old.reversed });
         }
-        (Place::Agents, Some(snapshot)) => {
+        (Ground::Agents, Some(snapshot)) => {
             let wanted = AgentSort::ALL[at];
             let reversed = state.agents.sort == wanted && !state.agents.reversed;
             state.agents.sort_by(snapshot, wanted, reversed);
         }
-        (Place::Failures, _) => {
+        (Ground::Failures, _) => {
             let wanted = GroupSort::ALL[at];
             let reversed = state.failures.sort == wanted && !state.failures.reversed;
             state.failures.sort_by(wanted, reversed);

@@ -258,6 +258,8 @@ pub(crate) fn detail(state: JobState) -> JobDetail {
         no: 2,
         place: "ada/cpu".into(),
         encoder: "libx264".into(),
+        passed_over: vec![],
+        quality: None,
         started_ms: NOON - 93_000,
         ended_ms: (!ended.is_empty()).then_some(NOON - 3_000),
         ended: ended.into(),

@@ -1,8 +1,9 @@
 //! A farm with everything that the specification draws, and screens of it.
 
+use vc_protocol::agent::{Metric, PassedOver, QualityFound};
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::job::JobState;
-use vc_protocol::media::{Media, Stream, StreamKind};
+use vc_protocol::media::{Colour, Mastering, Media, Stream, StreamKind};
 use vc_protocol::operator::{
     AgentState, AgentView, DeviceState, DeviceUse, DeviceView, EventView, JobDetail, Need, Page, Paused,
     Scanned, Snapshot,
@@ -153,10 +154,11 @@ pub(crate) fn known() -> JobDetail {
         duration_ms: None,
         rotation: 0,
         channels: if kind == StreamKind::Audio { 6 } else { 0 },
-        dispositions: ["default", "", "", "forced"]
-            .get(index as usize)
-            .map(|d| vec![(*d).to_owned()])
-            .unwrap_or_default(),
+        dispositions: match index {
+            0 | 1 => vec!["default".to_owned()],
+            3 => vec!["forced".to_owned()],
+            _ => Vec::new(),
+        },
         ..Stream::default()
     };
     let mut detail = fixture::detail(JobState::Running);
@@ -181,7 +183,61 @@ pub(crate) fn known() -> JobDetail {
     detail.next_encoders = vec!["hevc_nvenc".into(), "libx265".into()];
     detail.phases = vec![(Phase::Fetching, 3400), (Phase::Encoding, 90_000)];
     detail.lease_ms = Some(2100);
+    detail.attempts[0].encoder = "hevc_vulkan".into();
     detail
+}
+
+/// The same of a source with much to lose, by an agent that had to choose.
+pub(crate) fn rich() -> JobDetail {
+    let mut detail = known();
+    let passed = |encoder: &str, cause: &str| PassedOver { encoder: encoder.into(), cause: cause.into() };
+    let attempt = &mut detail.attempts[0];
+    attempt.encoder = "libx265".into();
+    attempt.passed_over = vec![
+        passed(
+            "hevc_vulkan",
+            "failed its trial: Device does not support the VK_KHR_video_encode_queue extension",
+        ),
+        passed("hevc_nvenc", "OpenEncodeSessionEx failed: out of memory (10): (no details)"),
+    ];
+    let tried = vec![(20.0, 97.1), (28.0, 92.44), (23.0, 95.4)];
+    let (target, quality, predicted) = (95.0, 23.5, 95.2);
+    attempt.quality = Some(QualityFound { metric: Metric::Vmaf, target, quality, predicted, tried });
+    detail.encoder = "libx265".into();
+    detail.next_encoders = vec![];
+    detail.phases = vec![(Phase::Fetching, 3400), (Phase::Sampling, 21_000), (Phase::Encoding, 90_000)];
+    if let Some([picture, sound, commentary, ..]) = detail.media.as_mut().map(|media| &mut media.streams[..])
+    {
+        picture.codec = "hevc".into();
+        (picture.width, picture.height) = (3840, 2160);
+        picture.pixel_format = "yuv420p10le".into();
+        picture.colour = Colour {
+            primaries: "bt2020".into(),
+            transfer: "smpte2084".into(),
+            matrix: "bt2020nc".into(),
+            range: "tv".into(),
+            chroma: "topleft".into(),
+        };
+        picture.hdr.mastering = Some(Mastering { max: 10_000_000, ..Mastering::default() });
+        picture.hdr.light = Some((980, 400));
+        sound.channel_layout = "5.1(side)".into();
+        sound.title = Some("Surround".into());
+        commentary.title = Some("Director's comment".into());
+        commentary.dispositions = vec!["comment".into(), "hearing_impaired".into()];
+    }
+    detail
+}
+
+#[test]
+fn a_rich_source_and_the_choice_of_its_encoder_are_told() {
+    for (name, keys) in [("summary", "jjd"), ("attempts", "jjd]]]"), ("source", "jjd]]]]")] {
+        both_sizes(&format!("rich_{name}"), |size| {
+            let mut board = board(size, Glyphs::Ascii);
+            board.detail = rich();
+            board.keys(keys);
+            board
+        });
+    }
 }
 
 #[test]

@@ -99,7 +99,10 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
     let scanned = (seed & 32 == 0).then_some(Scanned { seen: n / 2, of: n });
     board.page = Page { rows: rows.collect(), total, more: seed & 8 == 0, scanned };
     if seed & 64 == 0 {
-        board.detail = full::known();
+        board.detail = full::rich();
+        for passed in board.detail.attempts.iter_mut().flat_map(|attempt| &mut attempt.passed_over) {
+            (passed.encoder, passed.cause) = (text.clone(), text.clone());
+        }
         board.detail.phases.push((Phase::Encoding, n));
         board.detail.lease_ms = Some(n);
         (board.detail.wanted, board.detail.next_encoders) = (text.clone(), vec![text.clone()]);
@@ -107,6 +110,8 @@ fn board(seed: u8, names: &[Vec<u8>], numbers: (u64, f32), size: Size) -> Board 
             (media.container, media.duration_ms, media.size) = (text.clone(), Some(n), n);
             for stream in &mut media.streams {
                 (stream.codec, stream.language) = (text.clone(), Some(text.clone()));
+                (stream.title, stream.channel_layout) = (Some(text.clone()), text.clone());
+                (stream.dispositions, stream.colour.matrix) = (vec![text.clone()], text.clone());
                 (stream.fps, stream.frames, stream.channels) = (f64::from(real), Some(n), n as u32);
             }
         }

@@ -12,7 +12,7 @@ use super::drawing::{both_sizes, check, everywhere, styles, text};
 use super::fixture::{self, Board, NARROW, busy, empty};
 use super::journeys::requests;
 use crate::tui::Mode;
-use crate::tui::keys::{Key, Place};
+use crate::tui::keys::{Ground, Key};
 use crate::tui::link::Reply;
 use crate::tui::look::{Glyphs, Theme};
 use crate::tui::state::agent::AgentRow;
@@ -149,7 +149,7 @@ fn an_agent_is_opened_by_its_row_and_asked_about() {
     board.keys("3jjj");
     assert_eq!(board.state.selected_agent(), Some((AgentId(4), None)));
     board.keys("\n");
-    assert_eq!(board.state.below(), Place::AgentDetail);
+    assert_eq!(board.state.below(), Ground::AgentDetail);
     assert!(board.state.agent.as_ref().is_some_and(|open| open.data.is_some()));
     let quarantined = Some((AgentId(4), Some(DeviceId(1))));
     assert_eq!(board.state.selected_agent(), quarantined, "what needs a person is under the cursor");
@@ -158,7 +158,7 @@ fn an_agent_is_opened_by_its_row_and_asked_about() {
     board.keys("\n");
     assert!(board.state.detail.as_ref().is_some_and(|detail| detail.job == JobId(41921)));
     board.keys("\x1b\x1b");
-    assert_eq!(board.state.below(), Place::Agents);
+    assert_eq!(board.state.below(), Ground::Agents);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn an_agent_that_went_away_is_said_to_be_gone() {
     fewer.agents.retain(|agent: &AgentView| agent.name != "fox");
     board.tell(Reply::Snapshot(Box::new(fewer)));
     board.wait(2000);
-    assert_eq!(board.state.below(), Place::AgentDetail);
+    assert_eq!(board.state.below(), Ground::AgentDetail);
     assert!(board.state.agent.as_ref().is_some_and(|open| open.refused.is_some()));
 }
 
@@ -302,9 +302,9 @@ fn an_event_leads_to_its_job_or_its_agent() {
     board.keys("5\n");
     assert!(board.state.detail.as_ref().is_some_and(|detail| detail.job == JobId(41_700)));
     board.keys("\x1bjjj\n");
-    assert_eq!(board.state.below(), Place::AgentDetail);
+    assert_eq!(board.state.below(), Ground::AgentDetail);
     board.keys("5gj\n");
-    assert_eq!(board.state.below(), Place::Events, "it is about neither");
+    assert_eq!(board.state.below(), Ground::Events, "it is about neither");
 }
 
 #[test]
@@ -331,8 +331,8 @@ fn every_need_is_reached_by_its_key() {
         let place = board.state.below();
         (place, board.state.selected_agent().map(|(id, _)| id))
     };
-    assert_eq!(opened(&mut board, "n"), (Place::Events, None));
-    assert_eq!(opened(&mut board, "1n").0, Place::Failures);
+    assert_eq!(opened(&mut board, "n"), (Ground::Events, None));
+    assert_eq!(opened(&mut board, "1n").0, Ground::Failures);
     assert_eq!(board.state.failures.selected.as_deref(), Some("output shorter than source"));
     // From any other screen it leads on to the next one at once.
     board.keys("2n");
@@ -346,7 +346,7 @@ fn every_need_is_reached_by_its_key() {
     assert_eq!(board.state.selected_agent().map(|(id, _)| id), Some(AgentId(3)), "and back");
     let mut calm = self::board(busy());
     calm.keys("3n");
-    assert_eq!(calm.state.below(), Place::Agents);
+    assert_eq!(calm.state.below(), Ground::Agents);
     assert!(calm.state.notice.as_ref().is_some_and(|n| n.text.contains("nothing needs you")));
 }
 

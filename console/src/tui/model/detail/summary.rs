@@ -16,9 +16,12 @@ use crate::tui::state::detail::Detail;
 /// From this width on log and command stand side by side.
 const WIDE: usize = 110;
 /// What an encode passes through, in order.
-const PHASES: [Phase; 4] = [Phase::Fetching, Phase::Encoding, Phase::Verifying, Phase::Committing];
+const PHASES: [Phase; 5] =
+    [Phase::Fetching, Phase::Sampling, Phase::Encoding, Phase::Verifying, Phase::Committing];
 /// Warnings shown; the rest is in the events.
 const WARNINGS: usize = 3;
+/// Encoders shown that were passed over; the rest is with the attempt.
+const PASSED_OVER: usize = 3;
 
 pub(super) fn lines(
     state: &State,
@@ -52,6 +55,11 @@ pub(super) fn lines(
         lines.push(fact("wanted", &data.wanted));
     }
     lines.push(fact("how", &how(state, data)));
+    if let Some(attempt) = data.encoded() {
+        let passed = attempt.passed_over.iter().take(PASSED_OVER);
+        lines.extend(passed.map(|passed| fact("not", &format!("{}: {}", passed.encoder, passed.cause))));
+        lines.extend(attempt.quality.as_ref().map(|found| fact("quality", &found.words())));
+    }
     let size = if row.bytes_out > 0 { format!("  {}", words::bytes(row.bytes_out)) } else { String::new() };
     lines.push(path_fact("output", &data.output, &size, columns, glyphs));
     // On a low screen log and command matter more than dates.
@@ -92,14 +100,18 @@ fn moving(state: &State, data: &JobDetail, progress: &Progress, columns: usize) 
         let share = (estimate as f64 / data.row.bytes_in.max(1) as f64 * 100.0) as u64;
         figures += &format!(" (est {}, {share}% of source)", words::bytes(estimate));
     }
-    vec![first, phases(data, progress, glyphs), Line::new(figures)]
+    vec![first, phases(data, progress, columns, glyphs), Line::new(figures)]
 }
 
 /// ` fetching 0:03 > ENCODING 1:30 > verifying > committing   lease ok, 2 s ago`
-fn phases(data: &JobDetail, progress: &Progress, glyphs: Glyphs) -> Line {
+fn phases(data: &JobDetail, progress: &Progress, columns: usize, glyphs: Glyphs) -> Line {
     let arrow = if glyphs == Glyphs::Unicode { " → " } else { " > " };
     let mut line = Line::new(" ");
-    for (at, phase) in PHASES.into_iter().enumerate() {
+    // Few jobs are measured for their quality.
+    let sampled =
+        progress.phase == Phase::Sampling || data.phases.iter().any(|(of, _)| *of == Phase::Sampling);
+    let passed = PHASES.into_iter().filter(|phase| sampled || *phase != Phase::Sampling);
+    for (at, phase) in passed.enumerate() {
         if at > 0 {
             line.push(Role::Plain, arrow);
         }
@@ -122,7 +134,10 @@ fn phases(data: &JobDetail, progress: &Progress, glyphs: Glyphs) -> Line {
             line.push(Role::Odd, "   its agent is silent: this may be old");
         }
         (false, Some(ms)) => {
-            line.push(Role::Plain, format!("   lease ok, {} s ago", words::count(ms / 1000)));
+            let lease = format!("   lease ok, {} s ago", words::count(ms / 1000));
+            if line.width() + width(&lease) <= columns {
+                line.push(Role::Plain, lease);
+            }
         }
         (false, None) => {}
     }
@@ -204,7 +219,9 @@ fn picture(video: &Stream) -> String {
     let rate = (video.fps * 1000.0).round() / 1000.0;
     let rate = if video.fps > 0.0 { format!(" {rate}") } else { String::new() };
     let uneven = if video.is_vfr { " vfr" } else { "" };
-    format!("{} {}x{}{rate}{uneven}", codec(&video.codec), video.width, video.height)
+    let fields = if video.is_interlaced() { " interlaced" } else { "" };
+    let light = video.hdr_name().map(|name| format!(" {name}")).unwrap_or_default();
+    format!("{} {}x{}{rate}{uneven}{fields}{light}", codec(&video.codec), video.width, video.height)
 }
 
 /// The first sound stream, and how many more.

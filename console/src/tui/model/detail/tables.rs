@@ -3,7 +3,7 @@
 use vc_protocol::media::{Stream, StreamKind};
 use vc_protocol::operator::{AttemptView, JobDetail};
 
-use super::super::text::{Line, Role, clean, cut};
+use super::super::text::{Line, Role, clean, cut, section, width, wrap};
 use super::super::words;
 use super::summary::{channels, codec};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
@@ -39,6 +39,27 @@ pub(super) fn attempts(state: &State, open: &Detail, data: &JobDetail, columns: 
         line.selected = selected;
         lines.push(line);
     }
+    if let Some(attempt) = open.attempt() {
+        lines.extend(choice(attempt, columns, glyphs));
+    }
+    lines
+}
+
+/// Why an attempt encoded with what it did, and how well.
+fn choice(attempt: &AttemptView, columns: usize, glyphs: Glyphs) -> Vec<Line> {
+    let passed = attempt.passed_over.iter();
+    let passed = passed.map(|passed| ("not", format!("{}: {}", passed.encoder, passed.cause)));
+    let quality = attempt.quality.iter().map(|found| ("quality", found.words()));
+    let mut lines = Vec::new();
+    for (name, text) in passed.chain(quality) {
+        let text = wrap(&text, columns.saturating_sub(FACT + 1), 2, glyphs);
+        let names = std::iter::once(name).chain(std::iter::repeat(""));
+        lines.extend(names.zip(text).map(|(name, text)| Line::new(format!(" {name:<FACT$}{text}"))));
+    }
+    if !lines.is_empty() {
+        let title = format!("Encoder of attempt {}", attempt.no);
+        lines.splice(0..0, [Line::default(), section(&title, "", columns, glyphs)]);
+    }
     lines
 }
 
@@ -67,6 +88,11 @@ fn cells(state: &State, attempt: &AttemptView, widths: &[usize; 9], glyphs: Glyp
     ]
 }
 
+/// Columns before what a stream's row has no room for: below its kind.
+const STREAM_INDENT: usize = 5;
+/// Columns of the name of a fact.
+const FACT: usize = 8;
+
 const STREAMS: [Column; 8] = [
     fixed("NO", Align::Right, 3, 20),
     fixed("KIND", Align::Left, 10, 19),
@@ -90,7 +116,8 @@ pub(super) fn source(data: &JobDetail, columns: usize, glyphs: Glyphs) -> Vec<Li
     let length = media.duration_ms.map_or("-".into(), |ms| words::clock_left(ms / 1000));
     let chapters = words::some(u64::from(media.chapters), "chapter");
     let size = words::bytes(media.size);
-    let facts = format!(" {}  {length}  {size}  {chapters}", media.container);
+    let title = media.title.as_ref().map(|title| format!("  \"{title}\"")).unwrap_or_default();
+    let facts = format!(" {}  {length}  {size}  {chapters}{title}", media.container);
     lines.push(Line::new(cut(&facts, columns, glyphs)));
     lines.push(Line::default());
     let widths = widths(&STREAMS, columns.saturating_sub(2));
@@ -101,6 +128,15 @@ pub(super) fn source(data: &JobDetail, columns: usize, glyphs: Glyphs) -> Vec<Li
         let mut line = Line::new(" ");
         line.extend(row(&STREAMS, &widths, stream_cells(stream, &widths, glyphs)));
         lines.push(line);
+        let mut details = stream.notes();
+        if width(&details.join(", ")) <= widths[7] {
+            details.clear();
+        }
+        details.extend(stream.details());
+        if !details.is_empty() {
+            let text = wrap(&details.join(", "), columns.saturating_sub(STREAM_INDENT), 0, glyphs);
+            lines.extend(text.into_iter().map(|text| Line::new(format!("{:STREAM_INDENT$}{text}", ""))));
+        }
     }
     lines
 }
@@ -116,6 +152,7 @@ fn stream_cells(stream: &Stream, widths: &[usize; 8], glyphs: Glyphs) -> [Line; 
     };
     let size = match stream.kind {
         _ if is_picture => format!("{}x{}", stream.width, stream.height),
+        StreamKind::Audio if !stream.channel_layout.is_empty() => stream.channel_layout.clone(),
         StreamKind::Audio => channels(stream.channels),
         StreamKind::Video
         | StreamKind::Cover
@@ -129,23 +166,14 @@ fn stream_cells(stream: &Stream, widths: &[usize; 8], glyphs: Glyphs) -> [Line; 
     } else {
         String::new()
     };
-    let mut notes: Vec<String> = Vec::new();
-    let mut note = |said: bool, text: &str| {
-        if said {
-            notes.push(text.to_owned());
-        }
-    };
-    note(stream.has("default"), "default");
-    note(stream.has("forced"), "forced");
-    note(stream.is_vfr, "variable rate");
-    note(stream.rotation != 0, &format!("turned {}", stream.rotation));
-    note(stream.frames.is_some(), &words::some(stream.frames.unwrap_or(0), "frame"));
+    let mut notes = stream.notes();
+    notes.extend(stream.frames.map(|frames| words::some(frames, "frame")));
     [
         Line::new(stream.index.to_string()),
         Line::new(kind),
         Line::new(cut(&codec(&stream.codec), widths[2], glyphs)),
         Line::new(cut(stream.language.as_deref().unwrap_or("-"), widths[3], glyphs)),
-        Line::new(size),
+        Line::new(cut(&size, widths[4], glyphs)),
         Line::new(cut(&stream.pixel_format, widths[5], glyphs)),
         Line::new(rate),
         Line::new(cut(&notes.join(", "), widths[7], glyphs)),

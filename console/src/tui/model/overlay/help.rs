@@ -62,7 +62,7 @@ struct Told {
 
 /// The keys of the screen below; commands that do nothing now are left out.
 fn here(state: &State, columns: usize) -> Vec<Line> {
-    let place = state.below();
+    let place = state.below().into();
     let mut told: Vec<Told> = Vec::new();
     for group in Group::ALL {
         let mut seen: Vec<Command> = Vec::new();

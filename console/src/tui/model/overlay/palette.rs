@@ -27,7 +27,7 @@ pub(super) fn content(state: &State, palette: &Palette, size: Size) -> Content {
     let top = (palette.at + 1).saturating_sub(rows);
     for (at, fact) in choices.iter().enumerate().skip(top).take(rows) {
         let argument = if fact.argument.is_empty() { String::new() } else { format!(" {}", fact.argument) };
-        let key = state.keys.first(state.below(), fact.command);
+        let key = state.keys.first(state.below().into(), fact.command);
         let mut row = Line::role(Role::Strong, format!("{}{argument}", fact.name));
         row.pad_to(24);
         let help = columns.saturating_sub(row.width() + width(&key) + 4);

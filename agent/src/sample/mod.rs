@@ -1,12 +1,19 @@
-//! How busy this box is: processor, memory and load, read from `/proc`.
+//! How busy this box is: processor, memory and load, read from `/proc`; its cards are [`Gauges`]'.
 //!
-//! Reading takes microseconds. Elsewhere than on Linux there is nothing to read, and what cannot be read is none.
+//! Reading `/proc` takes microseconds. Elsewhere than on Linux there is nothing to read, and what cannot be read is
+//! none.
+
+mod engines;
+mod gauges;
+mod nvml;
+mod sysfs;
 
 use std::fs;
 use std::time::UNIX_EPOCH;
 
-use vc_protocol::device::{BoxFacts, Device, DeviceFacts, DeviceKind, DeviceUse, EncoderFacts};
-use vc_protocol::id::DeviceId;
+use vc_protocol::device::{BoxFacts, DeviceUse};
+
+pub(crate) use gauges::{Gauges, Roots};
 
 /// Reads the box, and the use of its processor since the last time.
 #[derive(Debug, Default)]
@@ -22,32 +29,19 @@ struct Ticks {
 }
 
 impl Sampler {
-    /// The box as it is, with these devices and what is known of their encoders.
-    pub(crate) fn read<'a>(
-        &mut self,
-        devices: &[Device],
-        encoders: impl Fn(DeviceId) -> &'a [EncoderFacts],
-    ) -> BoxFacts {
+    /// The box as it is but for its devices, and the use of its processor.
+    pub(crate) fn read(&mut self) -> (BoxFacts, DeviceUse) {
         let stat = fs::read_to_string("/proc/stat").ok();
         let share = stat.as_deref().and_then(ticks).and_then(|now| {
             let before = self.ticks.replace(now);
             before.and_then(|before| share(before, now))
         });
         let memory = fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(memory);
-        let facts = |device: &Device| DeviceFacts {
-            id: device.id,
-            load: match device.kind {
-                DeviceKind::Cpu => DeviceUse { encode: share, ..DeviceUse::default() },
-                DeviceKind::Gpu => DeviceUse::default(),
-            },
-            encoders: encoders(device.id).to_vec(),
-            ..DeviceFacts::default()
-        };
         let first_word = |path| {
             let text = fs::read_to_string(path).ok()?;
             text.split_whitespace().next()?.parse::<f64>().ok()
         };
-        BoxFacts {
+        let facts = BoxFacts {
             now_ms: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as i64),
             system: system(),
             cores: std::thread::available_parallelism().map_or(0, |n| n.get() as u32),
@@ -55,8 +49,9 @@ impl Sampler {
             memory: memory.map(|(used, _)| used),
             memory_total: memory.map(|(_, total)| total),
             up_s: first_word("/proc/uptime").map(|up| up as u64),
-            devices: devices.iter().map(facts).collect(),
-        }
+            devices: Vec::new(),
+        };
+        (facts, DeviceUse { encode: share, ..DeviceUse::default() })
     }
 }
 

@@ -166,6 +166,7 @@ mod tests {
             major: 9,
             encoders: BTreeSet::new(),
             probe_decoders: BTreeSet::new(),
+            filters: BTreeSet::new(),
         };
         Cache::at(Some(dir.join("vc-agent/trials.json")), &tools)
     }

@@ -12,7 +12,7 @@ use vc_protocol::profile::{AudioCodec, AudioWish, Container, Effort, Profile, Vi
 use super::{Bench, Turn, run, untried};
 use crate::device::Gpu;
 use crate::encoder::{Candidate, Encoder};
-use crate::plan::{self, Caps, Files};
+use crate::plan::{self, Caps, Files, Refusal};
 use crate::process::Invocation;
 
 /// A good encoder gives over 35 dB at its ordinary quality; garbage gives under 15.
@@ -163,7 +163,10 @@ fn calls(
     let with = Candidate { encoder, gpu: gpu.cloned(), is_on_device: false };
     let caps = Caps { encoders: &bench.tools.encoders, major: bench.tools.major };
     let plan = plan::plan(&media(picture, format), &profile, Some(&with), caps);
-    let plan = plan.map_err(|failure| failure.cause)?;
+    let plan = plan.map_err(|refusal| match refusal {
+        Refusal::Skipped(why) => why,
+        Refusal::Failed(failure) => failure.cause,
+    })?;
     let env = encoder.device(gpu).env;
     let call = |args| Invocation { env: env.clone(), ..Invocation::new(&bench.tools.ffmpeg, args) };
     Ok(plan.commands(files).into_iter().map(call).collect())

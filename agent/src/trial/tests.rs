@@ -106,6 +106,7 @@ fn tools_at(ffmpeg: PathBuf) -> Tools {
         major: 9,
         encoders: BTreeSet::from(["libx264".to_owned()]),
         probe_decoders: BTreeSet::new(),
+        filters: BTreeSet::new(),
     }
 }
 

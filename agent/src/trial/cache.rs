@@ -165,6 +165,7 @@ mod tests {
             probe_version_line: String::new(),
             major: 9,
             encoders: BTreeSet::new(),
+            filters: BTreeSet::new(),
             probe_decoders: BTreeSet::new(),
             filters: BTreeSet::new(),
         };

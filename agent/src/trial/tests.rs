@@ -105,6 +105,7 @@ fn tools_at(ffmpeg: PathBuf) -> Tools {
         probe_version_line: String::new(),
         major: 9,
         encoders: BTreeSet::from(["libx264".to_owned()]),
+        filters: BTreeSet::new(),
         probe_decoders: BTreeSet::new(),
         filters: BTreeSet::new(),
     }

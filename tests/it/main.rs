@@ -6,6 +6,7 @@
 mod bad_input;
 mod budgets;
 mod convert;
+mod encoders;
 mod devices;
 mod farm;
 mod faults;

@@ -83,7 +83,7 @@ async fn a_score_is_met_by_the_quality_that_samples_have_shown() {
     assert!((crf(&report) - found.quality).abs() < 0.01, "{found:?}");
     assert_eq!(report.warnings, [""; 0]);
     let samples = report.commands.iter().filter(|command| command.phase == CommandPhase::Sample).count();
-    assert!(samples >= 11, "five places, encoded and compared: {samples}");
+    assert!(samples >= 13, "six places, encoded and compared: {samples}");
     let seen = console.seen.lock().unwrap();
     let shares: Vec<u16> = seen.iter().filter(|p| p.phase == Phase::Sampling).map(|p| p.permille).collect();
     assert!(shares.len() > 6 && shares.is_sorted(), "{shares:?}");

@@ -23,6 +23,8 @@ pub struct Clip {
     pub stream: u32,
     /// Which part, and where its first frame is; none is all of it.
     pub part: Option<(Place, u64)>,
+    /// How many of its frames count; none is all of them.
+    pub frames: Option<u64>,
 }
 
 /// What is known of the pictures of both sides.
@@ -46,13 +48,13 @@ pub fn command(
     let mut args: Vec<OsString> = words("-nostdin -hide_banner -v level+info -nostats -progress pipe:1");
     for clip in pairs.iter().flat_map(|(made, from)| [made, from]) {
         if let Some((place, first_ms)) = clip.part {
-            args.extend(place.options(first_ms));
+            args.extend(place.options(first_ms, 0));
         }
         args.extend(words("-protocol_whitelist file,pipe -i"));
         args.push(file_url(&clip.path));
     }
     args.extend(["-lavfi".into(), graph(metric, pairs, looks, threads).into()]);
-    args.extend(words("-f null -"));
+    args.extend(words("-fps_mode passthrough -f null -"));
     Invocation::new(&tools.ffmpeg, args)
 }
 
@@ -61,8 +63,12 @@ fn graph(metric: Metric, pairs: &[(Clip, Clip)], looks: Looks, threads: usize) -
     let mut graph = String::new();
     for (side, offset) in [("made", 0), ("from", 1)] {
         for (n, (made, from)) in pairs.iter().enumerate() {
-            let stream = if offset == 0 { made.stream } else { from.stream };
-            let _ = write!(graph, "[{}:{stream}]format={format},setsar=1[{side}{n}];", 2 * n + offset);
+            let clip = if offset == 0 { made } else { from };
+            let _ = write!(graph, "[{}:{}]", 2 * n + offset, clip.stream);
+            if let Some(frames) = clip.frames {
+                let _ = write!(graph, "trim=end_frame={frames},");
+            }
+            let _ = write!(graph, "format={format},setsar=1[{side}{n}];");
         }
         for n in 0..pairs.len() {
             let _ = write!(graph, "[{side}{n}]");
@@ -99,16 +105,17 @@ mod tests {
     use super::*;
 
     fn clip(path: &str) -> Clip {
-        Clip { path: path.into(), stream: 0, part: None }
+        Clip { path: path.into(), stream: 0, part: None, frames: None }
     }
 
     #[test]
     fn pairs_are_joined_in_their_order_and_compared_frame_by_frame() {
-        let pairs = [(clip("/d0"), clip("/r0")), (clip("/d1"), clip("/r1"))];
+        let made = Clip { frames: Some(36), ..clip("/d0") };
+        let pairs = [(made, clip("/r0")), (clip("/d1"), clip("/r1"))];
         let graph = graph(Metric::Vmaf, &pairs, Looks { is_deep: false, rows: 720 }, 3);
         assert_eq!(
             graph,
-            "[0:0]format=yuv420p,setsar=1[made0];[2:0]format=yuv420p,setsar=1[made1];\
+            "[0:0]trim=end_frame=36,format=yuv420p,setsar=1[made0];[2:0]format=yuv420p,setsar=1[made1];\
              [made0][made1]concat=n=2,settb=1/25,setpts=N[made];\
              [1:0]format=yuv420p,setsar=1[from0];[3:0]format=yuv420p,setsar=1[from1];\
              [from0][from1]concat=n=2,settb=1/25,setpts=N[from];[made][from]libvmaf=n_threads=3"

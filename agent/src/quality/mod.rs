@@ -12,7 +12,7 @@ use vc_protocol::agent::Metric;
 use vc_protocol::profile::{Profile, VideoWish};
 
 pub use measure::{Clip, Looks, command, score};
-pub use places::{Place, places};
+pub use places::{Place, TAIL_MS, places};
 pub use search::{Found, Next, Reach, Scale, Search, TRIES_MAX};
 
 /// A score to reach.

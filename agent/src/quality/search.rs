@@ -129,8 +129,8 @@ impl Search {
     /// For a target.
     pub fn new(metric: Metric, target: f64, scale: Scale) -> Search {
         let (tolerance, fall) = match metric {
-            Metric::Vmaf => (0.3, 60.0),
-            Metric::Ssim => (0.001, 0.12),
+            Metric::Vmaf => (0.5, 60.0),
+            Metric::Ssim => (0.0015, 0.12),
         };
         Search { scale, target, tolerance, fall, tried: Vec::new() }
     }

@@ -235,7 +235,15 @@ async fn an_encoder_that_no_longer_passes_fails_the_test_of_its_device_and_costs
 async fn a_card_that_is_found_late_is_offered_at_once_and_used_once_it_is_proved() {
     let bench = Bench::start();
     let mut sent = bench.connect(vec![]).await;
-    let gpu = Gpu { pci: None, name: "Card".into(), vulkan: vec![0], render_node: None, nvidia: None };
+    let gpu = Gpu {
+        pci: None,
+        name: "Card".into(),
+        vulkan: vec![0],
+        render_node: None,
+        nvidia: None,
+        encodes: Vec::new(),
+        is_software: false,
+    };
     let card = Card { key: "card#1".into(), gpu, facts: GpuFacts::default() };
     bench.calls.send(Call::Cards(vec![card])).await.unwrap();
     let FromAgent::Devices(found) = next(&mut sent).await else { panic!("a card more is told") };

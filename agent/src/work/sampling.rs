@@ -123,6 +123,7 @@ impl Attempt<'_> {
                 path: files.part.clone(),
                 stream: stream.index,
                 part: Some((clip.place, first)),
+                frames: None,
             };
             let made: Vec<Clip> = references.clips.iter().map(part).collect();
             best = best.max(self.measure(plan, Metric::Ssim, &references, &made).await?);
@@ -209,7 +210,7 @@ impl Attempt<'_> {
                 part: scratch.sample(&format!("source{n}")),
                 pass_log: scratch.pass_log(),
             };
-            let made = self.make_sample(&plan, &files, place.options(first_ms)).await?;
+            let made = self.make_sample(&plan, &files, place.options(first_ms, 0)).await?;
             // A header may promise more than there is; what is there stands for it.
             if made > 0 {
                 clips.push(Reference { place, path: files.part, frames: made });
@@ -239,13 +240,13 @@ impl Attempt<'_> {
                 part: scratch.sample(&format!("made{n}")),
                 pass_log: scratch.pass_log(),
             };
-            let part = reference.place.options(references.first_ms);
+            let part = reference.place.options(references.first_ms, quality::TAIL_MS);
             let frames = self.make_sample(sample, &files, part).await?;
-            if frames != reference.frames {
+            if frames < reference.frames {
                 let cause = format!("{frames} of {} frames of a sample were made", reference.frames);
                 return Err(Failure::new(FailureClass::Encoder, cause).into());
             }
-            made.push(Clip { path: files.part, stream: 0, part: None });
+            made.push(Clip { path: files.part, stream: 0, part: None, frames: Some(reference.frames) });
             self.advance(steps);
         }
         Ok(made)
@@ -279,7 +280,7 @@ impl Attempt<'_> {
             Action::Copy | Action::Sound(_) | Action::Text(_) => false,
         });
         let looks = Looks { is_deep: references.is_deep || makes_deep, rows: size.0.min(size.1) };
-        let from = |clip: &Reference| Clip { path: clip.path.clone(), stream: 0, part: None };
+        let from = |clip: &Reference| Clip { path: clip.path.clone(), stream: 0, part: None, frames: None };
         let pairs: Vec<_> = made.iter().cloned().zip(references.clips.iter().map(from)).collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let call = quality::command(&self.context.tools, metric, &pairs, looks, threads);

@@ -27,7 +27,7 @@ fn devices(devices: Vec<VulkanDevice>) -> Result<Answer, Trouble> {
 }
 
 fn seen(vulkan: Result<Answer, Trouble>) -> Seen {
-    Seen { vulkan, nodes: Vec::new(), nvidia: Vec::new() }
+    Seen { vulkan, nodes: Vec::new(), nvidia: Vec::new(), nvidia_driver: None }
 }
 
 fn render_node(pci: &str, access: Access) -> RenderNode {

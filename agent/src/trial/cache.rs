@@ -167,7 +167,6 @@ mod tests {
             encoders: BTreeSet::new(),
             filters: BTreeSet::new(),
             probe_decoders: BTreeSet::new(),
-            filters: BTreeSet::new(),
         };
         Cache::at(Some(dir.join("vc-agent/trials.json")), &tools)
     }

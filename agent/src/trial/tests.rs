@@ -107,7 +107,6 @@ fn tools_at(ffmpeg: PathBuf) -> Tools {
         encoders: BTreeSet::from(["libx264".to_owned()]),
         filters: BTreeSet::new(),
         probe_decoders: BTreeSet::new(),
-        filters: BTreeSet::new(),
     }
 }
 

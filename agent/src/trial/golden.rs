@@ -211,7 +211,9 @@ pub(super) async fn psnr(
     (left, right): (String, String),
     frames: usize,
 ) -> Result<Result<f64, String>, String> {
-    let graph = format!("[0:v]{left}[a];[1:v]{right}[b];[a][b]psnr=shortest=1:stats_file=-");
+    // Frame by frame, whatever their times are.
+    let each = format!("setpts=N/{RATE}/TB");
+    let graph = format!("[0:v]{each},{left}[a];[1:v]{each},{right}[b];[a][b]psnr=shortest=1:stats_file=-");
     let words = format!("-nostdin -hide_banner -v info -nostats -i @ -i @ -lavfi {graph} -f null -");
     let (each, log) = run(bench, turn, &ffmpeg(bench, &words, &[made, clip])).await?;
     let found = each.lines().filter(|line| line.starts_with("n:")).count();

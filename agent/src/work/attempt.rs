@@ -193,6 +193,8 @@ impl<'a> Attempt<'a> {
         };
         let want = Want { codec, bits: bits(profile, media), rate, order: &profile.video.encoders };
         let choice = self.context.proved.choose(self.offer.device, want);
+        let source = media.video().map_or("", |stream| stream.codec.as_str());
+        let choice = self.context.proved.on_device(self.offer.device, choice, source);
         for passed in choice.passed_over {
             self.passes_over(passed);
         }
@@ -247,6 +249,7 @@ impl<'a> Attempt<'a> {
         let names: Vec<&'static str> =
             plans.iter().map(|plan| plan.with.as_ref().map_or("copy", |with| with.encoder.name)).collect();
         let mut before: Option<Refused> = None;
+        let mut in_vain: Vec<(Candidate, String)> = Vec::new();
         for (place, plan) in plans.into_iter().enumerate() {
             if let Some(Refused { label, cause, .. }) = &before {
                 self.warn(format!("{label} could not ({cause}): {} was used", labels[place]));
@@ -258,6 +261,10 @@ impl<'a> Attempt<'a> {
             let failure = match self.make_with(prepared, &plan).await {
                 Ok((scratch, warnings)) => {
                     plan.warnings.into_iter().chain(warnings).for_each(|warning| self.warn(warning));
+                    // That another one could says that the source was not to blame.
+                    let (proved, device) = (&self.context.proved, self.offer.device);
+                    in_vain.iter().for_each(|(with, cause)| proved.failed(device, with, cause));
+                    plan.with.iter().for_each(|with| proved.worked(device, with));
                     return Ok(scratch);
                 }
                 Err(Halt::Failed(failure)) if failure.class == FailureClass::Encoder => failure,
@@ -274,6 +281,7 @@ impl<'a> Attempt<'a> {
             if place + 1 == labels.len() {
                 return Err(failure.into());
             }
+            in_vain.extend(plan.with.map(|with| (with, refused.cause.clone())));
             before = Some(refused);
         }
         Err(Failure::new(FailureClass::Job, "there was nothing to run").into())

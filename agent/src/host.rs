@@ -14,7 +14,7 @@ use vc_protocol::prove::Challenge;
 use crate::commit;
 use crate::config::AgentConfig;
 use crate::device::Card;
-use crate::encoder::{Encoder, Route};
+use crate::encoder;
 use crate::ffmpeg::{Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
@@ -25,7 +25,7 @@ use crate::storage::{Mounted, Storage};
 use crate::supervisor::link::Link;
 use crate::supervisor::work::Work;
 use crate::told;
-use crate::trial;
+use crate::trial::{self, Bench, Cache, Folder, Subject};
 use crate::work::{self, End, LiveView, Place, STALL_MAX, WorkContext};
 
 /// Why this box cannot work.
@@ -51,6 +51,8 @@ pub(crate) struct Host {
     parts: Parts,
     /// Where trials write.
     trials: PathBuf,
+    /// What earlier trials showed.
+    kept: Cache,
 }
 
 impl Host {
@@ -72,8 +74,9 @@ impl Host {
         let spawner = Spawner::start(Some(children)).map_err(at("start the thread that starts ffmpeg"))?;
         let storage: Arc<dyn Storage> = Arc::new(Mounted::new(config.maps.clone()));
         let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
+        let kept = Cache::open(&tools);
         let context = WorkContext { tools: Arc::new(tools), proved, spawner, storage, stall: STALL_MAX };
-        Ok(Host { context, parts, trials: dir.run() })
+        Ok(Host { context, parts, trials: dir.run(), kept })
     }
 
     /// First line of `ffmpeg -version`.
@@ -119,15 +122,29 @@ impl Work for Host {
         &self.context.proved
     }
 
-    fn kept_trials(&self, _card: Option<&Card>) -> Option<Vec<EncoderFacts>> {
-        None
+    fn kept_trials(&self, card: Option<&Card>) -> Option<Vec<EncoderFacts>> {
+        let rows = encoder::rows(card.map(|card| &card.gpu), &self.context.tools.encoders);
+        self.kept.kept(&Subject::of(card), &rows)
     }
 
     async fn try_encoders(self: Arc<Self>, card: Option<Card>, stop: StopToken) -> Vec<EncoderFacts> {
         let WorkContext { tools, spawner, .. } = &self.context;
-        let is_own = |row: &&'static Encoder| (row.route == Route::Cpu) == card.is_none();
-        let rows: Vec<_> = tools.usable_encoders().into_iter().filter(is_own).collect();
-        trial::encoders(tools, spawner, &self.trials, &rows, &stop).await
+        let gpu = card.as_ref().map(|card| &card.gpu);
+        let rows = encoder::rows(gpu, &tools.encoders);
+        let folder = match Folder::make(&self.trials) {
+            Ok(folder) => folder,
+            Err(error) => {
+                // Nothing is known then, and nothing is kept.
+                tracing::warn!("no encoder is tried: no folder in {}: {error}", self.trials.display());
+                return Vec::new();
+            }
+        };
+        let bench = Bench { tools, spawner, folder: &folder, stop: &stop };
+        let facts = trial::device(bench, gpu, &rows, &mut |_| {}).await;
+        if stop.reason().is_none() {
+            self.kept.remember(&Subject::of(card.as_ref()), &rows, &facts);
+        }
+        facts
     }
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {

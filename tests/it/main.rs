@@ -7,6 +7,7 @@ mod bad_input;
 mod budgets;
 mod convert;
 mod devices;
+mod encoders;
 mod farm;
 mod faults;
 mod generated;

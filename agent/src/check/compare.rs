@@ -7,7 +7,7 @@ use vc_protocol::profile::Container;
 use super::stream::{Fault, stream};
 use super::{Facts, refused};
 use crate::ffmpeg;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Planned};
 use crate::probe::Described;
 
 /// Lengths may differ by this much, whatever they are: the last frame and the priming of sound.
@@ -29,6 +29,9 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     }
     // mp4 writes chapters as a data stream of its own.
     let found: Vec<&Stream> = output.streams.iter().filter(|s| s.kind != StreamKind::Data).collect();
+    if !plan.raw.is_empty() {
+        return typed(plan, output, &found);
+    }
     if found.len() != plan.streams.len() {
         return Err(refused(format!("it has {} streams and not {}", found.len(), plan.streams.len())));
     }
@@ -50,6 +53,20 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
         return Err(refused(format!("it holds {holds} frames and {wrote} were encoded")));
     }
     Ok(warnings)
+}
+
+/// Options that were typed may do anything to an output, as long as it has the picture that the profile speaks of.
+fn typed(plan: &Plan, output: &Media, found: &[&Stream]) -> Result<Vec<String>, Failure> {
+    if output.duration_ms.is_none() {
+        return Err(refused("it has no length".to_owned()));
+    }
+    let is_lacking = |planned: &&Planned| {
+        !found.iter().any(|stream| stream.kind == planned.kind && stream.codec == planned.codec)
+    };
+    match plan.streams.iter().find(is_lacking) {
+        Some(planned) => Err(refused(format!("it has no {} picture", planned.codec))),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Whether a length is less than another by more than what the last frame and the priming of sound explain.

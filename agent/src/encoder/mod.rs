@@ -235,6 +235,12 @@ impl Encoder {
         Some(options(&words, "{l}", &format!("{whole}.{part}")))
     }
 
+    /// Whether it needs queues for video on the card; Vulkan's other encoders compute.
+    pub fn uses_video_queues(&self) -> bool {
+        let is_of_a_queue = matches!(self.codec, VideoCodec::H264 | VideoCodec::Hevc | VideoCodec::Av1);
+        self.route == Route::Vulkan && is_of_a_queue
+    }
+
     /// Whether what comes out is what went in, to the last bit.
     pub fn is_lossless(&self) -> bool {
         !self.keeps.is_empty()
@@ -288,6 +294,15 @@ pub struct Candidate {
     pub gpu: Option<Gpu>,
     /// Pictures are decoded and scaled on the card too. Where that fails, the same encoder follows without it.
     pub is_on_device: bool,
+}
+
+/// The rows that lead to this card, or to the processor, and that this ffmpeg lists.
+pub fn rows(gpu: Option<&Gpu>, listed: &BTreeSet<String>) -> Vec<&'static Encoder> {
+    let is_here = |encoder: &&Encoder| match gpu {
+        Some(gpu) => encoder.route.reaches(gpu),
+        None => encoder.route == Route::Cpu,
+    };
+    ENCODERS.iter().filter(is_here).filter(|encoder| listed.contains(encoder.name)).collect()
 }
 
 /// The processor's encoders for a codec that this ffmpeg lists, the preferred first.

@@ -76,7 +76,7 @@ impl Route {
     }
 
     /// Opens the card; filters that upload use it.
-    pub(super) fn open(self, gpu: &Gpu) -> DeviceWords {
+    pub(crate) fn open(self, gpu: &Gpu) -> DeviceWords {
         let mut words = DeviceWords::default();
         let mut args = |text: String| words.args.extend(text.split(' ').map(str::to_owned));
         let node = gpu.render_node.as_ref().map(|path| path.display().to_string());
@@ -162,6 +162,8 @@ mod tests {
             vulkan: vec![1, 2],
             render_node: node.map(Into::into),
             nvidia: nvidia.map(Into::into),
+            encodes: Vec::new(),
+            is_software: false,
         }
     }
 

@@ -154,7 +154,11 @@ pub fn classify(ended: &Ended, paths: &[&str]) -> Failure {
         let cause = match reason {
             StopReason::Stalled => "no progress for too long",
             StopReason::Overtime => "took too long",
-            StopReason::Stale | StopReason::Cancelled | StopReason::Shutdown | StopReason::Now => "stopped",
+            StopReason::Unwanted
+            | StopReason::Stale
+            | StopReason::Cancelled
+            | StopReason::Shutdown
+            | StopReason::Now => "stopped",
         };
         return Failure::new(FailureClass::Job, cause);
     }

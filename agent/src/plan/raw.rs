@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::media::{Colour, Hdr, Media, StreamKind};
 use vc_protocol::profile::{Profile, RawPass, VideoCodec};
 
@@ -55,8 +56,8 @@ pub(super) fn plan(media: &Media, profile: &Profile) -> Result<Plan, Refusal> {
 }
 
 fn run(pass: &RawPass) -> Result<RawRun, Refusal> {
-    let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
-    Ok(RawRun { input: words(&pass.input), output: words(&pass.output) })
+    let (input, output) = pass.words().map_err(|error| Failure::new(FailureClass::Job, error.to_string()))?;
+    Ok(RawRun { input, output })
 }
 
 impl Plan {

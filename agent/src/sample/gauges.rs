@@ -164,6 +164,8 @@ mod tests {
             vulkan: vec![],
             render_node: None,
             nvidia: None,
+            encodes: Vec::new(),
+            is_software: false,
         };
         let card = Card { key: "0000:c1:00.0".into(), gpu, facts: GpuFacts::default() };
         let id = DeviceId(1);

@@ -170,6 +170,8 @@ mod tests {
             vulkan: vec![0],
             render_node: None,
             nvidia: nvidia.then(|| format!("GPU-{key}")),
+            encodes: Vec::new(),
+            is_software: false,
         };
         Card { key: key.into(), gpu, facts: GpuFacts { driver: "NVIDIA 570".into(), ..GpuFacts::default() } }
     }

@@ -120,7 +120,10 @@ impl<W: Work> Supervisor<W> {
             match after {
                 Ok(after) => {
                     let verdict = verdict(&before, &after);
-                    work.proved().tried(device, after);
+                    // Nothing at all was tried where there was no place for its files.
+                    if !after.is_empty() {
+                        work.proved().tried(device, after);
+                    }
                     Some(verdict)
                 }
                 // A box with too much to do says nothing against its processor.

@@ -1,30 +1,35 @@
 //! The phases of an attempt up to a verified part file.
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
-use vc_protocol::agent::{CommandPhase, Outcome, PassedOver, Proven, Report};
+use vc_protocol::agent::{CommandPhase, Outcome, PASSED_OVER_MAX, PassedOver, Proven, QualityFound, Report};
 use vc_protocol::device::RateMode;
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::media::Media;
-use vc_protocol::profile::VideoCodec;
+use vc_protocol::profile::{Depth, Profile, VideoCodec};
 use vc_protocol::progress::{Phase, Progress};
 
+use super::guard::Guard;
 use super::meter::Meter;
+use super::sampling::References;
+use super::walk::{self, Refused};
 use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
 use crate::check::{Check, Facts};
 use crate::commit::{Scratch, failpoint};
-use crate::plan::{self, Files, Plan};
+use crate::encoder::Candidate;
+use crate::plan::{self, Files, Plan, Refusal};
 use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
 use crate::proved::Want;
 use crate::storage::{Destination, Source};
-use crate::{ffmpeg, probe};
+use crate::{ffmpeg, probe, quality};
 
 /// Bytes that must be free before an encode begins; less than this is a full disk with a rest.
-const FREE_BYTES_MIN: u64 = 16 << 20;
+pub(super) const FREE_BYTES_MIN: u64 = 16 << 20;
 
 /// One attempt on its way.
 pub(super) struct Attempt<'a> {
@@ -32,20 +37,24 @@ pub(super) struct Attempt<'a> {
     pub(super) offer: &'a Offer,
     pub(super) link: &'a dyn AttemptLink,
     pub(super) stop: StopToken,
-    view: &'a LiveView,
+    pub(super) view: &'a LiveView,
     began: Option<Instant>,
     encoder: &'static str,
     warnings: Vec<String>,
     passed_over: Vec<PassedOver>,
+    pub(super) quality: Option<QualityFound>,
+    pub(super) references: Option<Arc<References>>,
+    /// Frames and milliseconds that the encoder which runs, or ran last, has made.
+    made: (u64, u64),
     media_ms: u64,
     bytes_in: u64,
 }
 
 /// What was found out about the work before it takes a slot.
-struct Prepared {
-    source: Source,
-    to: Destination,
-    media: Media,
+pub(super) struct Prepared {
+    pub(super) source: Source,
+    pub(super) to: Destination,
+    pub(super) media: Media,
 }
 
 impl<'a> Attempt<'a> {
@@ -66,6 +75,9 @@ impl<'a> Attempt<'a> {
             encoder: "",
             warnings: Vec::new(),
             passed_over: Vec::new(),
+            quality: None,
+            references: None,
+            made: (0, 0),
             media_ms: 0,
             bytes_in: offer.stamp.size,
         }
@@ -77,7 +89,9 @@ impl<'a> Attempt<'a> {
         let prepared = self.prepare().await?;
         let plans = self.plans(&prepared.media)?;
         let slot = self.slot(place).await?;
-        let scratch = self.make(&prepared, plans).await?;
+        let made = self.make(&prepared, plans).await;
+        self.references = None;
+        let scratch = made?;
         // The processor is done with this attempt: the rest is the disk's and the console's.
         drop(slot);
         self.deliver(&prepared.to, scratch).await
@@ -111,7 +125,7 @@ impl<'a> Attempt<'a> {
             media: seen.media,
             phases: seen.phases,
             passed_over: self.passed_over.clone(),
-            quality: None,
+            quality: self.quality.clone(),
         }
     }
 
@@ -160,23 +174,66 @@ impl<'a> Attempt<'a> {
         Ok(Prepared { source, to, media })
     }
 
+    /// What the ffmpeg of this box can do.
+    pub(super) fn caps(&self) -> plan::Caps<'a> {
+        plan::Caps { encoders: &self.context.tools.encoders, major: self.context.tools.major }
+    }
+
     /// A plan for each encoder that may do it, the preferred first. At least one.
     fn plans(&mut self, media: &Media) -> Result<Vec<Plan>, Halt> {
         let profile = &self.offer.profile.profile;
-        let caps = plan::Caps { encoders: &self.context.tools.encoders, major: self.context.tools.major };
         let codec = profile.video.codec;
-        if !codec.is_encoded() {
-            return Ok(vec![plan::plan(media, profile, None, caps)?]);
+        // Typed options name their encoder themselves.
+        if !codec.is_encoded() || !profile.passes.is_empty() {
+            return Ok(vec![plan::plan(media, profile, None, self.caps())?]);
         }
-        let rate = if profile.video.bitrate.is_some() { RateMode::Bitrate } else { RateMode::Quality };
-        let want = Want { codec, bits: 8, rate, order: &profile.video.encoders };
+        let rate = match (&profile.video.bitrate, &profile.video.size) {
+            (None, None) => RateMode::Quality,
+            (Some(_), _) | (_, Some(_)) => RateMode::Bitrate,
+        };
+        let want = Want { codec, bits: bits(profile, media), rate, order: &profile.video.encoders };
         let choice = self.context.proved.choose(self.offer.device, want);
-        self.passed_over = choice.passed_over;
-        if choice.candidates.is_empty() {
-            let cause = format!("this ffmpeg has no encoder for {}", codec.ffmpeg_name());
+        let source = media.video().map_or("", |stream| stream.codec.as_str());
+        let choice = self.context.proved.on_device(self.offer.device, choice, source);
+        for passed in choice.passed_over {
+            self.passes_over(passed);
+        }
+        let profile = &quality::begun(profile);
+        let mut plans = Vec::with_capacity(choice.candidates.len());
+        for with in &choice.candidates {
+            match plan::plan(media, profile, Some(with), self.caps()) {
+                Ok(plan) => plans.push(plan),
+                Err(Refusal::Failed(failure)) if failure.class == FailureClass::Encoder => {
+                    self.passes_over(PassedOver { encoder: walk::label(Some(with)), cause: failure.cause });
+                }
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        if plans.is_empty() {
+            let name = codec.ffmpeg_name();
+            let cause = match self.passed_over.first() {
+                Some(PassedOver { encoder, cause }) => {
+                    format!("no encoder for {name} can be used here: {encoder}: {cause}")
+                }
+                None => format!("this ffmpeg has no encoder for {name}"),
+            };
             return Err(Failure::new(FailureClass::Encoder, cause).into());
         }
-        choice.candidates.iter().map(|with| Ok(plan::plan(media, profile, Some(with), caps)?)).collect()
+        Ok(plans)
+    }
+
+    /// Something worth a look.
+    pub(super) fn warn(&mut self, text: String) {
+        if !self.warnings.contains(&text) {
+            self.warnings.push(text);
+        }
+    }
+
+    fn passes_over(&mut self, passed: PassedOver) {
+        if self.passed_over.len() < PASSED_OVER_MAX {
+            self.passed_over.push(passed);
+            self.view.passes_over(&self.passed_over);
+        }
     }
 
     async fn slot(&mut self, place: Place) -> Result<OwnedSemaphorePermit, Halt> {
@@ -188,30 +245,46 @@ impl<'a> Attempt<'a> {
 
     /// Encodes and verifies, with the next encoder where one cannot.
     async fn make(&mut self, prepared: &Prepared, plans: Vec<Plan>) -> Result<Scratch, Halt> {
-        let mut refused: Option<(&'static str, String)> = None;
+        let labels: Vec<String> = plans.iter().map(|plan| walk::label(plan.with.as_ref())).collect();
         let names: Vec<&'static str> =
-            plans.iter().map(|p| p.with.as_ref().map_or("copy", |with| with.encoder.name)).collect();
+            plans.iter().map(|plan| plan.with.as_ref().map_or("copy", |with| with.encoder.name)).collect();
+        let mut before: Option<Refused> = None;
+        let mut in_vain: Vec<(Candidate, String)> = Vec::new();
         for (place, plan) in plans.into_iter().enumerate() {
-            if let Some((name, cause)) = refused.take() {
-                self.warnings.push(format!("{name} could not ({cause}): {} was used", names[place]));
-                self.passed_over.push(PassedOver { encoder: name.to_owned(), cause });
+            if let Some(Refused { label, cause, .. }) = &before {
+                self.warn(format!("{label} could not ({cause}): {} was used", labels[place]));
+                self.passes_over(PassedOver { encoder: label.clone(), cause: cause.clone() });
             }
             self.encoder = names[place];
             self.view.uses(self.encoder, names[place + 1..].to_vec());
-            match self.make_with(prepared, &plan).await {
+            (self.made, self.quality) = ((0, 0), None);
+            let failure = match self.make_with(prepared, &plan).await {
                 Ok((scratch, warnings)) => {
-                    self.warnings.extend(plan.warnings);
-                    self.warnings.extend(warnings);
+                    plan.warnings.into_iter().chain(warnings).for_each(|warning| self.warn(warning));
+                    // That another one could says that the source was not to blame.
+                    let (proved, device) = (&self.context.proved, self.offer.device);
+                    in_vain.iter().for_each(|(with, cause)| proved.failed(device, with, cause));
+                    plan.with.iter().for_each(|with| proved.worked(device, with));
                     return Ok(scratch);
                 }
-                Err(Halt::Failed(failure)) if failure.class == FailureClass::Encoder => {
-                    refused = Some((self.encoder, failure.cause));
-                }
+                Err(Halt::Failed(failure)) if failure.class == FailureClass::Encoder => failure,
                 Err(halt) => return Err(halt),
+            };
+            let (frames, out_ms) = self.made;
+            let (label, cause) = (labels[place].clone(), failure.cause.clone());
+            let refused = Refused { encoder: names[place], label, cause, frames, out_ms };
+            if let Some(first) = &before
+                && let Some(failure) = walk::blames_source(first, &refused)
+            {
+                return Err(failure.into());
             }
+            if place + 1 == labels.len() {
+                return Err(failure.into());
+            }
+            in_vain.extend(plan.with.map(|with| (with, refused.cause.clone())));
+            before = Some(refused);
         }
-        let cause = refused.map_or_else(String::new, |(_, cause)| cause);
-        Err(Failure::new(FailureClass::Encoder, cause).into())
+        Err(Failure::new(FailureClass::Job, "there was nothing to run").into())
     }
 
     async fn make_with(&mut self, prepared: &Prepared, plan: &Plan) -> Result<(Scratch, Vec<String>), Halt> {
@@ -220,17 +293,30 @@ impl<'a> Attempt<'a> {
                 Failure::new(FailureClass::Infrastructure, format!("name the part file: {error}"))
             })?;
         self.link.making(&scratch.stem());
+        let plan = &self.with_quality(prepared, plan, &scratch).await?;
         let files = Files {
             source: prepared.source.path.clone(),
             part: scratch.part(),
             pass_log: scratch.pass_log(),
         };
-        let facts = self.encode(plan, &files, prepared.media.duration_ms).await?;
+        let guard = Guard::of(&self.offer.profile.profile, prepared.source.stamp.size);
+        let facts = self.encode(plan, &files, prepared.media.duration_ms, guard).await?;
+        let size = files.part.metadata().map_or(0, |meta| meta.len());
+        if let Some(why) = guard.and_then(|guard| guard.refuses(size)) {
+            return Err(Halt::Skipped(why));
+        }
         let warnings = self.verify(plan, &files, &facts).await?;
+        self.hold_floor(prepared, plan, &files).await?;
         Ok((scratch, warnings))
     }
 
-    async fn encode(&mut self, plan: &Plan, files: &Files, total_ms: Option<u64>) -> Result<Facts, Halt> {
+    async fn encode(
+        &mut self,
+        plan: &Plan,
+        files: &Files,
+        total_ms: Option<u64>,
+        guard: Option<Guard>,
+    ) -> Result<Facts, Halt> {
         let commands = plan.commands(files);
         let mut meter = Meter::new(total_ms, commands.len());
         self.enter(Phase::Encoding);
@@ -242,32 +328,51 @@ impl<'a> Attempt<'a> {
             if let Some(with) = &plan.with {
                 call.env = with.encoder.device(with.gpu.as_ref()).env;
             }
-            meter.begin_pass(pass, tokio::time::Instant::now());
+            let began = tokio::time::Instant::now();
+            meter.begin_pass(pass, began);
             let link = self.link;
+            let mut hopeless = None;
             let mut tell = |block: Block| {
                 failpoint("encode-began");
-                if let Some(progress) = meter.take(&block, tokio::time::Instant::now()) {
+                let now = tokio::time::Instant::now();
+                if let Some(progress) = meter.take(&block, now) {
                     link.progress(progress);
                 }
+                let share = guard.zip(meter.share());
+                hopeless = share
+                    .and_then(|(guard, share)| guard.gives_up(meter.last().out_bytes, share, now - began));
+                if hopeless.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let stdout = Stdout::Progress(&mut tell);
             let ended = self.child(CommandPhase::Encode, &call, limits.clone(), stdout).await?;
+            self.made = (meter.last().frames, meter.last().out_ms);
+            if let (Some(StopReason::Unwanted), Some(why)) = (ended.stopped, hopeless) {
+                return Err(Halt::Skipped(why));
+            }
             if !ended.is_clean() {
-                return Err(self.encode_failure(&ended, files).into());
+                return Err(self.encode_failure(&ended, plan.with.as_ref(), files, self.made.0).into());
             }
             log = ended.stderr;
         }
-        let last = meter.last();
         let known = |n: u64| (n > 0).then_some(n);
-        Ok(Facts { log, frames: known(last.frames), out_ms: known(last.out_ms) })
+        Ok(Facts { log, frames: known(self.made.0), out_ms: known(self.made.1) })
     }
 
-    fn encode_failure(&self, ended: &Ended, files: &Files) -> Failure {
+    pub(super) fn encode_failure(
+        &self,
+        ended: &Ended,
+        with: Option<&Candidate>,
+        files: &Files,
+        frames: u64,
+    ) -> Failure {
         if ended.stopped == Some(StopReason::Stalled) {
             let cause = format!("no progress for {} s", self.context.stall.as_secs());
             return Failure::new(FailureClass::Job, cause);
         }
-        ffmpeg::classify(ended, &[&files.source.to_string_lossy(), &files.part.to_string_lossy()])
+        let paths = [&files.source.to_string_lossy(), &files.part.to_string_lossy()];
+        let failure = ffmpeg::classify(ended, &paths.map(|path| path.as_ref()));
+        let is_on_card = with.is_some_and(|with| with.gpu.is_some());
+        walk::judged(failure, ended.exit, is_on_card, frames)
     }
 
     async fn verify(&mut self, plan: &Plan, files: &Files, facts: &Facts) -> Result<Vec<String>, Halt> {
@@ -282,8 +387,9 @@ impl<'a> Attempt<'a> {
         Ok(check.warnings())
     }
 
-    /// Runs a child for this attempt. A stop that came from outside ends the attempt.
-    async fn child(
+    /// Runs a child for this attempt. A stop that came from outside ends the attempt. What is printed about samples is
+    /// told only if it tells of a failure: they are many.
+    pub(super) async fn child(
         &mut self,
         phase: CommandPhase,
         call: &Invocation,
@@ -296,7 +402,12 @@ impl<'a> Attempt<'a> {
         self.began.get_or_insert_with(Instant::now);
         self.view.begin(phase, call);
         let view = self.view;
-        let mut printed = |bytes: &[u8]| view.printed(bytes);
+        let is_sample = phase == CommandPhase::Sample;
+        let mut printed = |bytes: &[u8]| {
+            if !is_sample {
+                view.printed(bytes);
+            }
+        };
         let sinks = Sinks { stdout, stderr: &mut printed };
         let ended = self.context.spawner.run(call, limits, sinks, &self.stop).await;
         let ended =
@@ -305,7 +416,12 @@ impl<'a> Attempt<'a> {
             Some(StopReason::Stale | StopReason::Cancelled | StopReason::Shutdown | StopReason::Now) => {
                 Err(Halt::Stopped)
             }
-            Some(StopReason::Stalled | StopReason::Overtime) | None => Ok(ended),
+            Some(StopReason::Stalled | StopReason::Overtime | StopReason::Unwanted) | None => {
+                if is_sample && !ended.is_clean() {
+                    view.printed(ended.stderr.as_bytes());
+                }
+                Ok(ended)
+            }
         }
     }
 
@@ -316,5 +432,16 @@ impl<'a> Attempt<'a> {
             _ = self.stop.stopped() => Err(Halt::Stopped),
             done = work => Ok(done),
         }
+    }
+}
+
+/// Bits of a sample that an encoder has to take.
+fn bits(profile: &Profile, media: &Media) -> u8 {
+    let source = media.video().map_or(8, |stream| plan::depth(&stream.pixel_format));
+    match profile.video.depth {
+        Depth::Eight => 8,
+        Depth::Ten => 10,
+        Depth::Keep if source > 8 => 10,
+        Depth::Keep => 8,
     }
 }

@@ -1,8 +1,8 @@
 //! One attempt, from offer to report.
 //!
 //! ```text
-//! fetch, probe, plan -> wait for a slot -> encode -> verify -> slot is free -> seal -> ask -> rename -> report
-//!                                            ^----------' the next tested encoder, if this one cannot
+//! fetch, probe, plan -> wait for a slot -> sample -> encode -> verify -> slot is free -> seal -> ask -> rename -> report
+//!                                            ^--------------------' the next tested encoder, if this one cannot
 //! ```
 //! The source of the next attempt is looked at while the present one encodes, and a slot is given back before the
 //! result is flushed: neither the disk nor the console keeps a slot from its next work. Checking stays inside the slot,
@@ -10,10 +10,13 @@
 
 mod attempt;
 mod deliver;
+mod guard;
 mod link;
 mod meter;
 mod place;
+mod sampling;
 mod view;
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use vc_protocol::media::{Colour, Hdr, Mastering};
 
 use super::*;
-use crate::plan::Planned;
+use crate::plan::RawRun;
 
 fn stream_of(index: u32, kind: StreamKind, codec: &str) -> Stream {
     Stream {
@@ -244,4 +244,17 @@ fn what_is_planned_of_a_stream_is_held_against_it() {
     let mut few = output();
     few.chapters = 0;
     assert_eq!(compare(&the_plan(), &facts(""), &few), Ok(vec!["0 of 1 chapters were kept".to_owned()]));
+}
+
+#[test]
+fn typed_options_promise_the_picture_and_nothing_else() {
+    let typed = Plan { raw: vec![RawRun { input: Vec::new(), output: Vec::new() }], ..the_plan() };
+    let mut only = output();
+    only.streams.truncate(1);
+    only.duration_ms = Some(100);
+    let plan = Plan { streams: typed.streams[..1].to_vec(), ..typed };
+    assert_eq!(compare(&plan, &facts(""), &only), Ok(Vec::new()));
+    only.streams[0].codec = "hevc".into();
+    let refused = compare(&plan, &facts(""), &only).unwrap_err();
+    assert_eq!(refused.cause, "the output is not right: it has no h264 picture");
 }

@@ -22,6 +22,7 @@ pub(super) const X264: Encoder = Encoder {
     profiles: profiles(MAIN_HIGH),
     level: "-level {s}",
     interlaced: "-flags +ilme+ildct",
+    hdr: HdrWay::Frames,
     ..PLAIN
 };
 

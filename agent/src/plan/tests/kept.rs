@@ -12,17 +12,21 @@ fn with(name: &str) -> Candidate {
 
 /// The plan for a picture with this encoder, into Matroska but for what that does not suit.
 fn by(name: &str, stream: &Stream, change: impl FnOnce(&mut Profile)) -> Result<Plan, Refusal> {
+    by_major(name, stream, 9, change)
+}
+
+fn by_major(
+    name: &str,
+    stream: &Stream,
+    major: u32,
+    change: impl FnOnce(&mut Profile),
+) -> Result<Plan, Refusal> {
     let candidate = with(name);
     let crf = candidate.encoder.quality.is_some().then_some(20);
     let mut profile = profile(Container::Mkv, candidate.encoder.codec, crf, AudioCodec::Aac);
     change(&mut profile);
     let encoders = BTreeSet::from(["aac", "libopus", "ac3", "flac"].map(str::to_owned));
-    plan(
-        &media("x", vec![stream.clone()]),
-        &profile,
-        Some(&candidate),
-        Caps { encoders: &encoders, major: 9 },
-    )
+    plan(&media("x", vec![stream.clone()]), &profile, Some(&candidate), Caps { encoders: &encoders, major })
 }
 
 /// What stands between the encoder's name and the container, in the last run.
@@ -72,10 +76,12 @@ fn hdr10_is_told_to_x265_left_to_the_frames_elsewhere_and_held_against_the_outpu
         [
             "stream 0: reduced from 10 to 8 bit, as players of h264 need",
             "stream 0: high dynamic range in 8 bit, which shows bands",
-            "stream 0: libx264 does not carry HDR10 metadata",
         ]
     );
-    assert_eq!(x264.streams[0].hdr, Hdr::default());
+    let older = by_major("libx264", &hdr10(), 7, |_| {}).unwrap();
+    assert_eq!((&x264.streams[0].hdr, &older.streams[0].hdr), (&hdr10().hdr, &Hdr::default()));
+    let loses = by("h264_vaapi", &hdr10(), |_| {}).unwrap();
+    assert_eq!(loses.warnings[2], "stream 0: h264_vaapi does not carry HDR10 metadata");
 }
 
 #[test]
@@ -336,4 +342,39 @@ fn typed_options_run_as_they_are_with_our_files_and_promise_only_the_codec() {
     let x265 =
         super::plan(&media("x", vec![video()]), &typed, None, Caps { encoders: &BTreeSet::new(), major: 9 });
     assert!(lines(&x265.unwrap())[0].contains(r"log-level=error:pass=1:stats=/out/t\:1/7.pass -f"));
+}
+
+#[test]
+fn pictures_go_to_a_card_by_upload_or_stay_there_where_nothing_needs_memory() {
+    let card = crate::device::merge(&[crate::device::testing::card(1, "0000:01:00.0")], &[], &[]).remove(0);
+    let plan = |is_on_device, stream: &Stream, height| {
+        let candidate = Candidate { gpu: Some(card.clone()), is_on_device, ..with("h264_vulkan") };
+        let mut h264 = profile(Container::Mkv, VideoCodec::H264, Some(20), AudioCodec::Aac);
+        h264.video.max_height = height;
+        let encoders = BTreeSet::new();
+        plan(
+            &media("x", vec![stream.clone()]),
+            &h264,
+            Some(&candidate),
+            Caps { encoders: &encoders, major: 9 },
+        )
+    };
+    let upload = lines(&plan(false, &video(), Some(90)).unwrap()).concat();
+    assert!(upload.starts_with("-init_hw_device vulkan=vk:1 -filter_hw_device vk -i "), "{upload}");
+    assert!(upload.contains("-filter:0 scale=160:90,format=nv12,hwupload ") && !upload.contains("-pix_fmt"));
+    let fields = Stream { field_order: "tt".into(), ..video() };
+    let joined = lines(&plan(false, &fields, None).unwrap()).concat();
+    assert!(joined.contains("-filter:0 bwdif=mode=send_frame,format=nv12,hwupload "), "{joined}");
+    let stays = lines(&plan(true, &video(), Some(90)).unwrap()).concat();
+    let begin = "-init_hw_device vulkan=vk:1 -filter_hw_device vk -hwaccel vulkan -hwaccel_output_format vulkan \
+                 -hwaccel_device vk -i ";
+    assert!(stays.starts_with(begin) && stays.contains("-filter:0 scale_vulkan=w=160:h=90 "), "{stays}");
+    assert!(!stays.contains("-pix_fmt") && !stays.contains("hwupload"), "{stays}");
+    for stream in [fields, Stream { rotation: 90, ..video() }, hdr10()] {
+        let refused = failure(plan(true, &stream, None));
+        assert_eq!(
+            (refused.class, refused.cause.as_str()),
+            (FailureClass::Encoder, "h264_vulkan: this picture must be changed in memory")
+        );
+    }
 }

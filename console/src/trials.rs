@@ -41,7 +41,11 @@ fn told(trial: &TrialFacts) -> String {
     if !trial.problem.is_empty() {
         return format!("{rate} failed: {}", trial.problem);
     }
-    let fps = trial.fps.map_or("-".to_owned(), |fps| format!("{fps:.0}"));
+    let fps = match trial.fps {
+        None => "-".to_owned(),
+        Some(slow) if slow < 10.0 => format!("{slow:.1}"),
+        Some(fps) => format!("{fps:.0}"),
+    };
     let likeness = match trial.psnr_db {
         None => "- dB".to_owned(),
         Some(db) if db.is_infinite() => "lossless".to_owned(),
@@ -79,6 +83,8 @@ mod tests {
     #[test]
     fn an_encoder_that_was_not_tried_is_not_said_to_work() {
         assert_eq!(verdict(&EncoderFacts::default()), Verdict::Untried);
+        let slow = TrialFacts { fps: Some(0.21), ..trial(8, RateMode::Quality, "", Some(40.0)) };
+        assert_eq!(told(&slow), "quality 0.2 fps 40.0 dB");
         let failed = EncoderFacts { problem: "black picture".to_owned(), ..EncoderFacts::default() };
         assert_eq!(verdict(&failed), Verdict::Fails("black picture"));
     }

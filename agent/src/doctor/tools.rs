@@ -1,16 +1,12 @@
 //! ffmpeg and ffprobe against what is needed.
 
 use super::{Finding, Verdict, Wish};
+use crate::encoder::{ENCODERS, Route};
 use crate::ffmpeg::Tools;
 use crate::{task, told};
 
 /// The first release whose Vulkan encoders are known to work.
 const VULKAN_MAJOR: u32 = 8;
-/// The ways to a GPU, as ffmpeg names them behind the codec.
-const WAYS: [&str; 6] = ["vulkan", "nvenc", "qsv", "vaapi", "amf", "videotoolbox"];
-/// What a farm makes there.
-const CODECS: [&str; 5] = ["h264", "hevc", "av1", "ffv1", "prores_ks"];
-
 /// The programs, if they can be used.
 pub(super) async fn look(wish: &Wish, tell: &mut (dyn FnMut(Finding) + Send)) -> Option<Tools> {
     let (ffmpeg, ffprobe) = (wish.ffmpeg.clone(), wish.ffprobe.clone());
@@ -37,6 +33,7 @@ pub(super) async fn look(wish: &Wish, tell: &mut (dyn FnMut(Finding) + Send)) ->
         "ffprobe",
         format!("{}: {}", tools.ffprobe.display(), first_words(&tools.probe_version_line)),
     ));
+    tell(measures(&tools));
     tell(gpu_encoders(&tools));
     Some(tools)
 }
@@ -56,16 +53,34 @@ fn first_words(line: &str) -> &str {
 
 /// They are listed on every box that has such a build: that one works is another question.
 fn gpu_encoders(tools: &Tools) -> Finding {
-    let codecs = |way: &str| -> Vec<&str> {
-        CODECS.into_iter().filter(|codec| tools.encoders.contains(&format!("{codec}_{way}"))).collect()
-    };
-    let ways = WAYS.map(|way| (way, codecs(way)));
-    let listed = ways.iter().filter(|(_, codecs)| !codecs.is_empty());
-    let listed: Vec<_> = listed.map(|(way, codecs)| format!("{way} ({})", codecs.join(" "))).collect();
-    if listed.is_empty() {
+    let mut ways: Vec<(Route, Vec<&str>)> = Vec::new();
+    let of_gpus = ENCODERS.iter().filter(|encoder| encoder.route != Route::Cpu);
+    for encoder in of_gpus.filter(|encoder| tools.encoders.contains(encoder.name)) {
+        let codec = encoder.codec.ffmpeg_name();
+        match ways.iter_mut().find(|(route, _)| *route == encoder.route) {
+            Some((_, codecs)) => codecs.push(codec),
+            None => ways.push((encoder.route, vec![codec])),
+        }
+    }
+    ways.sort_by_key(|(route, _)| *route);
+    let told: Vec<_> =
+        ways.iter().map(|(route, codecs)| format!("{} ({})", route.word(), codecs.join(" "))).collect();
+    if told.is_empty() {
         Finding::note("GPU encoders", "this ffmpeg was built with none")
     } else {
-        Finding::note("GPU encoders", format!("in this ffmpeg: {}", listed.join(", ")))
+        Finding::note("GPU encoders", format!("in this ffmpeg: {}", told.join(", ")))
+    }
+}
+
+/// What a profile's target for quality is measured with.
+fn measures(tools: &Tools) -> Finding {
+    const CHECK: &str = "quality measures";
+    if tools.filters.contains("libvmaf") {
+        Finding::fine(CHECK, "VMAF and SSIM")
+    } else {
+        let text =
+            "SSIM only: this ffmpeg has no libvmaf, so that it stands for VMAF where a profile asks for that";
+        Finding::note(CHECK, text)
     }
 }
 
@@ -103,7 +118,7 @@ mod tests {
     fn encoders_for_gpus_are_told_by_their_names() {
         let some =
             gpu_encoders(&tools("n9", 9, &["libx264", "hevc_vulkan", "h264_vulkan", "av1_nvenc", "vp9_qsv"]));
-        assert_eq!(some.text, "in this ffmpeg: vulkan (h264 hevc), nvenc (av1)");
+        assert_eq!(some.text, "in this ffmpeg: vulkan (h264 hevc), nvenc (av1), qsv (vp9)");
         assert!(gpu_encoders(&tools("5", 5, &["libx264"])).text.contains("none"));
     }
 }

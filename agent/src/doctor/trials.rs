@@ -134,8 +134,8 @@ fn remedy(encoder: &Encoder) -> &'static str {
 fn judged(check: &'static str, name: &str, facts: &EncoderFacts, bad: Verdict, fix: &str) -> Finding {
     let Some(fps) = facts.fps else {
         return match facts.problem.as_str() {
-            "" => Finding::note(check, format!("{name} {NO_TURN}: the box is busy")),
-            problem => Finding::new(check, bad, format!("{name} {problem}"), fix),
+            "" => Finding::note(check, format!("{name}: {NO_TURN}, the box is busy")),
+            problem => Finding::new(check, bad, format!("{name}: {problem}"), fix),
         };
     };
     let passed = || facts.trials.iter().filter(|trial| trial.problem.is_empty());
@@ -146,7 +146,9 @@ fn judged(check: &'static str, name: &str, facts: &EncoderFacts, bad: Verdict, f
     };
     let mut bits: Vec<_> = passed().map(|trial| trial.bits.to_string()).collect();
     bits.dedup();
-    let text = format!("{name}: {fps:.0} fps, {likeness}, {} bit", bits.join("+"));
+    // Of what is slow the fraction is what counts.
+    let decimals = usize::from(fps < 9.95);
+    let text = format!("{name}: {fps:.decimals$} fps, {likeness}, {} bit", bits.join("+"));
     let failed = facts.trials.iter().find(|trial| !trial.problem.is_empty());
     match failed {
         None => Finding::fine(check, text),
@@ -191,11 +193,11 @@ mod tests {
                 "libx265: 151 fps, 41.0 dB like its source, 8+10 bit",
             ),
             (facts("ffv1", &[(8, "", exact)]), Verdict::Fine, "ffv1: 151 fps, the same as its source, 8 bit"),
-            (facts("libx264", &[(8, "makes garbage", 0.0)]), Verdict::Warning, "libx264 makes garbage"),
+            (facts("libx264", &[(8, "makes garbage", 0.0)]), Verdict::Warning, "libx264: makes garbage"),
             (
                 facts("libx264", &[(8, NO_TURN, 0.0)]),
                 Verdict::Note,
-                "libx264 had no turn within a minute: the box is busy",
+                "libx264: had no turn within a minute, the box is busy",
             ),
             (
                 facts("libx265", &[(8, "", 42.31), (10, "makes garbage", 0.0)]),
@@ -237,14 +239,14 @@ mod tests {
         assert_eq!(
             told,
             [
-                row(Verdict::Note, "hevc_vulkan (0000:01:00.0) makes garbage", false),
+                row(Verdict::Note, "hevc_vulkan (0000:01:00.0): makes garbage", false),
                 row(
                     Verdict::Fine,
                     "hevc_nvenc (0000:01:00.0): 151 fps, 40.0 dB like its source, 8 bit",
                     false
                 ),
-                row(Verdict::Warning, "h264_vulkan (0000:01:00.0) makes garbage", true),
-                row(Verdict::Note, "av1_vulkan (0000:01:00.0) this GPU encodes no av1 with Vulkan", false),
+                row(Verdict::Warning, "h264_vulkan (0000:01:00.0): makes garbage", true),
+                row(Verdict::Note, "av1_vulkan (0000:01:00.0): this GPU encodes no av1 with Vulkan", false),
                 row(
                     Verdict::Fine,
                     "scale_vulkan:h264 (0000:01:00.0): 151 fps, 60.0 dB like its source, 8 bit",

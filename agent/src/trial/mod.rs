@@ -31,6 +31,8 @@ const DEVICE_MAX: Duration = Duration::from_secs(60);
 /// Longest that one command may take: the slowest encoder on one old core needs a few seconds, a card that compiles its
 /// shaders for the first time about ten.
 const COMMAND_MAX: Duration = Duration::from_secs(20);
+/// The same where the processor stands in for a card: it compiles shaders for six seconds when nothing else runs.
+const SOFTWARE_COMMAND_MAX: Duration = Duration::from_secs(50);
 /// Trials of a card at once: consumer cards have a few encoder sessions, and jobs may hold some of them.
 const CARD_AT_ONCE: usize = 2;
 /// Trials of the processor at once: encoders have threads of their own.
@@ -52,13 +54,15 @@ pub(crate) struct Bench<'a> {
 #[derive(Clone, Copy)]
 struct Turn {
     ends: Instant,
+    /// Longest for each command.
+    each: Duration,
 }
 
 impl Turn {
     /// What is left for a command; none if there is nothing.
     fn left(self) -> Option<Duration> {
         let left = self.ends.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then(|| left.min(COMMAND_MAX))
+        (!left.is_zero()).then(|| left.min(self.each))
     }
 }
 
@@ -90,7 +94,9 @@ async fn within(
     rows: &[&'static Encoder],
     tell: &mut (dyn FnMut(&EncoderFacts) + Send),
 ) -> Vec<EncoderFacts> {
-    let turn = Turn { ends: Instant::now() + limit };
+    let is_software = gpu.is_some_and(|gpu| gpu.is_software);
+    let each = if is_software { SOFTWARE_COMMAND_MAX } else { COMMAND_MAX };
+    let turn = Turn { ends: Instant::now() + limit, each };
     let picture = golden::Picture::of(gpu);
     let tasks = tasks(gpu, rows);
     let mut facts: Vec<_> = rows.iter().map(|row| unable(gpu, row)).collect();

@@ -83,19 +83,22 @@ impl Proved {
         }
     }
 
-    /// An encoder of a device could not do its work, though its trial passed.
-    pub fn failed(&self, device: DeviceId, encoder: &'static Encoder, cause: &str) {
-        if let Some(known) = self.lock().get_mut(&device) {
-            let (times, last) = known.failed.entry(encoder.name).or_default();
+    /// A candidate for this device could not do its work, though its trial passed, and another one could.
+    pub fn failed(&self, device: DeviceId, with: &Candidate, cause: &str) {
+        let mut devices = self.lock();
+        // That the path on the card fails says nothing of the encoder, which follows without it.
+        let known = owner(&mut devices, device, with).filter(|_| !with.is_on_device);
+        if let Some(known) = known {
+            let (times, last) = known.failed.entry(with.encoder.name).or_default();
             *times = times.saturating_add(1);
             cause.clone_into(last);
         }
     }
 
-    /// An encoder of a device did its work.
-    pub fn worked(&self, device: DeviceId, encoder: &'static Encoder) {
-        if let Some(known) = self.lock().get_mut(&device) {
-            known.failed.remove(encoder.name);
+    /// A candidate for this device did its work.
+    pub fn worked(&self, device: DeviceId, with: &Candidate) {
+        if let Some(known) = owner(&mut self.lock(), device, with) {
+            known.failed.remove(with.encoder.name);
         }
     }
 
@@ -188,6 +191,18 @@ impl Proved {
     /// Rows of the table that this device could run with this ffmpeg.
     fn rows(&self, known: &Known) -> Vec<&'static Encoder> {
         encoder::rows(known.gpu.as_ref(), &self.listed)
+    }
+}
+
+/// Whose encoder a candidate is: the processor's for every device.
+fn owner<'d>(
+    devices: &'d mut BTreeMap<DeviceId, Known>,
+    device: DeviceId,
+    with: &Candidate,
+) -> Option<&'d mut Known> {
+    match with.gpu {
+        Some(_) => devices.get_mut(&device),
+        None => devices.values_mut().find(|known| known.gpu.is_none()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{assert_no_parts, number};
 
 /// A console and an agent with a stand-in for ffmpeg in that mode, and a profile of one's own.
 struct Farm {
-    agent: Agent,
+    _agent: Agent,
     console: Console,
     /// Last, since it is dropped last.
     scratch: Scratch,
@@ -25,7 +25,7 @@ impl Farm {
         let mut agent = Agent::joined(&scratch, "ada", &console).with_fake();
         agent.fake().mode(mode);
         agent.run();
-        Farm { agent, console, scratch }
+        Farm { _agent: agent, console, scratch }
     }
 
     /// Adds a clip with a profile of this text, and gives the number of its job.

@@ -139,7 +139,25 @@ impl Plan {
         if is_quicktime {
             args.words("-movflags +faststart");
         }
+        if let Some(n) = self.needs_marks() {
+            let own = self.streams.get(n).map(|stream| stream.dispositions.join("+")).unwrap_or_default();
+            args.pair(&format!("-disposition:{n}"), if own.is_empty() { "0" } else { &own });
+        }
         args.words("-f").word(format(self.container)).word(part.as_os_str());
+    }
+}
+
+impl Plan {
+    /// A stream that is to be told its marks, which it has anyway. Where of several streams of a kind none is the
+    /// default, ffmpeg makes the first one so, and players show subtitles that nobody chose; told of any mark at all, it
+    /// leaves all as they are.
+    fn needs_marks(&self) -> Option<usize> {
+        let has_none = |kind| {
+            let of_kind = || self.streams.iter().filter(move |s| s.kind == kind);
+            of_kind().count() > 1 && !of_kind().any(|s| s.dispositions.iter().any(|name| name == "default"))
+        };
+        let is_open = [StreamKind::Video, StreamKind::Audio, StreamKind::Subtitle].into_iter().any(has_none);
+        self.streams.iter().position(|s| s.kind != StreamKind::Cover).filter(|_| is_open)
     }
 }
 

@@ -202,8 +202,14 @@ fn has_what_it_takes(media: &Media, profile: &Profile) -> Result<(), Refusal> {
     let (is_enough, cause) = match profile.video.codec {
         VideoCodec::Drop => (has_sound, "no sound"),
         VideoCodec::Copy => (has_video || has_sound, "no video stream"),
-        _ if has_sound => (has_video, "no video stream, only sound"),
-        _ => (has_video, "no video stream"),
+        VideoCodec::H264
+        | VideoCodec::Hevc
+        | VideoCodec::Av1
+        | VideoCodec::Vp9
+        | VideoCodec::Ffv1
+        | VideoCodec::Prores => {
+            (has_video, if has_sound { "no video stream, only sound" } else { "no video stream" })
+        }
     };
     if is_enough { Ok(()) } else { Err(Refusal::source(cause)) }
 }

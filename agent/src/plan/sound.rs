@@ -68,7 +68,7 @@ pub(super) fn plan(
             ));
             if container == Container::Webm { AudioCodec::Opus } else { AudioCodec::Aac }
         }
-        target => target,
+        AudioCodec::Aac | AudioCodec::Opus | AudioCodec::Flac | AudioCodec::Ac3 => wish.codec,
     };
     let codec = name(target);
     if !hold::sound(container, codec) {

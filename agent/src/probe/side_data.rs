@@ -16,12 +16,13 @@ impl SideData {
 
     /// A number, which ffprobe may write as a fraction in a text.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
-        let value = match self.0.get(name)? {
-            Value::String(text) => match text.split_once('/') {
+        let value = self.0.get(name)?;
+        let value = match value.as_str() {
+            None => value.as_f64()?,
+            Some(text) => match text.split_once('/') {
                 Some((over, under)) => over.parse::<f64>().ok()? / under.parse::<f64>().ok()?,
                 None => text.parse().ok()?,
             },
-            value => value.as_f64()?,
         };
         value.is_finite().then_some(value)
     }

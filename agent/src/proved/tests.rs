@@ -180,12 +180,15 @@ fn pictures_stay_on_the_card_only_where_that_path_passed_for_the_codec_of_the_so
 #[test]
 fn an_encoder_that_fails_twice_in_a_row_at_work_is_passed_over_until_its_next_trial() {
     let proved = proved();
-    let row = |name: &str| ENCODERS.iter().find(|encoder| encoder.name == name).unwrap();
-    let (vulkan, hevc) = (row("hevc_vulkan"), want(VideoCodec::Hevc, 8, QUALITY));
+    let hevc = want(VideoCodec::Hevc, 8, QUALITY);
+    let encoder = ENCODERS.iter().find(|encoder| encoder.name == "hevc_vulkan").unwrap();
+    let vulkan = &Candidate { encoder, gpu: Some(gpu()), is_on_device: false };
+    let onboard = &Candidate { is_on_device: true, ..vulkan.clone() };
     proved.tried(CARD, vec![good("hevc_vulkan")]);
     proved.failed(CARD, vulkan, "bad picture");
     proved.worked(CARD, vulkan);
     proved.failed(CARD, vulkan, "bad picture");
+    proved.failed(CARD, onboard, "no decoder");
     assert!(told(&proved.choose(CARD, hevc)).starts_with("hevc_vulkan "));
     assert_eq!(proved.codecs(CARD), [VideoCodec::Hevc]);
     proved.failed(CARD, vulkan, "wrong length");

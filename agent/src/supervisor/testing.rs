@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::device::EncoderFacts;
+use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
+use vc_protocol::progress::{Phase, Progress};
 use vc_protocol::prove::Challenge;
 
 use super::link::Link;
 use super::work::Work;
 use crate::device::Card;
-use crate::encoder::ENCODERS;
+use crate::encoder::{ENCODERS, Route};
 use crate::process::{StopReason, StopToken};
 use crate::proved::Proved;
 use crate::session::state::testing::{ended, proven};
@@ -41,7 +43,14 @@ impl Work for Fake {
         let stopped = || End::Report(Box::new(Report::blank(id, Outcome::Stopped)));
         match offer.source.0.as_slice() {
             b"panic" => panic!("as asked"),
+            b"refused" => {
+                let cause = Failure::new(FailureClass::Capacity, "no encoder session is free");
+                let encoder = ENCODERS.iter().find(|row| row.route != Route::Cpu);
+                let encoder = encoder.map(|row| row.name.to_owned()).unwrap_or_default();
+                End::Report(Box::new(Report { encoder, ..Report::blank(id, Outcome::Failed(cause)) }))
+            }
             b"hang" => {
+                link.progress(Progress::start(Phase::Encoding));
                 stop.stopped().await;
                 stopped()
             }

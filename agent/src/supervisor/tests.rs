@@ -8,6 +8,7 @@ use vc_protocol::device::GpuFacts;
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::profile::VideoCodec;
+use vc_protocol::progress::Phase;
 
 use super::box_view::BoxView;
 use super::slots::cpu_device;
@@ -41,7 +42,7 @@ impl Bench {
         let journal = Arc::new(journal);
         let work = Fake::new();
         let processor = cpu_device(Some(1), work.proved().codecs(DeviceId(0)));
-        let own = BoxView::new(&state, processor, None, work.proved().clone());
+        let own = BoxView::new(&state, processor, Some(2), work.proved().clone());
         let supervisor =
             Supervisor::new((AgentId(1), "ada".into()), Arc::new(work), journal.clone(), left, own);
         let (calls, theirs) = mpsc::channel(16);
@@ -231,10 +232,8 @@ async fn an_encoder_that_no_longer_passes_fails_the_test_of_its_device_and_costs
     assert_eq!(next(&mut sent).await, FromAgent::SelfTested(DeviceId(7), verdict));
 }
 
-#[tokio::test]
-async fn a_card_that_is_found_late_is_offered_at_once_and_used_once_it_is_proved() {
-    let bench = Bench::start();
-    let mut sent = bench.connect(vec![]).await;
+/// A card on no bus.
+fn card() -> Card {
     let gpu = Gpu {
         pci: None,
         name: "Card".into(),
@@ -244,15 +243,21 @@ async fn a_card_that_is_found_late_is_offered_at_once_and_used_once_it_is_proved
         encodes: Vec::new(),
         is_software: false,
     };
-    let card = Card { key: "card#1".into(), gpu, facts: GpuFacts::default() };
-    bench.calls.send(Call::Cards(vec![card])).await.unwrap();
+    Card { key: "card#1".into(), gpu, facts: GpuFacts::default() }
+}
+
+#[tokio::test]
+async fn a_card_that_is_found_late_is_offered_at_once_and_used_once_it_is_proved() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.calls.send(Call::Cards(vec![card()])).await.unwrap();
     let FromAgent::Devices(found) = next(&mut sent).await else { panic!("a card more is told") };
     assert_eq!((found.len(), found[1].id, found[1].slots, found[1].codecs.len()), (2, DeviceId(1), 0, 0));
     if !ENCODERS.iter().any(|row| row.route != Route::Cpu) {
         return println!("skipped: the table has no encoder of a card");
     }
     let FromAgent::Devices(proved) = next(&mut sent).await else { panic!("its codecs are told") };
-    assert_eq!(proved[1].slots, 1);
+    assert_eq!(proved[1].slots, 2);
     let is_facts = |message: &FromAgent| matches!(message, FromAgent::Facts(_));
     bench.say(ToAgent::WantFacts).await;
     let FromAgent::Facts(facts) = next_that(&mut sent, is_facts).await else { panic!() };
@@ -261,6 +266,30 @@ async fn a_card_that_is_found_late_is_offered_at_once_and_used_once_it_is_proved
     offer.device = DeviceId(1);
     bench.say(ToAgent::Offer(offer)).await;
     assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+}
+
+#[tokio::test]
+async fn a_refused_session_closes_a_slot_before_the_refusal_is_told() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.calls.send(Call::Cards(vec![card()])).await.unwrap();
+    let slots = |slots: u16| move |m: &FromAgent| matches!(m, FromAgent::Devices(d) if d[1].slots == slots);
+    next_that(&mut sent, slots(2)).await;
+    for (job, source) in [(1, "hang"), (2, "refused")] {
+        let mut offer = offer(job);
+        (offer.device, offer.source) = (DeviceId(1), source.into());
+        bench.say(ToAgent::Offer(offer)).await;
+        // Until the first one is at work.
+        while job == 1
+            && !matches!(bench.inventory().await[0], Held::Running(_, p) if p.phase == Phase::Encoding)
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    let FromAgent::Devices(devices) = next(&mut sent).await else { panic!("fewer slots are told first") };
+    assert_eq!(devices[1].slots, 1);
+    let FromAgent::Report(report) = next(&mut sent).await else { panic!("no report") };
+    assert!(matches!(report.outcome, Outcome::Failed(ref f) if f.class == FailureClass::Capacity));
 }
 
 #[tokio::test]

@@ -165,8 +165,8 @@ mod tests {
             probe_version_line: String::new(),
             major: 9,
             encoders: BTreeSet::new(),
-            probe_decoders: BTreeSet::new(),
             filters: BTreeSet::new(),
+            probe_decoders: BTreeSet::new(),
         };
         Cache::at(Some(dir.join("vc-agent/trials.json")), &tools)
     }

@@ -105,8 +105,8 @@ fn tools_at(ffmpeg: PathBuf) -> Tools {
         probe_version_line: String::new(),
         major: 9,
         encoders: BTreeSet::from(["libx264".to_owned()]),
-        probe_decoders: BTreeSet::new(),
         filters: BTreeSet::new(),
+        probe_decoders: BTreeSet::new(),
     }
 }
 

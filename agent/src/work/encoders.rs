@@ -92,27 +92,22 @@ impl Attempt<'_> {
                     continue;
                 }
             }
-            self.prove(&plans[..=place], &refused, made.is_ok());
             let (scratch, warnings) = made?;
+            self.prove(&plans[..=place], &refused);
             plan.warnings.iter().cloned().chain(warnings).for_each(|warning| self.warn(warning));
             return Ok(scratch);
         }
         Err(Failure::new(FailureClass::Job, "there was nothing to run").into())
     }
 
-    /// Tells what the encoders of cards showed at work: those that were refused, and the last one if it did it.
-    fn prove(&self, ran: &[Plan], refused: &[Refused], did: bool) {
+    /// Tells what encoders showed at work. That the last one could says that the source was not to blame for the others.
+    fn prove(&self, ran: &[Plan], refused: &[Refused]) {
         let (proved, device) = (&self.context.proved, self.offer.device);
         for (place, plan) in ran.iter().enumerate() {
-            // With its pictures kept on the card, the decoder or the filters may be at fault.
-            let Some(with) = plan.with.as_ref().filter(|with| with.gpu.is_some() && !with.is_on_device)
-            else {
-                continue;
-            };
+            let Some(with) = &plan.with else { continue };
             match refused.get(place) {
-                Some(Refused { cause, .. }) => proved.failed(device, with.encoder, cause),
-                None if did => proved.worked(device, with.encoder),
-                None => {}
+                Some(Refused { cause, .. }) => proved.failed(device, with, cause),
+                None => proved.worked(device, with),
             }
         }
     }

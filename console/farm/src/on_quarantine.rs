@@ -366,8 +366,8 @@ mod tests {
         r.skip();
         r.pass_alive(600_000, &[1, 2]);
         r.expect(&["tell 1 self-test 0"]);
-        r.pass_alive(60_000, &[1, 2]);
-        r.expect_note("failed its self-test: no answer within 60 s");
+        r.pass_alive(SELF_TEST_MS, &[1, 2]);
+        r.expect_note("failed its self-test: no answer within 130 s");
         r.say(1, AgentEvent::SelfTested(CPU, Ok(())));
         assert!(quarantine(&r, 1).is_some(), "too late");
         r.skip();

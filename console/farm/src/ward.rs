@@ -20,8 +20,9 @@ use crate::record::{DeviceRecord, Quarantine};
 /// A quarantine lasts this long before the self-test: what was used up has time to come back, and a device that is
 /// broken wastes one test in that time.
 pub const QUARANTINE_MS: u64 = 10 * 60_000;
-/// A self-test that is not answered by then has failed: each encoder takes a second or two.
-pub const SELF_TEST_MS: u64 = 60_000;
+/// A self-test that is not answered by then has failed: the trials of a device take up to a minute, and an agent that
+/// has others to make first gives up after two.
+pub const SELF_TEST_MS: u64 = 130_000;
 /// Failures in a row that are the device's: one may be by chance, three jobs are a pattern.
 const ROW_MAX: u8 = 3;
 /// Ends that are remembered of a device.

@@ -75,9 +75,10 @@ impl<'s> Turn<'s> {
         self.changes.entry(job).or_default().stamp = Some(stamp);
     }
 
-    /// Forgets a job in a final state; its source can be added again, in this very turn.
+    /// Forgets a job in a final state; its source can be added again, in this very turn, unless it was not worth it.
     pub fn purge(&mut self, job: JobId) -> Result<(), StoreError> {
-        write::free_claims(intake::txn(&mut self.txn, self.store)?, self.store, job)?;
+        let changed = self.changes.get(&job).and_then(|change| change.record.as_ref());
+        write::free_claims(intake::txn(&mut self.txn, self.store)?, self.store, job, changed)?;
         self.changes.entry(job).or_default().purge = true;
         Ok(())
     }

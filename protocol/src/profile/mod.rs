@@ -282,6 +282,10 @@ pub struct SubtitleWish {
     pub pictures: OnLoss,
 }
 
+/// How the reason of a job begins that was skipped because its output was not smaller by enough. Remembered for its
+/// source and recipe, also when the job is purged.
+pub const NOT_WORTH_IT: &str = "not worth it";
+
 /// For profiles that are to save space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

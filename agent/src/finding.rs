@@ -28,6 +28,9 @@ impl Verdict {
     }
 }
 
+/// Where the text of a finding begins in its line.
+const TEXT_AT: usize = 26;
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -65,6 +68,11 @@ impl Finding {
         Finding::new(check, Verdict::Note, text, "")
     }
 
+    /// The same for a terminal of this width: what is too long goes on below its own beginning.
+    pub fn wrapped(&self, width: usize) -> Vec<String> {
+        self.lines().iter().flat_map(|line| wrapped(line, width)).collect()
+    }
+
     /// For people: what was found, and below it what to do.
     pub fn lines(&self) -> Vec<String> {
         let Finding { check, verdict, text, fix } = self;
@@ -74,6 +82,26 @@ impl Finding {
         }
         lines
     }
+}
+
+/// Breaks a line of [`Finding::lines`] between words.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let place = |text: &str| text.chars().count();
+    let (head, text) = line.split_at_checked(TEXT_AT).unwrap_or((line, ""));
+    let mut lines = vec![head.to_owned()];
+    for word in text.split(' ') {
+        let begun = lines.last_mut().map(|last| (place(last), last));
+        match begun {
+            Some((at, last)) if at <= TEXT_AT || at + 1 + place(word) <= width => {
+                if at > TEXT_AT {
+                    last.push(' ');
+                }
+                last.push_str(word);
+            }
+            Some(_) | None => lines.push(format!("{:TEXT_AT$}{word}", "")),
+        }
+    }
+    lines
 }
 
 /// The worst of these, and fine if there are none.
@@ -87,4 +115,24 @@ pub fn document(findings: &[Finding]) -> Value {
         |f: &Finding| json!({ "check": f.check, "verdict": f.verdict.word(), "text": f.text, "fix": f.fix });
     let checks: Vec<_> = findings.iter().map(row).collect();
     json!({ "v": 1, "worst": worst(findings).word(), "checks": checks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_finding_goes_on_below_its_own_beginning_and_a_short_one_stays() {
+        let finding = Finding::new("encoder", Verdict::Warning, "libx264: makes garbage, 6.0 dB", "do so");
+        assert_eq!(finding.wrapped(80), finding.lines());
+        let expected = [
+            "warn  encoder             libx264: makes",
+            "                          garbage, 6.0",
+            "                          dB",
+            "                          -> do so",
+        ];
+        assert_eq!(finding.wrapped(40), expected);
+        let long = Finding::fine("x", "a/folder/whose/name/has/no/blank b");
+        assert_eq!(long.wrapped(30).len(), 2);
+    }
 }

@@ -9,12 +9,13 @@ use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::device::EncoderFacts;
 use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
-use vc_protocol::profile::VideoCodec;
 use vc_protocol::prove::Challenge;
 
 use crate::commit;
 use crate::config::AgentConfig;
-use crate::ffmpeg::{Tools, ToolsError};
+use crate::device::Card;
+use crate::encoder;
+use crate::ffmpeg::{self, Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
 use crate::process::{self, Spawner, StopToken};
@@ -24,7 +25,7 @@ use crate::storage::{Mounted, Storage};
 use crate::supervisor::link::Link;
 use crate::supervisor::work::Work;
 use crate::told;
-use crate::trial;
+use crate::trial::{self, Bench, Cache, Folder, Subject};
 use crate::work::{self, End, LiveView, Place, STALL_MAX, WorkContext};
 
 /// Why this box cannot work.
@@ -50,6 +51,8 @@ pub(crate) struct Host {
     parts: Parts,
     /// Where trials write.
     trials: PathBuf,
+    /// What earlier trials showed.
+    kept: Cache,
 }
 
 impl Host {
@@ -57,7 +60,7 @@ impl Host {
     /// files are deleted: they may still write.
     pub(crate) fn new(config: &AgentConfig, dir: &StateDir, left: &[Record]) -> Result<Self, HostError> {
         let at = |step| move |source| HostError::Prepare { step, source };
-        let children = dir.run().join("children");
+        let children = dir.children();
         let killed = process::sweep(&children).map_err(at("end processes of an earlier run"))?;
         if killed > 0 {
             tracing::warn!(killed, "ended processes that an earlier run left behind");
@@ -71,18 +74,9 @@ impl Host {
         let spawner = Spawner::start(Some(children)).map_err(at("start the thread that starts ffmpeg"))?;
         let storage: Arc<dyn Storage> = Arc::new(Mounted::new(config.maps.clone()));
         let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
+        let kept = Cache::open(&tools);
         let context = WorkContext { tools: Arc::new(tools), proved, spawner, storage, stall: STALL_MAX };
-        Ok(Host { context, parts, trials: dir.run() })
-    }
-
-    /// Codecs that ffmpeg makes here.
-    pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
-        self.context.proved.codecs(DeviceId(0))
-    }
-
-    /// Encoders of the processor that may be used, untried.
-    pub(crate) fn encoders(&self) -> Vec<EncoderFacts> {
-        self.context.proved.facts(DeviceId(0))
+        Ok(Host { context, parts, trials: dir.run(), kept })
     }
 
     /// First line of `ffmpeg -version`.
@@ -124,9 +118,33 @@ impl Work for Host {
         }
     }
 
-    async fn try_encoders(self: Arc<Self>, _device: DeviceId, stop: StopToken) -> Vec<EncoderFacts> {
+    fn proved(&self) -> &Arc<Proved> {
+        &self.context.proved
+    }
+
+    fn kept_trials(&self, card: Option<&Card>) -> Option<Vec<EncoderFacts>> {
+        let rows = encoder::rows(card.map(|card| &card.gpu), &self.context.tools.encoders);
+        self.kept.kept(&Subject::of(card), &rows)
+    }
+
+    async fn try_encoders(self: Arc<Self>, card: Option<Card>, stop: StopToken) -> Vec<EncoderFacts> {
         let WorkContext { tools, spawner, .. } = &self.context;
-        trial::encoders(tools, spawner, &self.trials, &tools.usable_encoders(), &stop).await
+        let gpu = card.as_ref().map(|card| &card.gpu);
+        let rows = encoder::rows(gpu, &tools.encoders);
+        let folder = match Folder::make(&self.trials) {
+            Ok(folder) => folder,
+            Err(error) => {
+                // Nothing is known then, and nothing is kept.
+                tracing::warn!("no encoder is tried: no folder in {}: {error}", self.trials.display());
+                return Vec::new();
+            }
+        };
+        let bench = Bench { tools, spawner, folder: &folder, stop: &stop };
+        let facts = trial::device(bench, gpu, &rows, &mut |_| {}).await;
+        if stop.reason().is_none() && !facts.iter().any(|facts| ffmpeg::is_busy(&facts.problem)) {
+            self.kept.remember(&Subject::of(card.as_ref()), &rows, &facts);
+        }
+        facts
     }
 
     async fn prove(self: Arc<Self>, challenge: Challenge) -> Result<[u8; 32], String> {

@@ -22,6 +22,8 @@ pub mod plan;
 pub mod probe;
 pub mod process;
 pub mod proved;
+pub mod quality;
+mod register;
 mod renewal;
 mod run;
 mod sample;

@@ -50,6 +50,8 @@ impl StateDir {
     /// Makes it if missing, closes it to others, and takes its lock.
     pub fn open(path: &Path) -> Result<StateDir, StateDirError> {
         let at = |e| StateDirError::Unusable(path.to_owned(), e);
+        // What runs for the agent has another working folder than the agent.
+        let path = &std::path::absolute(path).map_err(at)?;
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(at)?;
         let mut lock = OpenOptions::new()
@@ -89,6 +91,16 @@ impl StateDir {
     /// Where live processes and part files are written down, for the sweep at the next start.
     pub fn run(&self) -> PathBuf {
         self.path.join("run")
+    }
+
+    /// Where each running child has its record.
+    pub fn children(&self) -> PathBuf {
+        self.run().join("children")
+    }
+
+    /// What is remembered of the cards of this box.
+    pub fn devices(&self) -> PathBuf {
+        self.path.join("devices.json")
     }
 
     /// The socket that answers `vc-agent status`.

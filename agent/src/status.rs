@@ -12,6 +12,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use vc_protocol::id::{AgentId, AttemptId, DeviceId};
+use vc_protocol::profile::VideoCodec;
 
 use crate::session::state::{Entry, Stage};
 use crate::supervisor::Call;
@@ -64,6 +65,12 @@ pub struct DeviceStatus {
     pub slots: u16,
     /// Encodes now.
     pub taken: usize,
+    /// What it makes.
+    #[serde(default)]
+    pub codecs: Vec<VideoCodec>,
+    /// Why it has as many slots as it has; empty if there is nothing to say.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// An attempt that is held.

@@ -15,20 +15,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use support::{Answer, Box, Console, committed, profile, report};
-use vc_agent::probe;
 use vc_agent::process::{StopReason, Stopper};
 use vc_agent::work::End;
 use vc_protocol::agent::{CommandPhase, Outcome, Report};
 use vc_protocol::failure::FailureClass;
-use vc_protocol::media::{Media, StreamKind};
+use vc_protocol::media::StreamKind;
 use vc_protocol::profile::{Container, VideoCodec};
 use vc_protocol::progress::Phase;
-
-fn look(on: &Box, file: &Path) -> Media {
-    let call = probe::command(&on.context.tools, file);
-    let said = std::process::Command::new(&call.program).args(&call.args).output().unwrap();
-    probe::parse(&said.stdout).unwrap().media
-}
 
 fn failed(report: &Report) -> (FailureClass, &str) {
     match &report.outcome {
@@ -124,12 +117,12 @@ async fn all_streams_languages_and_chapters_survive_where_they_can() {
     let mkv = on.convert(&on.offer("many.mkv", "many.mkv", profile(Container::Mkv, VideoCodec::H264))).await;
     committed(&mkv);
     assert_eq!(mkv.warnings, ["stream 1: 321x181 is odd, its last row or column is cut off"]);
-    let kept = look(&on, &on.output("many.mkv"));
+    let kept = on.look(&on.output("many.mkv"));
     assert_eq!((kept.streams.len(), kept.chapters), (5, 2));
     let mp4 = on.convert(&on.offer("many.mkv", "many.mp4", profile(Container::Mp4, VideoCodec::H264))).await;
     committed(&mp4);
     assert_eq!(mp4.warnings.len(), 2, "{:?}", mp4.warnings);
-    let kept = look(&on, &on.output("many.mp4"));
+    let kept = on.look(&on.output("many.mp4"));
     let streams: Vec<_> = kept
         .streams
         .iter()
@@ -158,7 +151,7 @@ async fn a_cover_picture_stays_a_cover_in_mp4_and_becomes_a_track_in_mkv() {
         let report = on.convert(&on.offer("cover.mp4", name, profile(container, codec))).await;
         committed(&report);
         assert_eq!(report.warnings.len(), warnings, "{:?}", report.warnings);
-        let kinds: Vec<_> = look(&on, &on.output(name)).streams.iter().map(|s| s.kind).collect();
+        let kinds: Vec<_> = on.look(&on.output(name)).streams.iter().map(|s| s.kind).collect();
         let kept = if container == Container::Mkv { StreamKind::Video } else { StreamKind::Cover };
         assert_eq!(kinds, [StreamKind::Video, kept], "{name}");
     }

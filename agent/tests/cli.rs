@@ -82,7 +82,14 @@ fn an_agent_that_has_not_joined_says_how() {
 #[test]
 fn wrong_words_are_usage_errors() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["fly"][..], &["run", "--slots", "0"], &["run", "--map", "here"], &["join"], &[]] {
+    for args in [
+        &["fly"][..],
+        &["run", "--slots", "257"],
+        &["run", "--gpu-slots", "0"],
+        &["run", "--map", "here"],
+        &["join"],
+        &[],
+    ] {
         let (code, _, err) = said(dir.path(), args);
         assert_eq!(code, 2, "{args:?}: {err}");
     }

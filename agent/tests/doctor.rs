@@ -157,18 +157,32 @@ fn another_program_asks_through_the_agent_beside_it_or_not_at_all() {
 }
 
 #[test]
-fn encoders_of_this_box_are_tried_with_their_figures() {
+fn encoders_of_the_processor_and_of_a_device_are_tried_with_their_figures() {
     let Ok(path) = std::env::var("PATH") else { return };
     if !path.split(':').any(|folder| Path::new(folder).join("ffmpeg").is_file()) {
         return println!("skipped: there is no ffmpeg here");
     }
     let dir = tempfile::tempdir().unwrap();
-    let said = doctor(own(), dir.path(), &[("PATH", &path)], &[]);
+    let (state, cache) = (dir.path().join("state"), dir.path().join("cache"));
+    fs::create_dir(&state).unwrap();
+    let drivers = match lavapipe() {
+        Some(library) => driver_file(dir.path(), "lavapipe.json", &library),
+        None => "/nonexistent".to_owned(),
+    };
+    let env =
+        [("PATH", path.as_str()), ("XDG_CACHE_HOME", cache.to_str().unwrap()), ("VK_DRIVER_FILES", &drivers)];
+    let said = doctor(own(), &state, &env, &["--json", "--allow-cpu-vulkan"]);
     println!("{}", said.out);
-    let tried = said
-        .out
-        .lines()
-        .any(|line| line.starts_with("ok    encoder ") && line.contains(" dB like its source"));
-    assert!(tried, "{}", said.out);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left in the state folder");
+    let json = said.json();
+    let tried = told(&json, "encoder");
+    assert!(tried.iter().any(|line| line.contains(" dB like its source, ")), "{json}");
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 0, "nothing is left in the state folder");
+    assert!(cache.join("vc-agent/trials.json").is_file(), "{json}");
+    let on_device = told(&json, "GPU encoder");
+    let Some(line) = on_device.iter().find(|line| line.contains(" ffv1_vulkan: ")) else {
+        return println!("skipped: no Vulkan device, or this ffmpeg has no encoder for it: {on_device:?}");
+    };
+    assert!(line.contains("the same as its source"), "{on_device:?}");
+    let h264 = "note h264_vulkan: this GPU encodes no h264 with Vulkan";
+    assert!(on_device.iter().any(|line| line == h264), "{on_device:?}");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panics, and say aloud what they skip")]
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -102,11 +103,28 @@ async fn standing_still_ends_a_child_and_advance_does_not() {
     let script = "for i in 1 2 3 4 5 6 7 8 9 10; do echo frame=$i; echo progress=continue; sleep 0.1; done; \
                   while :; do echo frame=10; echo progress=continue; sleep 0.1; done";
     let mut blocks: Vec<Block> = Vec::new();
-    let mut tell = |block| blocks.push(block);
+    let mut tell = |block| {
+        blocks.push(block);
+        ControlFlow::Continue(())
+    };
     let sinks = Sinks { stdout: Stdout::Progress(&mut tell), stderr: &mut |_| {} };
     let ended = spawner.run(&shell(script), limits, sinks, &stop).await.unwrap();
     assert_eq!(ended.stopped, Some(StopReason::Stalled));
     assert_eq!(blocks.iter().filter_map(|b| b.frames).max(), Some(10));
+}
+
+#[tokio::test]
+async fn whoever_takes_its_progress_may_end_a_child() {
+    let spawner = Spawner::start(None).unwrap();
+    let (_stopper, stop) = Stopper::new();
+    let script = "n=0; while :; do n=$((n+1)); echo frame=$n; echo progress=continue; sleep 0.05; done";
+    let mut tell = |block: Block| match block.frames {
+        Some(frames) if frames >= 3 => ControlFlow::Break(()),
+        Some(_) | None => ControlFlow::Continue(()),
+    };
+    let sinks = Sinks { stdout: Stdout::Progress(&mut tell), stderr: &mut |_| {} };
+    let ended = spawner.run(&shell(script), Limits::default(), sinks, &stop).await.unwrap();
+    assert_eq!(ended.stopped, Some(StopReason::Unwanted));
 }
 
 #[tokio::test]

@@ -13,5 +13,6 @@ pub mod operator;
 pub mod profiles;
 pub mod registry;
 pub mod store;
+mod trials;
 pub mod tui;
 pub mod wall;

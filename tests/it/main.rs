@@ -6,6 +6,8 @@
 mod bad_input;
 mod budgets;
 mod convert;
+mod devices;
+mod encoders;
 mod farm;
 mod faults;
 mod generated;

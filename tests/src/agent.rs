@@ -115,6 +115,8 @@ impl Agent {
         let mut command = Command::new(vc_agent_path());
         plain(&mut command, &self.folder);
         command.env("VC_STATE_DIR", &self.state).env("VC_SLOTS", self.slots.to_string());
+        // What tests measure is not to be disturbed by trials.
+        command.env("VC_NO_CPU_TRIALS", "1");
         if let Some(fake) = &self.fake {
             command.env("VC_FFMPEG", fake.ffmpeg()).env("VC_FFPROBE", fake.ffprobe());
         }

@@ -1,9 +1,10 @@
-//! An output against its plan, stream by stream.
+//! An output against its plan: container, number of streams, length, frames.
 
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::media::{Media, Stream, StreamKind};
 use vc_protocol::profile::Container;
 
+use super::stream::{Fault, stream};
 use super::{Facts, refused};
 use crate::ffmpeg;
 use crate::plan::{Action, Plan, Planned};
@@ -28,12 +29,22 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     }
     // mp4 writes chapters as a data stream of its own.
     let found: Vec<&Stream> = output.streams.iter().filter(|s| s.kind != StreamKind::Data).collect();
+    if !plan.raw.is_empty() {
+        return typed(plan, output, &found);
+    }
     if found.len() != plan.streams.len() {
         return Err(refused(format!("it has {} streams and not {}", found.len(), plan.streams.len())));
     }
     let mut warnings = Vec::new();
     for (planned, found) in plan.streams.iter().zip(found) {
-        warnings.extend(stream(planned, found).map_err(refused)?);
+        let told = stream(plan.container, planned, found, &facts.log).map_err(|fault| match fault {
+            Fault::Output(what) => refused(what),
+            Fault::Source(what) => Failure::new(FailureClass::Source, what),
+        })?;
+        warnings.extend(told);
+    }
+    if output.chapters < plan.chapters {
+        warnings.push(format!("{} of {} chapters were kept", output.chapters, plan.chapters));
     }
     warnings.extend(length(plan, facts, output)?);
     if let (Some(wrote), Some(holds)) = (frames_encoded(plan, facts), output.video().and_then(|v| v.frames))
@@ -44,37 +55,23 @@ pub(super) fn compare(plan: &Plan, facts: &Facts, output: &Media) -> Result<Vec<
     Ok(warnings)
 }
 
-fn stream(planned: &Planned, found: &Stream) -> Result<Option<String>, String> {
-    let index = found.index;
-    if !is_same_kind(planned.kind, found.kind) {
-        return Err(format!("stream {index} is {:?} and not {:?}", found.kind, planned.kind));
+/// Options that were typed may do anything to an output, as long as it has the picture that the profile speaks of.
+fn typed(plan: &Plan, output: &Media, found: &[&Stream]) -> Result<Vec<String>, Failure> {
+    if output.duration_ms.is_none() {
+        return Err(refused("it has no length".to_owned()));
     }
-    // Attachments have no codec that both sides name alike.
-    if planned.kind != StreamKind::Attachment && planned.codec != found.codec {
-        return Err(format!("stream {index} is {} and not {}", found.codec, planned.codec));
-    }
-    if let Some((width, height)) = planned.size
-        && (found.width, found.height) != (width, height)
-    {
-        return Err(format!("stream {index} is {}x{} and not {width}x{height}", found.width, found.height));
-    }
-    match &planned.language {
-        Some(language) if found.language.as_ref() != Some(language) => {
-            let what = format!(
-                "stream {index}: language {} and not {language}",
-                found.language.as_deref().unwrap_or("unknown")
-            );
-            // mp4 holds only codes of three letters; what is no such code cannot survive there.
-            let is_code = language.len() == 3 && language.bytes().all(|b| b.is_ascii_lowercase());
-            if is_code { Err(what) } else { Ok(Some(what)) }
-        }
-        Some(_) | None => Ok(None),
+    let is_lacking = |planned: &&Planned| {
+        !found.iter().any(|stream| stream.kind == planned.kind && stream.codec == planned.codec)
+    };
+    match plan.streams.iter().find(is_lacking) {
+        Some(planned) => Err(refused(format!("it has no {} picture", planned.codec))),
+        None => Ok(Vec::new()),
     }
 }
 
-fn is_same_kind(planned: StreamKind, found: StreamKind) -> bool {
-    use StreamKind::{Cover, Video};
-    planned == found || matches!((planned, found), (Cover, Video) | (Video, Cover))
+/// Whether a length is less than another by more than what the last frame and the priming of sound explain.
+pub(super) fn is_shorter(is: u64, wanted: u64) -> bool {
+    wanted.saturating_sub(is) > TOLERANCE_MS.max(wanted / TOLERANCE_SHARE)
 }
 
 /// Longest start that an edit list may hide: copied pictures begin at a keyframe, and a container without edit lists
@@ -117,7 +114,7 @@ pub(super) fn frames(plan: &Plan, facts: &Facts, output: &Described, is_whole: b
         if times.is_empty() {
             return Err(refused(format!("no frame of stream {} decodes", found.index)));
         }
-        if ends_early(found, times) {
+        if ends_early(found, times, output.media.container.starts_with("matroska")) {
             return Err(refused(format!("frames are missing at the end of stream {}", found.index)));
         }
     }
@@ -141,8 +138,9 @@ const LAST_FRAME_MS: i64 = 500;
 /// The same where frame times are uneven: a still picture at the end may stand for long.
 const LAST_FRAME_UNEVEN_MS: i64 = 2000;
 
-/// Whether the last listed frame is far from the end that the header gives.
-fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
+/// Whether the last listed frame is far from the end that the header gives, which Matroska counts from zero and not from
+/// the first frame.
+fn ends_early(stream: &Stream, times_ms: &[i64], counts_from_zero: bool) -> bool {
     let (Some(first), Some(last)) = (times_ms.iter().min(), times_ms.iter().max()) else { return true };
     let Some(length) = stream.duration_ms.and_then(|ms| i64::try_from(ms).ok()) else { return false };
     let allowed = match stream.fps {
@@ -151,7 +149,8 @@ fn ends_early(stream: &Stream, times_ms: &[i64]) -> bool {
         _ if stream.is_vfr => LAST_FRAME_UNEVEN_MS,
         fps => LAST_FRAME_MS + (2000.0 / fps) as i64,
     };
-    first.saturating_add(length) - last > allowed
+    let end = if counts_from_zero { length } else { first.saturating_add(length) };
+    end - last > allowed
 }
 
 /// Frames of the first picture stream, if it was encoded: in a copied one some may be hidden by an edit list.
@@ -161,7 +160,7 @@ fn frames_encoded(plan: &Plan, facts: &Facts) -> Option<u64> {
 }
 
 /// `0:16.4`, `1:02:03`: tenths below a minute, where whole seconds could look equal.
-fn clock(ms: u64) -> String {
+pub(super) fn clock(ms: u64) -> String {
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
     match (hours, minutes) {
         (0, 0) => format!("0:{seconds:02}.{}", ms / 100 % 10),

@@ -1,5 +1,6 @@
 //! `doctor`: a line for each check, and what to do where something is wrong.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +11,9 @@ use super::{maybe_empty, show};
 use crate::doctor::{self, Software, Wish};
 use crate::finding::{self, Finding, Verdict};
 use crate::process::Stopper;
+
+/// Width that lines are broken at on a terminal: longer ones are hard to read on a wider one too.
+const WIDTH: usize = 80;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -41,10 +45,12 @@ pub(super) async fn run(args: DoctorArgs, state_dir: Option<PathBuf>) -> Result<
         software: if args.allow_cpu_vulkan { Software::Counted } else { Software::LeftOut },
     };
     let (_stopper, stop) = Stopper::new();
+    let is_terminal = std::io::stdout().is_terminal();
     let mut findings = Vec::new();
     let mut tell = |finding: Finding| {
         if !args.json {
-            finding.lines().iter().for_each(|line| show::line(line));
+            let lines = if is_terminal { finding.wrapped(WIDTH) } else { finding.lines() };
+            lines.iter().for_each(|line| show::line(line));
         }
         findings.push(finding);
     };

@@ -109,7 +109,7 @@ impl From<AgentError> for Failed {
     fn from(error: AgentError) -> Self {
         let code = match &error {
             AgentError::StateDir(error) => of_state_dir(error),
-            AgentError::NotJoined(_) => Code::Usage,
+            AgentError::NotJoined(_) | AgentError::NoDevice => Code::Usage,
             AgentError::Host(HostError::Tools(_)) => Code::Usage,
             AgentError::Host(HostError::Prepare { .. })
             | AgentError::Certs(_)

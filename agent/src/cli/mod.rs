@@ -22,7 +22,7 @@ use vc_certs::JoinLine;
 use vc_certs::line::LineError;
 use vc_protocol::device::SLOTS_MAX;
 
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, CardWish};
 use crate::own_log::OwnLog;
 use crate::pages::Shell;
 use crate::state_dir::StateDir;
@@ -97,9 +97,21 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// Encodes at once [default: one for each four cores, 1 to 8]
-    #[arg(long, value_name = "N", env = "VC_SLOTS", value_parser = clap::value_parser!(u16).range(1..=i64::from(SLOTS_MAX)))]
+    /// Encodes at once on the processor; 0 leaves all work to the GPUs [default: one for each four cores, 1 to 8]
+    #[arg(long, value_name = "N", env = "VC_SLOTS", value_parser = clap::value_parser!(u16).range(0..=i64::from(SLOTS_MAX)))]
     slots: Option<u16>,
+    /// Encodes at once on each GPU [default: one, and more as long as that gives more frames a second]
+    #[arg(long, value_name = "N", env = "VC_GPU_SLOTS", value_parser = clap::value_parser!(u16).range(1..=i64::from(SLOTS_MAX)))]
+    gpu_slots: Option<u16>,
+    /// Use this GPU only: its number, PCI address, UUID or a part of its name, or none; may be given several times
+    #[arg(long, value_name = "WHICH", env = "VC_DEVICE", value_delimiter = ',')]
+    device: Vec<String>,
+    /// Count Vulkan devices that are the processor itself, such as lavapipe, as GPUs: for tests
+    #[arg(long, env = "VC_ALLOW_CPU_VULKAN", value_parser = clap::builder::FalseyValueParser::new())]
+    allow_cpu_vulkan: bool,
+    /// Do not try the processor's encoders while there is nothing else to do; they are used all the same
+    #[arg(long, env = "VC_NO_CPU_TRIALS", value_parser = clap::builder::FalseyValueParser::new())]
+    no_cpu_trials: bool,
     /// Where a folder of the console is found on this box; may be given several times [env: VC_MAP=FROM=TO[:FROM=TO]]
     #[arg(long, value_name = "FROM=TO", value_parser = OsStringValueParser::new().try_map(checked_map))]
     map: Vec<OsString>,
@@ -184,6 +196,12 @@ impl Run {
         let given = |path: Option<PathBuf>| path.filter(|p| !p.as_os_str().is_empty());
         Ok(AgentConfig {
             slots: self.slots,
+            cards: CardWish {
+                words: self.device.into_iter().filter(|word| !word.is_empty()).collect(),
+                counts_software: self.allow_cpu_vulkan,
+                slots: self.gpu_slots,
+            },
+            tries_processor: !self.no_cpu_trials,
             maps,
             ffmpeg: given(self.ffmpeg),
             ffprobe: given(self.ffprobe),

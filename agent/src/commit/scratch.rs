@@ -52,6 +52,11 @@ impl Scratch {
         self.temp.join(format!("{}.pass", self.stem))
     }
 
+    /// A clip that is measured.
+    pub fn sample(&self, name: &str) -> PathBuf {
+        self.temp.join(format!("{}.{name}.mkv", self.stem))
+    }
+
     /// Leaves the part file where it is: a later agent process hands it in.
     pub fn keep_part(mut self) {
         self.is_part_kept = true;

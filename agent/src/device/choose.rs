@@ -35,16 +35,33 @@ pub fn choose<'d>(devices: &'d [VulkanDevice], word: &str) -> Result<Vec<&'d Vul
 }
 
 fn is_meant(device: &VulkanDevice, word: &str) -> bool {
-    if let Ok(index) = word.parse::<u32>() {
-        return device.index == index;
+    let VulkanDevice { index, name, uuid, pci, .. } = device;
+    Marks { numbers: &[*index], pci: *pci, uuids: &[*uuid], name }.are_meant(word)
+}
+
+/// What a device is told from others by.
+pub(super) struct Marks<'a> {
+    /// Its numbers in the loader's order.
+    pub(super) numbers: &'a [u32],
+    pub(super) pci: Option<PciAddress>,
+    pub(super) uuids: &'a [Option<Uuid>],
+    pub(super) name: &'a str,
+}
+
+impl Marks<'_> {
+    /// Whether the word means this device.
+    pub(super) fn are_meant(&self, word: &str) -> bool {
+        if let Ok(number) = word.parse::<u32>() {
+            return self.numbers.contains(&number);
+        }
+        if let Ok(pci) = word.parse::<PciAddress>() {
+            return self.pci == Some(pci);
+        }
+        if let Ok(uuid) = word.parse::<Uuid>() {
+            return self.uuids.contains(&Some(uuid));
+        }
+        !word.is_empty() && self.name.to_lowercase().contains(&word.to_lowercase())
     }
-    if let Ok(pci) = word.parse::<PciAddress>() {
-        return device.pci == Some(pci);
-    }
-    if let Ok(uuid) = word.parse::<Uuid>() {
-        return device.uuid == Some(uuid);
-    }
-    !word.is_empty() && device.name.to_lowercase().contains(&word.to_lowercase())
 }
 
 #[cfg(test)]

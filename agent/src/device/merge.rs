@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::facts::{Kind, VulkanDevice};
 use super::pci::PciAddress;
 use super::routes::{NvidiaGpu, RenderNode};
+use super::video::{Codec, Way};
 
 /// A GPU of this box, with every way that leads to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +22,10 @@ pub struct Gpu {
     pub render_node: Option<PathBuf>,
     /// For NVENC: its UUID there.
     pub nvidia: Option<String>,
+    /// What the video queues of its first place in Vulkan encode.
+    pub encodes: Vec<Codec>,
+    /// It is the processor itself, by a driver such as lavapipe.
+    pub is_software: bool,
 }
 
 /// The GPUs of this box, by address; those without one come last, each by itself. Software devices are no GPUs.
@@ -28,6 +33,9 @@ pub fn merge(vulkan: &[VulkanDevice], nodes: &[RenderNode], nvidia: &[NvidiaGpu]
     let mut gpus: Vec<Gpu> = Vec::new();
     for device in vulkan.iter().filter(|device| device.kind != Kind::Cpu) {
         let gpu = at(&mut gpus, device.pci, &device.name);
+        if gpu.vulkan.is_empty() {
+            gpu.encodes = device.can(Way::Encode).map(|facts| facts.codec).collect();
+        }
         gpu.vulkan.push(device.index);
     }
     for card in nvidia {
@@ -40,11 +48,32 @@ pub fn merge(vulkan: &[VulkanDevice], nodes: &[RenderNode], nvidia: &[NvidiaGpu]
     gpus
 }
 
+/// The devices of Vulkan that are the processor itself, each as if it were a card: two copies of lavapipe are two.
+pub fn software(vulkan: &[VulkanDevice]) -> impl Iterator<Item = Gpu> {
+    vulkan.iter().filter(|device| device.kind == Kind::Cpu).map(|device| Gpu {
+        pci: None,
+        name: device.name.clone(),
+        vulkan: vec![device.index],
+        render_node: None,
+        nvidia: None,
+        encodes: device.can(Way::Encode).map(|facts| facts.codec).collect(),
+        is_software: true,
+    })
+}
+
 /// The GPU at that address, made if nothing is known of it yet.
 fn at<'g>(gpus: &'g mut Vec<Gpu>, pci: Option<PciAddress>, name: &str) -> &'g mut Gpu {
     let known = pci.and_then(|pci| gpus.iter().position(|gpu| gpu.pci == Some(pci)));
     let index = known.unwrap_or_else(|| {
-        gpus.push(Gpu { pci, name: name.to_owned(), vulkan: Vec::new(), render_node: None, nvidia: None });
+        gpus.push(Gpu {
+            pci,
+            name: name.to_owned(),
+            vulkan: Vec::new(),
+            render_node: None,
+            nvidia: None,
+            encodes: Vec::new(),
+            is_software: false,
+        });
         gpus.len() - 1
     });
     &mut gpus[index]
@@ -95,6 +124,7 @@ mod tests {
             ]
         );
         assert_eq!(gpus[0].name, "i915");
+        assert_eq!((gpus[0].encodes.len(), &gpus[1].encodes[..]), (0, &[Codec::H264, Codec::Hevc][..]));
     }
 
     #[test]

@@ -106,6 +106,23 @@ pub fn nvidia_gpus(roots: &Roots) -> Vec<NvidiaGpu> {
     cards
 }
 
+/// Whether the kernel has any GPU that work could be given to: a render node, NVIDIA's driver, or that of Windows under
+/// Linux. Takes microseconds, where asking Vulkan may load a compiler.
+pub(super) fn has_gpu(roots: &Roots) -> bool {
+    let is_render = |name: &String| name.starts_with("renderD");
+    let windows = roots.dev.parent().is_some_and(|dev| dev.join("dxg").exists());
+    names(&roots.sys).iter().any(is_render) || !names(&roots.nvidia).is_empty() || windows
+}
+
+/// Version of the NVIDIA driver, where it is loaded.
+pub fn nvidia_driver(roots: &Roots) -> Option<String> {
+    let text = fs::read_to_string(roots.nvidia.parent()?.join("version")).ok()?;
+    // `NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.10  Thu …`, and `… Open Kernel Module for x86_64  570…`.
+    let is_version =
+        |word: &&str| word.contains('.') && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    text.lines().next()?.split_whitespace().find(is_version).map(str::to_owned)
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).take(NODES_MAX).collect()
@@ -152,6 +169,7 @@ mod tests {
         symlink(&device, roots.sys.join("renderD129/device")).unwrap();
         fs::write(roots.dev.join("renderD129"), "").unwrap();
         let nodes = render_nodes(&roots);
+        assert!(has_gpu(&roots));
         assert_eq!(nodes.len(), 2, "{nodes:?}");
         assert_eq!((nodes[0].pci, &nodes[0].access), (None, &Access::Missing));
         assert_eq!(nodes[1].path, roots.dev.join("renderD129"));
@@ -177,8 +195,26 @@ mod tests {
     }
 
     #[test]
+    fn the_version_of_the_nvidia_driver_is_read_as_both_of_its_kinds_write_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = roots(&dir.path().join("driver"));
+        fs::create_dir_all(dir.path().join("driver")).unwrap();
+        assert_eq!(nvidia_driver(&roots), None);
+        for line in [
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.10  Thu Jan 23 07:04:03 UTC 2025",
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.10  Release Build",
+        ] {
+            fs::write(dir.path().join("driver/version"), format!("{line}\nGCC version:  gcc 12.2.0\n"))
+                .unwrap();
+            assert_eq!(nvidia_driver(&roots).as_deref(), Some("570.86.10"), "{line}");
+        }
+    }
+
+    #[test]
     fn a_box_without_any_has_none() {
         let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("sys/card0")).unwrap();
+        assert!(!has_gpu(&roots(dir.path())), "what only shows a picture is none");
         assert!(render_nodes(&roots(dir.path())).is_empty());
         assert!(nvidia_gpus(&roots(dir.path())).is_empty());
     }

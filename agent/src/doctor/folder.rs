@@ -1,11 +1,12 @@
-//! The state folder: whose it is, who may look, and how much room there is; and a place for the files of a trial.
+//! The state folder: whose it is, who may look, and how much room there is.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::{Finding, Verdict};
+use crate::trial::Folder;
 
 /// Less room than this is worth a word: results that wait for the console, each with its log, are kept here.
 const FREE_LOW: u64 = 1_000_000_000;
@@ -13,29 +14,6 @@ const FREE_LOW: u64 = 1_000_000_000;
 const FREE_MIN: u64 = 100_000_000;
 
 const CHECK: &str = "state folder";
-
-/// A folder of ours that is gone when this is dropped.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(super) fn make(folder: &Path) -> io::Result<Scratch> {
-        let mut random = [0_u8; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let path = folder.join(format!(".vc-doctor-{:016x}", u64::from_le_bytes(random)));
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Scratch(path))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Everything about the folder.
 pub(super) fn state(dir: Option<&Path>) -> Vec<Finding> {
@@ -68,7 +46,7 @@ fn access(dir: &Path, meta: &fs::Metadata) -> Finding {
         let text = format!("{shown} belongs to user {}", meta.uid());
         return bad(text, "run vc-agent as that user, or name another folder".to_owned());
     }
-    if let Err(error) = Scratch::make(dir) {
+    if let Err(error) = Folder::make(dir) {
         return bad(format!("{shown} cannot be written to: {error}"), format!("chmod u+rwx {shown}"));
     }
     if mode & 0o077 != 0 {

@@ -8,17 +8,17 @@ mod folder;
 mod gpus;
 mod network;
 mod tools;
+mod trials;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::device::{
-    self, Answer, Gpu, LOOK_MAX, Program, Roots, VulkanDevice, merge, nvidia_gpus, render_nodes,
-};
+use self::trials::Trials;
+use crate::device::{Gpu, Seen, VulkanDevice, cards, merge, see};
 use crate::finding::{Finding, Verdict};
 use crate::process::{Spawner, StopToken};
-use crate::{task, told};
+use crate::task;
 
 /// Whether Vulkan devices that are the processor itself count as devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,45 +73,26 @@ pub async fn examine(wish: Wish, stop: &StopToken, tell: &mut (dyn FnMut(Finding
             return Devices::default();
         }
     };
-    let tools = tools::look(&wish, &spawner, stop, tell).await;
+    let tools = tools::look(&wish, tell).await;
+    let trials = match tools.as_ref().map(|tools| Trials::new(tools, &wish, &spawner, stop)) {
+        Some(Ok(trials)) => Some(trials),
+        Some(Err(finding)) => {
+            tell(finding);
+            None
+        }
+        None => None,
+    };
+    if let Some(trials) = &trials {
+        trials.of_processor(tell).await;
+    }
     let seen = see(&spawner, stop).await;
     gpus::judge(&seen, tools.as_ref(), &wish).into_iter().for_each(&mut *tell);
-    seen.devices()
-}
-
-/// What was seen of the GPUs.
-struct Seen {
-    vulkan: Result<Answer, device::Trouble>,
-    nodes: Vec<device::RenderNode>,
-    nvidia: Vec<device::NvidiaGpu>,
-}
-
-impl Seen {
-    fn vulkan_devices(&self) -> &[VulkanDevice] {
-        match &self.vulkan {
-            Ok(Answer::Devices { devices, .. }) => devices,
-            Ok(Answer::NoLoader(_) | Answer::NoDriver(_)) | Err(_) => &[],
+    if let Some(trials) = &trials {
+        let cards = cards(&seen, wish.software == Software::Counted);
+        for card in trials::meant(&cards, &seen, &wish) {
+            trials.of_card(card).await.into_iter().for_each(&mut *tell);
         }
     }
-
-    fn devices(&self) -> Devices {
-        let vulkan = self.vulkan_devices();
-        Devices { vulkan: vulkan.to_vec(), gpus: merge(vulkan, &self.nodes, &self.nvidia) }
-    }
-}
-
-async fn see(spawner: &Spawner, stop: &StopToken) -> Seen {
-    let vulkan = match Program::find() {
-        Ok(program) => device::look(spawner, &program, LOOK_MAX, stop).await,
-        Err(trouble) => Err(trouble),
-    };
-    let files = task::spawn_blocking("gpu files", || {
-        let roots = Roots::default();
-        (render_nodes(&roots), nvidia_gpus(&roots))
-    });
-    let (nodes, nvidia) = files.await.unwrap_or_else(|error| {
-        tracing::warn!("failed to look for render nodes: {}", told::chain(&error));
-        Default::default()
-    });
-    Seen { vulkan, nodes, nvidia }
+    let vulkan = seen.vulkan_devices();
+    Devices { vulkan: vulkan.to_vec(), gpus: merge(vulkan, &seen.nodes, &seen.nvidia) }
 }

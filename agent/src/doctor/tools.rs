@@ -1,29 +1,14 @@
-//! ffmpeg and ffprobe against what is needed, and the trial of every encoder of our table on the processor.
+//! ffmpeg and ffprobe against what is needed.
 
-use std::path::Path;
-
-use super::folder::Scratch;
 use super::{Finding, Verdict, Wish};
-use crate::encoder::{ENCODERS, Encoder};
+use crate::encoder::{ENCODERS, Route};
 use crate::ffmpeg::Tools;
-use crate::process::{Spawner, StopToken};
-use crate::trial::{self, Passed};
 use crate::{task, told};
 
 /// The first release whose Vulkan encoders are known to work.
 const VULKAN_MAJOR: u32 = 8;
-/// The ways to a GPU, as ffmpeg names them behind the codec.
-const WAYS: [&str; 6] = ["vulkan", "nvenc", "qsv", "vaapi", "amf", "videotoolbox"];
-/// What a farm makes there.
-const CODECS: [&str; 5] = ["h264", "hevc", "av1", "ffv1", "prores_ks"];
-
 /// The programs, if they can be used.
-pub(super) async fn look(
-    wish: &Wish,
-    spawner: &Spawner,
-    stop: &StopToken,
-    tell: &mut (dyn FnMut(Finding) + Send),
-) -> Option<Tools> {
+pub(super) async fn look(wish: &Wish, tell: &mut (dyn FnMut(Finding) + Send)) -> Option<Tools> {
     let (ffmpeg, ffprobe) = (wish.ffmpeg.clone(), wish.ffprobe.clone());
     let found =
         task::spawn_blocking("find ffmpeg", move || Tools::find(ffmpeg.as_deref(), ffprobe.as_deref()));
@@ -48,8 +33,8 @@ pub(super) async fn look(
         "ffprobe",
         format!("{}: {}", tools.ffprobe.display(), first_words(&tools.probe_version_line)),
     ));
+    tell(measures(&tools));
     tell(gpu_encoders(&tools));
-    try_all(&tools, wish, spawner, stop, tell).await;
     Some(tools)
 }
 
@@ -68,78 +53,34 @@ fn first_words(line: &str) -> &str {
 
 /// They are listed on every box that has such a build: that one works is another question.
 fn gpu_encoders(tools: &Tools) -> Finding {
-    let codecs = |way: &str| -> Vec<&str> {
-        CODECS.into_iter().filter(|codec| tools.encoders.contains(&format!("{codec}_{way}"))).collect()
-    };
-    let ways = WAYS.map(|way| (way, codecs(way)));
-    let listed = ways.iter().filter(|(_, codecs)| !codecs.is_empty());
-    let listed: Vec<_> = listed.map(|(way, codecs)| format!("{way} ({})", codecs.join(" "))).collect();
-    if listed.is_empty() {
+    let mut ways: Vec<(Route, Vec<&str>)> = Vec::new();
+    let of_gpus = ENCODERS.iter().filter(|encoder| encoder.route != Route::Cpu);
+    for encoder in of_gpus.filter(|encoder| tools.encoders.contains(encoder.name)) {
+        let codec = encoder.codec.ffmpeg_name();
+        match ways.iter_mut().find(|(route, _)| *route == encoder.route) {
+            Some((_, codecs)) => codecs.push(codec),
+            None => ways.push((encoder.route, vec![codec])),
+        }
+    }
+    ways.sort_by_key(|(route, _)| *route);
+    let told: Vec<_> =
+        ways.iter().map(|(route, codecs)| format!("{} ({})", route.word(), codecs.join(" "))).collect();
+    if told.is_empty() {
         Finding::note("GPU encoders", "this ffmpeg was built with none")
     } else {
-        Finding::note("GPU encoders", format!("in this ffmpeg, untried: {}", listed.join(", ")))
+        Finding::note("GPU encoders", format!("in this ffmpeg: {}", told.join(", ")))
     }
 }
 
-async fn try_all(
-    tools: &Tools,
-    wish: &Wish,
-    spawner: &Spawner,
-    stop: &StopToken,
-    tell: &mut (dyn FnMut(Finding) + Send),
-) {
-    let folder = match scratch(wish.state_dir.as_deref()) {
-        Ok(folder) => folder,
-        Err(error) => {
-            let text = format!("nothing can be tried: there is no folder to write to: {error}");
-            tell(Finding::new("encoder", Verdict::Warning, text, "set TMPDIR to one"));
-            return;
-        }
-    };
-    let mut works = 0;
-    for encoder in ENCODERS {
-        let tried = match tools.encoders.contains(encoder.name) {
-            true => Some(trial::one(tools, spawner, folder.path(), encoder, stop).await),
-            false => None,
-        };
-        works += usize::from(matches!(tried, Some(Ok(_))));
-        tell(tried_out(encoder, tried));
-    }
-    if works == 0 {
-        let text = "none works: this box can copy streams and nothing else";
-        tell(Finding::new(
-            "encoders",
-            Verdict::Bad,
-            text,
-            "assets/setup.sh installs an ffmpeg that has them",
-        ));
-    }
-}
-
-/// In the state folder, which has a disk of its own where that matters, else where temporary files go.
-fn scratch(state_dir: Option<&Path>) -> std::io::Result<Scratch> {
-    match state_dir.map(Scratch::make) {
-        Some(Ok(folder)) => Ok(folder),
-        Some(Err(_)) | None => Scratch::make(&std::env::temp_dir()),
-    }
-}
-
-fn tried_out(encoder: &Encoder, tried: Option<Result<Passed, String>>) -> Finding {
-    let name = encoder.name;
-    match tried {
-        Some(Ok(Passed { fps, psnr_db })) if psnr_db.is_finite() => {
-            Finding::fine("encoder", format!("{name}: {fps:.0} fps, {psnr_db:.1} dB like its source"))
-        }
-        Some(Ok(Passed { fps, .. })) => {
-            Finding::fine("encoder", format!("{name}: {fps:.0} fps, the same as its source"))
-        }
-        Some(Err(problem)) => Finding::new(
-            "encoder",
-            Verdict::Warning,
-            format!("{name} {problem}"),
-            "jobs that need it fail here: assets/setup.sh installs an ffmpeg that has it",
-        ),
-        None => Finding::note("encoder", format!("{name} is not in this ffmpeg")),
+/// What a profile's target for quality is measured with.
+fn measures(tools: &Tools) -> Finding {
+    const CHECK: &str = "quality measures";
+    if tools.filters.contains("libvmaf") {
+        Finding::fine(CHECK, "VMAF and SSIM")
+    } else {
+        let text =
+            "SSIM only: this ffmpeg has no libvmaf, so that it stands for VMAF where a profile asks for that";
+        Finding::note(CHECK, text)
     }
 }
 
@@ -157,6 +98,7 @@ mod tests {
             probe_version_line: String::new(),
             major,
             encoders: encoders.iter().map(|name| (*name).to_owned()).collect(),
+            filters: BTreeSet::new(),
             probe_decoders: BTreeSet::new(),
         }
     }
@@ -176,21 +118,7 @@ mod tests {
     fn encoders_for_gpus_are_told_by_their_names() {
         let some =
             gpu_encoders(&tools("n9", 9, &["libx264", "hevc_vulkan", "h264_vulkan", "av1_nvenc", "vp9_qsv"]));
-        assert_eq!(some.text, "in this ffmpeg, untried: vulkan (h264 hevc), nvenc (av1)");
+        assert_eq!(some.text, "in this ffmpeg: vulkan (h264 hevc), nvenc (av1), qsv (vp9)");
         assert!(gpu_encoders(&tools("5", 5, &["libx264"])).text.contains("none"));
-    }
-
-    #[test]
-    fn a_trial_is_told_with_its_figures_or_its_failure() {
-        let encoder = &ENCODERS[0];
-        let passed = |psnr_db| Some(Ok(Passed { fps: 151.4, psnr_db }));
-        assert_eq!(tried_out(encoder, passed(42.31)).text, "libx264: 151 fps, 42.3 dB like its source");
-        assert_eq!(
-            tried_out(encoder, passed(f64::INFINITY)).text,
-            "libx264: 151 fps, the same as its source"
-        );
-        let failed = tried_out(encoder, Some(Err("makes garbage".into())));
-        assert_eq!((failed.verdict, failed.text.as_str()), (Verdict::Warning, "libx264 makes garbage"));
-        assert_eq!(tried_out(encoder, None).verdict, Verdict::Note);
     }
 }

@@ -1,7 +1,10 @@
 //! Encoders as data: a row says how the wishes of a profile are spelled for one encoder.
 //!
-//! [`table`] holds the rows, [`Encoder`] spells them. Knows nothing of processes and files. A new encoder is a new row.
+//! [`table`] holds the rows, [`Encoder`] spells them, [`route`] says how frames get to a device and back. Knows nothing of
+//! processes and files. A new encoder is a new row.
 
+mod format;
+mod route;
 mod table;
 
 use std::collections::BTreeSet;
@@ -11,41 +14,9 @@ use vc_protocol::profile::{Effort, VideoCodec};
 
 use crate::device::Gpu;
 
+pub use format::{Chroma, Format};
+pub use route::{DeviceWords, Route};
 pub use table::ENCODERS;
-
-/// Which way leads to an encoder; in the order of preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Route {
-    /// Vulkan Video, and Vulkan's compute queues.
-    Vulkan,
-    /// NVIDIA's encoder.
-    Nvenc,
-    /// Intel's Quick Sync.
-    Qsv,
-    /// VAAPI, through a render node.
-    Vaapi,
-    /// AMD's AMF.
-    Amf,
-    /// Apple's.
-    VideoToolbox,
-    /// The processor.
-    Cpu,
-}
-
-impl Route {
-    /// The word that profiles use.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Vulkan => "vulkan",
-            Self::Nvenc => "nvenc",
-            Self::Qsv => "qsv",
-            Self::Vaapi => "vaapi",
-            Self::Amf => "amf",
-            Self::VideoToolbox => "videotoolbox",
-            Self::Cpu => "cpu",
-        }
-    }
-}
 
 /// How frames get to an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,34 +27,14 @@ pub enum Frames {
     Uploaded,
 }
 
-/// Resolution of colour against that of light.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Chroma {
-    /// A quarter: 4:2:0.
-    Quarter,
-    /// Half: 4:2:2.
-    Half,
-    /// The same: 4:4:4.
-    Full,
-}
-
-/// A pixel format that an encoder takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Format {
-    /// Bits of a sample.
-    pub bits: u8,
-    /// Resolution of colour.
-    pub chroma: Chroma,
-    /// ffmpeg's name; in memory, before any upload.
-    pub name: &'static str,
-}
-
 /// How constant quality is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quality {
     /// Option words, with `{q}` where the value goes.
     pub words: &'static str,
-    /// The encoder's value for one step of the codec's own scale (0 to 51, for AV1 and VP9 0 to 63).
+    /// The encoder's value for 0 of the codec's own scale (0 to 51, for AV1 and VP9 0 to 63).
+    pub zero: f64,
+    /// What each step of the codec's own scale adds to it.
     pub scale: f64,
     /// Best and worst value on the encoder's scale.
     pub range: (f64, f64),
@@ -114,6 +65,28 @@ pub enum HdrWay {
     Lost,
 }
 
+/// A profile of the codec that an encoder can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// As people say it: `main10`, `proxy`.
+    pub name: &'static str,
+    /// As this encoder says it.
+    pub spelled: &'static str,
+    /// Bits of a sample that it is made for.
+    pub bits: &'static [u8],
+    /// Resolution of colour that it is made for.
+    pub chroma: Chroma,
+}
+
+/// How an encoder is told the codec's profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profiles {
+    /// Words, with `{p}` where the name goes; empty where the pixel format says it all.
+    pub words: &'static str,
+    /// Those that it knows.
+    pub known: &'static [Named],
+}
+
 /// One encoder of ffmpeg. Texts called words are options as they are typed, each `-name value`; the number of the
 /// stream is put behind every name.
 #[derive(Debug, PartialEq)]
@@ -128,6 +101,10 @@ pub struct Encoder {
     pub frames: Frames,
     /// What it takes; for each depth and resolution of colour at most one.
     pub formats: &'static [Format],
+    /// Formats of a source that it takes as they are, so that nothing at all is lost; only rows that lose nothing have any.
+    pub keeps: &'static [&'static str],
+    /// What it takes of a source with transparency; none where that is lost.
+    pub alpha: Option<&'static str>,
     /// Constant quality; none where there is nothing to choose.
     pub quality: Option<Quality>,
     /// Words for an average bitrate, with `{b}` for bits a second; empty if it knows none.
@@ -138,6 +115,10 @@ pub struct Encoder {
     pub keyframes: &'static str,
     /// How two passes are asked for; none if there is one only.
     pub two_pass: Option<TwoPass>,
+    /// The codec's profiles.
+    pub profiles: Profiles,
+    /// Words for the codec's level, with `{l}` for `4.0`, `{s}` for `4` and `{d}` for `40`; empty if it cannot be told.
+    pub level: &'static str,
     /// Words that keep an interlaced source so; empty if it cannot.
     pub interlaced: &'static str,
     /// HDR10.
@@ -182,6 +163,19 @@ fn options(words: &str, mark: &str, value: &str) -> Options {
     options
 }
 
+/// Brings options together: of one that is said twice the last counts, and those that hold `key=value:…` are joined.
+pub fn joined(all: impl IntoIterator<Item = (String, String)>) -> Options {
+    let mut options = Options::new();
+    for (name, value) in all {
+        match options.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) if name.ends_with("-params") => *known = format!("{known}:{value}"),
+            Some((_, known)) => *known = value,
+            None => options.push((name, value)),
+        }
+    }
+    options
+}
+
 impl Encoder {
     /// What is always given.
     pub fn always(&self) -> Options {
@@ -213,18 +207,43 @@ impl Encoder {
         options(self.keyframes, "{g}", &frames.to_string())
     }
 
-    /// The best format for a source: its depth if there is such a format, else the next deeper one, else the deepest; of
-    /// those the same for colour.
-    pub fn format(&self, bits: u8, chroma: Chroma) -> Format {
-        let by = |format: &&Format| {
-            let depth =
-                if format.bits >= bits { i32::from(format.bits) } else { 1000 - i32::from(format.bits) };
-            let colour =
-                if format.chroma >= chroma { format.chroma as i32 } else { 10 - format.chroma as i32 };
-            (depth, colour)
-        };
-        let best = self.formats.iter().min_by_key(by);
-        best.copied().unwrap_or(Format { bits: 8, chroma: Chroma::Quarter, name: "yuv420p" })
+    /// What keeps the fields of an interlaced source; empty if it cannot.
+    pub fn fields(&self) -> Options {
+        options(self.interlaced, "", "")
+    }
+
+    /// The profile of the codec that people call so; none if this encoder cannot make it.
+    pub fn named(&self, profile: &str) -> Option<&'static Named> {
+        self.profiles.known.iter().find(|named| named.name.eq_ignore_ascii_case(profile))
+    }
+
+    /// The words for a profile of [`Encoder::named`].
+    pub fn profile(&self, named: &Named) -> Options {
+        options(self.profiles.words, "{p}", named.spelled)
+    }
+
+    /// The words for a level such as `4.1`; none if this encoder cannot be told, or it is no level.
+    pub fn level(&self, level: &str) -> Option<Options> {
+        let (whole, part) = level.split_once('.').unwrap_or((level, "0"));
+        let is_digits =
+            |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        if self.level.is_empty() || !is_digits(whole) || !is_digits(part) {
+            return None;
+        }
+        let short = if part == "0" { whole.to_owned() } else { format!("{whole}.{part}") };
+        let words = self.level.replace("{s}", &short).replace("{d}", &format!("{whole}{part}"));
+        Some(options(&words, "{l}", &format!("{whole}.{part}")))
+    }
+
+    /// Whether it needs queues for video on the card; Vulkan's other encoders compute.
+    pub fn uses_video_queues(&self) -> bool {
+        let is_of_a_queue = matches!(self.codec, VideoCodec::H264 | VideoCodec::Hevc | VideoCodec::Av1);
+        self.route == Route::Vulkan && is_of_a_queue
+    }
+
+    /// Whether what comes out is what went in, to the last bit.
+    pub fn is_lossless(&self) -> bool {
+        !self.keeps.is_empty()
     }
 
     /// Whether this ffmpeg can run it in two passes.
@@ -238,27 +257,26 @@ impl Encoder {
 
     /// Options in front of the inputs that open the device, and variables for the process.
     pub fn device(&self, gpu: Option<&Gpu>) -> DeviceWords {
-        let _ = gpu;
-        DeviceWords {
-            args: Vec::new(),
-            env: self.env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        let mut words = gpu.map(|gpu| self.route.open(gpu)).unwrap_or_default();
+        words.env.extend(self.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        words
+    }
+
+    /// The end of the filters that brings frames in memory, in this format of [`Encoder::format`], to the encoder; none
+    /// if it takes them from memory. Where there is one, no `-pix_fmt` is given: the encoder takes the device's own.
+    pub fn upload_filter(&self, format: &str) -> Option<String> {
+        match self.frames {
+            Frames::Memory => None,
+            Frames::Uploaded => Some(format!("format={format},hwupload")),
         }
     }
-}
-
-/// How a device is opened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeviceWords {
-    /// Options in front of the inputs.
-    pub args: Vec<String>,
-    /// Variables of the process.
-    pub env: Vec<(String, String)>,
 }
 
 impl Quality {
     /// The encoder's value for one on the codec's scale.
     pub fn on_scale(&self, crf: f64) -> f64 {
-        let value = (crf * self.scale).clamp(self.range.0, self.range.1);
+        let (best, worst) = self.range;
+        let value = (self.zero + crf * self.scale).max(best.min(worst)).min(best.max(worst));
         if self.has_fractions { value } else { value.round() }
     }
 
@@ -278,9 +296,19 @@ pub struct Candidate {
     pub is_on_device: bool,
 }
 
-/// The encoders for a codec that this ffmpeg lists, the preferred first.
+/// The rows that lead to this card, or to the processor, and that this ffmpeg lists.
+pub fn rows(gpu: Option<&Gpu>, listed: &BTreeSet<String>) -> Vec<&'static Encoder> {
+    let is_here = |encoder: &&Encoder| match gpu {
+        Some(gpu) => encoder.route.reaches(gpu),
+        None => encoder.route == Route::Cpu,
+    };
+    ENCODERS.iter().filter(is_here).filter(|encoder| listed.contains(encoder.name)).collect()
+}
+
+/// The processor's encoders for a codec that this ffmpeg lists, the preferred first.
 pub fn candidates(codec: VideoCodec, listed: &BTreeSet<String>) -> impl Iterator<Item = &'static Encoder> {
-    ENCODERS.iter().filter(move |encoder| encoder.codec == codec && listed.contains(encoder.name))
+    let of_cpu = ENCODERS.iter().filter(|encoder| encoder.route == Route::Cpu);
+    of_cpu.filter(move |encoder| encoder.codec == codec && listed.contains(encoder.name))
 }
 
 #[cfg(test)]
@@ -297,17 +325,58 @@ mod tests {
         assert_eq!(candidates(VideoCodec::H264, &listed).count(), 0);
     }
 
+    fn row(name: &str) -> &'static Encoder {
+        ENCODERS.iter().find(|encoder| encoder.name == name).unwrap()
+    }
+
     #[test]
-    fn a_format_keeps_what_the_source_has_where_it_can() {
-        let row = |name| ENCODERS.iter().find(|e| e.name == name).unwrap();
-        for (name, bits, chroma, format) in [
-            ("libx264", 8, Chroma::Quarter, "yuv420p"),
-            ("libx264", 10, Chroma::Half, "yuv420p"),
-            ("libx265", 8, Chroma::Quarter, "yuv420p"),
-            ("libx265", 10, Chroma::Quarter, "yuv420p10le"),
-            ("libx265", 12, Chroma::Full, "yuv420p10le"),
+    fn quality_keeps_within_the_encoders_own_scale_whichever_end_is_the_best() {
+        for (name, crf, expected) in [
+            ("libx264", 20.0, "20"),
+            ("libx264", 22.25, "22.25"),
+            ("libx265", 60.0, "51"),
+            ("libsvtav1", 30.4, "30"),
+            ("av1_vulkan", 30.0, "121"),
+            ("av1_vaapi", 63.0, "255"),
+            ("h264_nvenc", 0.0, "1"),
+            ("h264_videotoolbox", 20.0, "66"),
+            ("h264_videotoolbox", 51.0, "13"),
         ] {
-            assert_eq!(row(name).format(bits, chroma).name, format, "{name} {bits}");
+            let quality = row(name).quality.unwrap();
+            assert_eq!(quality.spelled(quality.on_scale(crf)), expected, "{name} {crf}");
         }
+    }
+
+    #[test]
+    fn options_that_hold_others_are_joined_and_of_the_rest_the_last_counts() {
+        let all = [("x265-params", "a=1"), ("g", "50"), ("x265-params", "b=2"), ("g", "25")];
+        let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let told: Vec<_> = joined(all).into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+        assert_eq!(told, ["x265-params a=1:b=2", "g 25"]);
+    }
+
+    #[test]
+    fn profiles_and_levels_are_spelled_as_each_encoder_wants_them() {
+        let told = |options: Options| {
+            options.iter().map(|(name, value)| format!("-{name} {value}")).collect::<Vec<_>>().join(" ")
+        };
+        for (name, profile, level, expected) in [
+            ("libx264", "high", "4.1", "-profile high -level 4.1"),
+            ("h264_vulkan", "High", "4", "-profile high -level 4"),
+            ("h264_vulkan", "high", "4.0", "-profile high -level 4"),
+            ("h264_nvenc", "high", "4", "-profile high -level 4.0"),
+            ("hevc_qsv", "main10", "5.1", "-profile main10 -level 51"),
+            ("av1_vulkan", "main", "4.0", "-profile main -level 40"),
+            ("libsvtav1", "main", "5.1", "-level 51"),
+        ] {
+            let row = row(name);
+            let words = [row.profile(row.named(profile).unwrap()), row.level(level).unwrap()].concat();
+            assert_eq!(told(words), expected, "{name}");
+        }
+        assert_eq!(row("libx264").named("main10"), None);
+        for level in ["", "4.1.1", "high", "4,1", "-1", "123"] {
+            assert_eq!(row("libx264").level(level), None, "{level}");
+        }
+        assert_eq!(row("ffv1").level("3"), None);
     }
 }

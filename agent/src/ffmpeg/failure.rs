@@ -19,31 +19,35 @@ const fn row(pattern: &'static str, class: FailureClass, cause: &'static str) ->
     Row { pattern, class, cause }
 }
 
-/// Specific before general: the first row that fits a line decides.
+const NO_SESSION: &str = "no encoder session is free";
+const GPU_FULL: &str = "the GPU's memory is full";
+const GPU_LOST: &str = "the GPU was lost";
+
+/// What a line says of the failure, whoever prints it. Specific before general: the first row that fits decides.
 const ROWS: &[Row] = {
     use FailureClass::{Capacity, Encoder, Infrastructure, Job, Source};
     &[
         // Space and sessions.
         row("No space left on device", Capacity, "no space left on the disk"),
         row("Disk quota exceeded", Capacity, "disk quota exceeded"),
-        row("OpenEncodeSessionEx failed: out of memory", Capacity, "no encoder session is free"),
+        row("OpenEncodeSessionEx failed: out of memory", Capacity, NO_SESSION),
+        // What consumer cards say of one session too many.
+        row("OpenEncodeSessionEx failed: incompatible client key", Capacity, NO_SESSION),
+        row("Buffer failed: out of memory", Capacity, GPU_FULL),
+        row("CUDA_ERROR_OUT_OF_MEMORY", Capacity, GPU_FULL),
+        row("VK_ERROR_OUT_OF_DEVICE_MEMORY", Capacity, GPU_FULL),
+        row("VK_ERROR_OUT_OF_HOST_MEMORY", Capacity, "out of memory"),
         row("Too many open files", Capacity, ""),
-        row("Cannot allocate memory", Capacity, "out of memory"),
-        // The box, its disks and its network.
-        row("Input/output error", Infrastructure, "input/output error"),
-        row("Stale file handle", Infrastructure, "stale file handle"),
-        row("Transport endpoint is not connected", Infrastructure, ""),
-        row("Read-only file system", Infrastructure, "read-only file system"),
-        row("Error opening output", Infrastructure, ""),
-        // The source.
-        row("moov atom not found", Source, ""),
-        row("EBML header parsing failed", Source, ""),
-        row("Could not find codec parameters", Source, ""),
-        row("Error opening input: No such file", Infrastructure, "the source is gone"),
-        row("Error opening input: Permission denied", Source, "permission denied"),
-        row("Error opening input: Is a directory", Source, "is a folder"),
-        row("Error opening input", Source, ""),
-        row("does not contain any stream", Source, "no stream in the file"),
+        // Cards that are gone, and come back after a restart at best.
+        row("VK_ERROR_DEVICE_LOST", Infrastructure, GPU_LOST),
+        row("CUDA_ERROR_ILLEGAL_ADDRESS", Infrastructure, GPU_LOST),
+        row("CUDA_ERROR_LAUNCH_FAILED", Infrastructure, GPU_LOST),
+        row("CUDA_ERROR_ECC_UNCORRECTABLE", Infrastructure, GPU_LOST),
+        row("CUDA_ERROR_DEVICE_UNAVAILABLE", Infrastructure, GPU_LOST),
+        row("CUDA_ERROR_UNKNOWN", Infrastructure, GPU_LOST),
+        row("device failed (-17)", Infrastructure, GPU_LOST),
+        row("Error during set display handle", Infrastructure, GPU_LOST),
+        row("GPU Hang (-21)", Infrastructure, "the GPU hangs"),
         // Encoders that cannot.
         row("Unknown encoder", Encoder, ""),
         row(
@@ -51,25 +55,72 @@ const ROWS: &[Row] = {
             Encoder,
             "this GPU encodes no video with Vulkan",
         ),
+        row(
+            "Device does not support the VK_KHR_video_decode_queue",
+            Encoder,
+            "this GPU decodes no video with Vulkan",
+        ),
         row("Instance creation failure: VK_ERROR", Encoder, "no Vulkan driver"),
         row("Unable to find device", Encoder, ""),
+        row("Unsupported input format for conversion", Encoder, ""),
         row("Cannot load libcuda", Encoder, "no NVIDIA driver"),
         row("Cannot load nvcuda", Encoder, "no NVIDIA driver"),
-        row("Error creating a MFX session", Encoder, "no Quick Sync driver"),
+        row("required nvenc API version", Encoder, "the NVIDIA driver is too old for this ffmpeg"),
+        row("OpenEncodeSessionEx failed: unsupported device", Encoder, "this NVIDIA GPU encodes no video"),
+        row("OpenEncodeSessionEx failed: no encode device", Encoder, "this NVIDIA GPU encodes no video"),
+        row("capable devices found", Encoder, "this NVIDIA GPU cannot encode it"),
+        row("MFX session", Encoder, "no Quick Sync driver"),
         row("No VA display found", Encoder, "no VAAPI device"),
+        row("Failed to initialise VAAPI connection", Encoder, "no VAAPI driver"),
+        row("No usable encoding profile found", Encoder, "this GPU does not encode it with VAAPI"),
+        row("No usable encoding entrypoint found", Encoder, "this GPU does not encode it with VAAPI"),
+        row("Failed to sync surface", Encoder, "the GPU failed to decode it"),
         row("libamfrt64.so.1 failed to open", Encoder, "no AMF runtime"),
-        row("Error while opening encoder", Encoder, ""),
+        row("cannot create compression session", Encoder, ""),
+        row("failed to load library", Encoder, "a library of the GPU's driver is missing"),
+        row("A hardware device reference is required", Encoder, ""),
+        row("Device creation failed", Encoder, ""),
         row("Error setting preset/tune", Encoder, ""),
         row("not divisible by 2", Encoder, ""),
         row("Impossible to convert between the formats", Encoder, ""),
         row("ratecontrol_init: can't open stats file", Job, "the log of the first pass is missing"),
+        row("Error while opening encoder", Encoder, ""),
+        // The source.
+        row("moov atom not found", Source, ""),
+        row("EBML header parsing failed", Source, ""),
+        row("Could not find codec parameters", Source, ""),
+        row("Error opening input: No such file", Infrastructure, "the source is gone"),
+        row("Error opening input: Permission denied", Source, "permission denied"),
+        row("Error opening input: Is a directory", Source, "is a folder"),
+        row("Error opening input: Input/output error", Infrastructure, "input/output error"),
+        row("Error opening input: Stale file handle", Infrastructure, "stale file handle"),
+        row("Error opening input: Transport endpoint", Infrastructure, ""),
+        row("Error opening input:", Source, ""),
+        row(": Is a directory", Source, "is a folder"),
+        row("does not contain any stream", Source, "no stream in the file"),
         // What the plan should have prevented.
         row("Could not find tag for codec", Job, ""),
-        row("is not supported", Job, ""),
+        row("are supported for WebM", Job, ""),
         row("matches no streams", Job, ""),
         row("Unrecognized option", Job, ""),
         row("No such filter", Job, ""),
-        // General ends of the line.
+        row("Error parsing a filter description", Job, ""),
+        row("Unable to choose an output format", Job, ""),
+        row("same as Input #", Job, "it would write over its source"),
+    ]
+};
+
+/// General ends of a line. From an encoder on a card they say that the card cannot, not what they say elsewhere.
+const ENDS: &[Row] = {
+    use FailureClass::{Capacity, Infrastructure, Job, Source};
+    &[
+        row("Cannot allocate memory", Capacity, "out of memory"),
+        row("Input/output error", Infrastructure, "input/output error"),
+        row("Stale file handle", Infrastructure, "stale file handle"),
+        row("Transport endpoint is not connected", Infrastructure, ""),
+        row("Read-only file system", Infrastructure, "read-only file system"),
+        row("Error opening output", Infrastructure, ""),
+        row("is not supported", Job, ""),
         row("Permission denied", Infrastructure, "permission denied"),
         row("No such file or directory", Infrastructure, ""),
         row(
@@ -80,17 +131,50 @@ const ROWS: &[Row] = {
     ]
 };
 
+/// Ends of the names of encoders that run on a card.
+const ON_CARDS: [&str; 6] = ["_vulkan", "_nvenc", "_qsv", "_vaapi", "_amf", "_videotoolbox"];
+
+/// The failure that a line is known to stand for.
+fn known(line: &LogLine<'_>, paths: &[&str]) -> Option<Failure> {
+    let find = |rows: &'static [Row]| rows.iter().find(|row| line.text.contains(row.pattern));
+    let row = match find(ROWS) {
+        None if ON_CARDS.iter().any(|end| line.context.ends_with(end)) => {
+            return Some(Failure::new(FailureClass::Encoder, without_paths(line.text, paths)));
+        }
+        None => find(ENDS)?,
+        row => row?,
+    };
+    let cause = if row.cause.is_empty() { without_paths(line.text, paths) } else { row.cause.to_owned() };
+    Some(Failure::new(row.class, cause))
+}
+
+/// Whether this cause of a failure is that the card has too much to do just now, which says nothing of its encoders.
+pub(crate) fn is_busy(cause: &str) -> bool {
+    [NO_SESSION, GPU_FULL].iter().any(|words| cause.contains(words))
+}
+
 /// Why a process that was not stopped by us failed. `paths` are left out of the cause.
 pub fn classify(ended: &Ended, paths: &[&str]) -> Failure {
     if let Some(reason) = ended.stopped {
         let cause = match reason {
             StopReason::Stalled => "no progress for too long",
             StopReason::Overtime => "took too long",
-            StopReason::Stale | StopReason::Cancelled | StopReason::Shutdown | StopReason::Now => "stopped",
+            StopReason::Unwanted
+            | StopReason::Stale
+            | StopReason::Cancelled
+            | StopReason::Shutdown
+            | StopReason::Now => "stopped",
         };
         return Failure::new(FailureClass::Job, cause);
     }
     if let Exit::Signal(signal) = ended.exit {
+        // What is known of a card explains the crash of its driver. The same job is no danger to another box.
+        let explained = errors(&ended.stderr).find_map(|line| known(&line, paths));
+        if let Some(failure) = explained.filter(|_| is_crash(signal))
+            && matches!(failure.class, FailureClass::Encoder | FailureClass::Infrastructure)
+        {
+            return failure;
+        }
         let mut failure = Failure::new(FailureClass::Job, signal_cause(signal));
         failure.by_signal = true;
         return failure;
@@ -108,11 +192,7 @@ pub fn classify(ended: &Ended, paths: &[&str]) -> Failure {
 /// The failure that the first telling line of a log stands for: a known line before damage in the source, that before
 /// anything else.
 pub fn first_error(log: &str, paths: &[&str]) -> Option<Failure> {
-    let known = errors(log).filter(|line| !line.is_damage()).find_map(|line| {
-        let row = ROWS.iter().find(|row| line.text.contains(row.pattern))?;
-        let cause = if row.cause.is_empty() { without_paths(line.text, paths) } else { row.cause.to_owned() };
-        Some(Failure::new(row.class, cause))
-    });
+    let known = errors(log).filter(|line| !line.is_damage()).find_map(|line| known(&line, paths));
     let of = |class, line: LogLine<'_>| Failure::new(class, without_paths(line.text, paths));
     known
         .or_else(|| errors(log).find(LogLine::is_damage).map(|line| of(FailureClass::Source, line)))
@@ -137,6 +217,12 @@ fn without_paths(text: &str, paths: &[&str]) -> String {
     text
 }
 
+/// A program ends itself so, or is ended for what it did.
+fn is_crash(signal: i32) -> bool {
+    use nix::sys::signal::Signal::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+    [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV].into_iter().any(|crash| crash as i32 == signal)
+}
+
 fn signal_cause(signal: i32) -> String {
     match nix::sys::signal::Signal::try_from(signal) {
         Ok(nix::sys::signal::Signal::SIGKILL) => "killed by SIGKILL (memory?)".to_owned(),
@@ -146,84 +232,4 @@ fn signal_cause(signal: i32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use vc_protocol::failure::FailureClass::{Capacity, Encoder, Infrastructure, Job, Source};
-
-    use super::*;
-
-    fn ended(exit: Exit, stderr: &str) -> Ended {
-        Ended { exit, stopped: None, stderr: stderr.into(), stdout: Vec::new(), is_stdout_cut: false }
-    }
-
-    /// Real logs, from ffmpeg 9 unless noted, with the level tags that we ask for.
-    #[test]
-    fn real_logs_get_their_class_and_a_cause_without_paths() {
-        for (log, class, cause) in [
-            (
-                "[mov,mp4,m4a,3gp,3g2,mj2 @ 0x55e9] [error] moov atom not found\n[in#0 @ 0x55e8] [fatal] Error opening \
-                 input: Invalid data found when processing input\n[fatal] Error opening input file file:/m/a b.mp4.\n",
-                Source,
-                "moov atom not found",
-            ),
-            (
-                "[error] file:/m/a b.mp4: Invalid data found when processing input\n",
-                Source,
-                "not a media file, or a damaged one (invalid data)",
-            ),
-            ("file:/m/a b.mp4: No such file or directory\n", Infrastructure, "No such file or directory"),
-            (
-                "[out#0/mp4 @ 0x5] [error] Error writing trailer: No space left on device\n[fatal] Conversion failed!\n",
-                Capacity,
-                "no space left on the disk",
-            ),
-            (
-                "[h264 @ 0x1] [error] error while decoding MB 20 3, bytestream -7\n[aost#0:1/aac @ 0x2] [error] Error \
-                 submitting a packet to the muxer: No space left on device\n",
-                Capacity,
-                "no space left on the disk",
-            ),
-            (
-                "[libx264 @ 0x1] [error] width not divisible by 2 (321x181)\n[vost#0:0/libx264 @ 0x2] [error] Error \
-                 while opening encoder - maybe incorrect parameters\n",
-                Encoder,
-                "width not divisible by 2 (321x181)",
-            ),
-            ("[vost#0:0 @ 0x1] [fatal] Unknown encoder 'libx266'\n", Encoder, "Unknown encoder 'libx266'"),
-            (
-                "[AVHWDeviceContext @ 0x1] [error] Instance creation failure: VK_ERROR_INCOMPATIBLE_DRIVER\n",
-                Encoder,
-                "no Vulkan driver",
-            ),
-            ("[h264_nvenc @ 0x1] [error] Cannot load libcuda.so.1\n", Encoder, "no NVIDIA driver"),
-            (
-                "[mp4 @ 0x1] [error] Could not find tag for codec theora in stream #0, codec not currently supported \
-                 in container\n",
-                Job,
-                "Could not find tag for codec theora in stream #0, codec not currently supported in container",
-            ),
-            ("[matroska,webm @ 0x1] [error] File ended prematurely\n", Source, "File ended prematurely"),
-            (
-                "[error] Something new about file:/m/a b.mp4 failed\n",
-                Job,
-                "Something new about the file failed",
-            ),
-            ("[warning] deprecated pixel format\n", Job, "exit status 1 without a word"),
-        ] {
-            let failure = classify(&ended(Exit::Code(1), log), &["/m/a b.mp4"]);
-            assert_eq!(
-                (failure.class, failure.cause.as_str(), failure.by_signal),
-                (class, cause, false),
-                "{log}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_signal_that_nobody_of_ours_sent_is_told_apart() {
-        let killed = classify(&ended(Exit::Signal(9), "[error] moov atom not found"), &[]);
-        assert_eq!((killed.class, killed.by_signal), (Job, true));
-        assert_eq!(killed.cause, "killed by SIGKILL (memory?)");
-        let stalled = Ended { stopped: Some(StopReason::Stalled), ..ended(Exit::Code(0), "") };
-        assert!(!classify(&stalled, &[]).by_signal);
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The ffmpeg and ffprobe of this box: where they are, what they can do, and what their error lines mean.
 //!
-//! Knows nothing of jobs and plans. Starts nothing but `-version`, `-encoders` and `-decoders`, once each.
+//! Knows nothing of jobs and plans. Starts nothing but `-version`, `-encoders`, `-filters` and `-decoders`, once
+//! each.
 
 mod failure;
 mod log;
@@ -14,6 +15,7 @@ use vc_protocol::profile::VideoCodec;
 use crate::encoder;
 use crate::process::quick;
 
+pub(crate) use failure::is_busy;
 pub use failure::{classify, first_error};
 pub use log::{LogLine, damage, errors, lines};
 
@@ -75,6 +77,8 @@ pub struct Tools {
     pub major: u32,
     /// Names of the encoders that ffmpeg was built with. Listing is no proof that one works.
     pub encoders: BTreeSet<String>,
+    /// Names of its filters.
+    pub filters: BTreeSet<String>,
     /// Names of the decoders that ffprobe was built with.
     pub probe_decoders: BTreeSet<String>,
 }
@@ -85,17 +89,27 @@ impl Tools {
         let ffmpeg = locate("ffmpeg", ffmpeg)?;
         let ffprobe = locate("ffprobe", ffprobe)?;
         // All at once: a process start costs up to a tenth of a second, and somebody waits for the first job.
-        let (asked, probed, encoders, decoders) = std::thread::scope(|scope| {
+        let (asked, probed, encoders, filters, decoders) = std::thread::scope(|scope| {
             let probed = scope.spawn(|| version("ffprobe", &ffprobe));
             let encoders = scope.spawn(|| ask(&ffmpeg, &["-hide_banner", "-encoders"]));
+            let filters = scope.spawn(|| ask(&ffmpeg, &["-hide_banner", "-filters"]));
             let decoders = scope.spawn(|| ask(&ffprobe, &["-hide_banner", "-decoders"]));
-            (version("ffmpeg", &ffmpeg), joined(probed), joined(encoders), joined(decoders))
+            (version("ffmpeg", &ffmpeg), joined(probed), joined(encoders), joined(filters), joined(decoders))
         });
         let (version_line, version) = asked?;
         let (probe_version_line, _) = probed?;
         let (encoders, probe_decoders) = (names(&encoders?), names(&decoders?));
-        let major = version.0;
-        Ok(Tools { ffmpeg, ffprobe, version_line, probe_version_line, major, encoders, probe_decoders })
+        let (filters, major) = (filter_names(&filters?), version.0);
+        Ok(Tools {
+            ffmpeg,
+            ffprobe,
+            version_line,
+            probe_version_line,
+            major,
+            encoders,
+            filters,
+            probe_decoders,
+        })
     }
 
     /// Codecs that this build can make, copying included.
@@ -104,9 +118,10 @@ impl Tools {
         VideoCodec::ALL.into_iter().filter(|codec| !codec.is_encoded() || has(codec)).collect()
     }
 
-    /// Rows of the encoder table that this build lists.
+    /// The processor's rows of the encoder table that this build lists.
     pub fn usable_encoders(&self) -> Vec<&'static encoder::Encoder> {
-        encoder::ENCODERS.iter().filter(|encoder| self.encoders.contains(encoder.name)).collect()
+        let listed = |codec: VideoCodec| encoder::candidates(codec, &self.encoders);
+        VideoCodec::ALL.into_iter().flat_map(listed).collect()
     }
 
     /// Whether ffprobe itself can decode pictures of this codec. Its own `av1` decoder needs a GPU, so AV1 counts only
@@ -177,6 +192,17 @@ fn names(listing: &str) -> BTreeSet<String> {
     table.filter_map(|line| line.split_ascii_whitespace().nth(1)).map(str::to_owned).collect()
 }
 
+/// Second column of what `-filters` prints, which has no line below its legend in ffmpeg 5; the third says what goes in
+/// and out.
+fn filter_names(listing: &str) -> BTreeSet<String> {
+    let name = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let (name, ways) = (words.nth(1)?, words.next()?);
+        ways.contains("->").then(|| name.to_owned())
+    };
+    listing.lines().filter_map(name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +227,16 @@ mod tests {
         let listing = "Encoders:\n V..... = Video\n A..... = Audio\n ------\n V....D libx264   H.264 (codec h264)\n \
                        A....D aac   AAC\n";
         assert_eq!(names(listing).into_iter().collect::<Vec<_>>(), ["aac", "libx264"]);
+    }
+
+    #[test]
+    fn filters_are_told_from_their_legend_with_and_without_a_line_below_it() {
+        let legend = "Filters:\n  T.. = Timeline support\n  | = Source or sink filter\n";
+        let table =
+            " TSC scale             V->V       Scale the input video size.\n ... libvmaf VV->V Calculate.\n";
+        for listing in [format!("{legend}{table}"), format!("{legend}  ------\n{table}")] {
+            assert_eq!(filter_names(&listing).into_iter().collect::<Vec<_>>(), ["libvmaf", "scale"]);
+        }
     }
 
     fn script(dir: &Path, name: &str, body: &str) -> PathBuf {

@@ -48,9 +48,15 @@ const MOV_SOUNDS: &[&str] = &[
     "pcm_mulaw",
     "adpcm_ima_qt",
 ];
+const M4A_SOUNDS: &[&str] = &["aac", "alac", "ac3"];
 const WEBM_SOUNDS: &[&str] = &["opus", "vorbis"];
 
 const MP4_COVERS: &[&str] = &["mjpeg", "png", "bmp"];
+
+/// Whether it is QuickTime or one of its offspring.
+pub(super) fn is_quicktime(container: Container) -> bool {
+    matches!(container, Container::Mp4 | Container::Mov | Container::M4a)
+}
 
 /// Whether moving pictures of this codec fit unchanged.
 pub(super) fn picture(container: Container, codec: &str) -> bool {
@@ -69,7 +75,8 @@ pub(super) fn sound(container: Container, codec: &str) -> bool {
     is_known(codec)
         && match container {
             Container::Mkv | Container::Mka => true,
-            Container::Mp4 | Container::M4a => MP4_SOUNDS.contains(&codec),
+            Container::Mp4 => MP4_SOUNDS.contains(&codec),
+            Container::M4a => M4A_SOUNDS.contains(&codec),
             Container::Mov => MOV_SOUNDS.contains(&codec),
             Container::Webm => WEBM_SOUNDS.contains(&codec),
         }

@@ -1,12 +1,20 @@
 //! From media and profile to command lines, by pure functions over plain values.
 //!
-//! `plan` decides stream by stream ([`picture`], [`sound`], [`text`], with [`hold`] for what containers can hold),
-//! `args` spells the decisions for ffmpeg. Knows nothing of processes, clocks and the file system.
+//! [`plan`] decides stream by stream: [`picture`] with [`colour`], [`sound`], [`text`], [`extras`] (covers, attachments,
+//! titles, languages), with [`hold`] for what containers can hold and [`rate`] for how good. [`raw`] takes options as they
+//! are typed. `args` spells the decisions for ffmpeg. Knows nothing of processes, clocks and the file system.
 
 mod args;
+mod colour;
+mod extras;
 mod hold;
+mod language;
 mod picture;
+mod rate;
+mod raw;
+mod sample;
 mod sound;
+mod streams;
 mod text;
 
 use std::collections::BTreeSet;
@@ -14,11 +22,12 @@ use std::path::PathBuf;
 
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::media::{Colour, Hdr, Media, Stream, StreamKind};
-use vc_protocol::profile::{Container, Effort, Profile, VideoCodec, VideoWish};
+use vc_protocol::profile::{Container, Effort, Profile, Verify, VideoCodec};
 
-use crate::encoder::{Candidate, Encoder, Rate};
+use crate::encoder::{Candidate, Rate};
 
-pub use picture::Picture;
+pub use picture::{Picture, depth};
+pub use sample::reference;
 pub use sound::Sound;
 
 /// What the ffmpeg of this box can do, as far as a plan depends on it.
@@ -28,6 +37,33 @@ pub struct Caps<'a> {
     pub encoders: &'a BTreeSet<String>,
     /// Its major version.
     pub major: u32,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing is wrong, but more would be lost than the profile allows.
+    Skipped(String),
+    /// It cannot be done; by another encoder maybe, if the class says that this one is at fault.
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Refusal::Failed(failure)
+    }
+}
+
+impl Refusal {
+    /// The source does not lend itself to this.
+    fn source(cause: impl Into<String>) -> Self {
+        Failure::new(FailureClass::Source, cause).into()
+    }
+
+    /// This encoder cannot; the next one may.
+    fn encoder(cause: impl Into<String>) -> Self {
+        Failure::new(FailureClass::Encoder, cause).into()
+    }
 }
 
 /// What becomes of one stream.
@@ -50,6 +86,8 @@ pub struct Planned {
     pub source: u32,
     /// What becomes of it.
     pub action: Action,
+    /// Tags that ffmpeg does not carry over by itself.
+    pub tags: Vec<(&'static str, String)>,
     /// What it must be in the output: kind.
     pub kind: StreamKind,
     /// Codec, as ffprobe names it.
@@ -58,7 +96,7 @@ pub struct Planned {
     pub language: Option<String>,
     /// Size of the picture, where it is known.
     pub size: Option<(u32, u32)>,
-    /// Dispositions that it must have.
+    /// Dispositions that it must have, where the container can hold them.
     pub dispositions: Vec<String>,
     /// Channels of sound, 0 if unknown or no sound.
     pub channels: u32,
@@ -66,6 +104,23 @@ pub struct Planned {
     pub colour: Colour,
     /// HDR metadata that it must have.
     pub hdr: Hdr,
+    /// Degrees by which players must turn it.
+    pub rotation: i32,
+    /// Length in the source, where it is known; longer ones of the stream than of the file are nonsense.
+    pub duration_ms: Option<u64>,
+    /// Codec of the source.
+    pub source_codec: String,
+    /// Pixel format of the source, empty if not a picture.
+    pub source_format: String,
+}
+
+/// One run with options as they are typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRun {
+    /// In front of the input.
+    pub input: Vec<String>,
+    /// Behind it.
+    pub output: Vec<String>,
 }
 
 /// Everything that is decided about one conversion.
@@ -79,16 +134,22 @@ pub struct Plan {
     pub rate: Rate,
     /// How hard the encoder tries.
     pub effort: Effort,
-    /// Streams of the output in its order, pictures first.
+    /// Streams of the output in its order, pictures first. Of raw runs only the picture is known.
     pub streams: Vec<Planned>,
     /// Two runs of ffmpeg instead of one.
     pub is_two_pass: bool,
+    /// Runs as they are typed, in place of everything that is said here of options; empty if there are none.
+    pub raw: Vec<RawRun>,
     /// The source is of a kind that lacks time stamps.
     pub needs_time_stamps: bool,
     /// Frame times are kept exactly (`demux` time base) where this ffmpeg can.
     pub has_exact_times: bool,
     /// Lengths that the output may have, in milliseconds: the source's, and that of the streams that are kept.
     pub durations_ms: Vec<u64>,
+    /// Chapters that it must have.
+    pub chapters: u32,
+    /// How much of the output is looked at.
+    pub verify: Verify,
     /// What could not be kept.
     pub warnings: Vec<String>,
 }
@@ -104,184 +165,67 @@ pub struct Files {
     pub pass_log: PathBuf,
 }
 
-/// Plans a conversion. `with` is what encodes; none copies the pictures.
+/// Plans a conversion. `with` is what encodes; none copies the pictures, or leaves them out.
 pub fn plan(
     media: &Media,
     profile: &Profile,
     with: Option<&Candidate>,
     caps: Caps<'_>,
-) -> Result<Plan, Failure> {
-    let source = |cause: String| Failure::new(FailureClass::Source, cause);
-    let is_copy = profile.video.codec == VideoCodec::Copy;
-    let has_sound = media.streams.iter().any(|s| s.kind == StreamKind::Audio);
-    if media.video().is_none() && !(is_copy && has_sound) {
-        return Err(source(if has_sound {
-            "no video stream, only sound".into()
-        } else {
-            "no video stream".into()
-        }));
+) -> Result<Plan, Refusal> {
+    has_what_it_takes(media, profile)?;
+    if !profile.passes.is_empty() {
+        return raw::plan(media, profile);
     }
-    let encoder = with.map(|candidate| candidate.encoder);
-    let mut planner = Planner { profile, encoder, caps, media, streams: Vec::new(), warnings: Vec::new() };
-    // Pictures first: the log of a first pass is named by the stream's number, which must not change in the second.
-    let (pictures, others): (Vec<_>, Vec<_>) =
-        media.streams.iter().partition(|s| s.kind == StreamKind::Video);
-    for stream in pictures.into_iter().chain(others) {
-        planner.take(stream)?;
-    }
-    let Planner { streams, mut warnings, .. } = planner;
-    let rate = rate(&profile.video, encoder)?;
-    let wants_two_pass = matches!(rate, Rate::Bitrate(_));
-    let is_two_pass = wants_two_pass && encoder.is_some_and(|e| e.has_two_pass(caps.major));
-    if let (true, false, Some(encoder)) = (wants_two_pass, is_two_pass, encoder) {
-        warnings.push(format!("{} of this ffmpeg has no two-pass mode: one pass was used", encoder.name));
-    }
+    let streams::Chosen { streams, mut warnings } = streams::choose(media, profile, with, caps)?;
+    let rate = rate::choose(media, profile, with.map(|candidate| candidate.encoder), &streams, caps.major)?;
+    warnings.extend(rate.warnings);
     Ok(Plan {
         container: profile.container,
         with: with.cloned(),
-        rate,
+        rate: rate.rate,
         effort: profile.video.effort,
-        is_two_pass,
+        is_two_pass: rate.is_two_pass,
+        raw: Vec::new(),
         needs_time_stamps: media.container.split(',').any(|name| hold::LACKS_TIME_STAMPS.contains(&name)),
         has_exact_times: caps.major >= picture::EXACT_TIMES_SINCE_MAJOR,
         durations_ms: durations(media, &streams),
+        chapters: media.chapters,
+        verify: profile.verify,
         streams,
         warnings,
     })
 }
 
-fn rate(wish: &VideoWish, encoder: Option<&Encoder>) -> Result<Rate, Failure> {
-    let Some(encoder) = encoder else { return Ok(Rate::Fixed) };
-    let bitrate = wish.bitrate.as_deref().and_then(vc_protocol::profile::parse_bitrate);
-    match (wish.crf, bitrate, encoder.quality) {
-        (Some(crf), _, Some(quality)) => Ok(Rate::Quality(quality.on_scale(f64::from(crf)))),
-        (None, Some(bits), _) => Ok(Rate::Bitrate(bits)),
-        (_, None, None) => Ok(Rate::Fixed),
-        (None, None, Some(_)) | (Some(_), Some(_), None) => {
-            Err(Failure::new(FailureClass::Job, "the profile says neither crf nor bitrate"))
+fn has_what_it_takes(media: &Media, profile: &Profile) -> Result<(), Refusal> {
+    let has_video = media.video().is_some();
+    let has_sound = media.streams.iter().any(|s| s.kind == StreamKind::Audio);
+    let (is_enough, cause) = match profile.video.codec {
+        VideoCodec::Drop => (has_sound, "no sound"),
+        VideoCodec::Copy => (has_video || has_sound, "no video stream"),
+        VideoCodec::H264
+        | VideoCodec::Hevc
+        | VideoCodec::Av1
+        | VideoCodec::Vp9
+        | VideoCodec::Ffv1
+        | VideoCodec::Prores => {
+            (has_video, if has_sound { "no video stream, only sound" } else { "no video stream" })
         }
-    }
+    };
+    if is_enough { Ok(()) } else { Err(Refusal::source(cause)) }
 }
 
-/// The source's own length, and that of the longest kept stream: what is dropped may have been longer.
+/// The source's own length, and that of the longest kept stream: what is dropped may have been longer. Sound that is
+/// copied takes along what an edit list hides at its start; where that is said in another way, the file counts it.
 fn durations(media: &Media, streams: &[Planned]) -> Vec<u64> {
-    let is_kept = |s: &&Stream| {
-        matches!(s.kind, StreamKind::Video | StreamKind::Audio) && streams.iter().any(|p| p.source == s.index)
-    };
+    let planned = |stream: &Stream| streams.iter().find(|planned| planned.source == stream.index);
+    let is_kept =
+        |s: &&Stream| matches!(s.kind, StreamKind::Video | StreamKind::Audio) && planned(s).is_some();
+    let is_copied = |s: &&Stream| planned(s).is_some_and(|planned| planned.action == Action::Copy);
     let longest = media.streams.iter().filter(is_kept).filter_map(|s| s.duration_ms).max();
-    let mut all: Vec<u64> = media.duration_ms.into_iter().chain(longest).collect();
+    let with_hidden = media.streams.iter().filter(is_copied).filter_map(sound::whole_ms).max();
+    let mut all: Vec<u64> = media.duration_ms.into_iter().chain(longest).chain(with_hidden).collect();
     all.dedup();
     all
-}
-
-/// Goes through the streams of a source.
-struct Planner<'a> {
-    profile: &'a Profile,
-    encoder: Option<&'static Encoder>,
-    caps: Caps<'a>,
-    media: &'a Media,
-    streams: Vec<Planned>,
-    warnings: Vec<String>,
-}
-
-impl Planner<'_> {
-    fn take(&mut self, stream: &Stream) -> Result<(), Failure> {
-        let container = self.profile.container;
-        match stream.kind {
-            StreamKind::Video => self.take_picture(stream)?,
-            StreamKind::Audio => {
-                let taken = sound::plan(stream, &self.profile.audio, container, self.caps.encoders)?;
-                self.warnings.extend(taken.warnings);
-                match taken.sound {
-                    sound::Fate::Copy => self.keep(stream, Action::Copy, stream.codec.clone()),
-                    sound::Fate::Encode(sound) => {
-                        self.keep(stream, Action::Sound(sound), sound.codec.to_owned())
-                    }
-                    sound::Fate::Drop => {}
-                }
-            }
-            StreamKind::Subtitle => match text::plan(stream, self.profile.subtitles.mode, container) {
-                text::Fate::Copy => self.keep(stream, Action::Copy, stream.codec.clone()),
-                text::Fate::Convert(target) => {
-                    self.keep(stream, Action::Text(target.encoder), target.codec.to_owned())
-                }
-                text::Fate::Leave => {}
-                text::Fate::Drop(why) => self.warnings.push(why),
-            },
-            StreamKind::Cover => self.take_cover(stream),
-            StreamKind::Attachment => {
-                if container == Container::Mkv {
-                    self.keep(stream, Action::Copy, stream.codec.clone());
-                } else {
-                    let what = dropped(stream, "attachment");
-                    self.warnings.push(format!("{what}: {} holds no attachments", container.extension()));
-                }
-            }
-            // mp4 writes chapters as such a stream; they are kept as chapters.
-            StreamKind::Data if self.media.chapters > 0 && stream.codec == "bin_data" => {}
-            StreamKind::Data => self.warnings.push(dropped(stream, "data")),
-        }
-        Ok(())
-    }
-
-    fn take_picture(&mut self, stream: &Stream) -> Result<(), Failure> {
-        let Some(encoder) = self.encoder else {
-            let container = self.profile.container;
-            if !hold::picture(container, &stream.codec) {
-                let cause =
-                    format!("{} cannot hold this video ({}) unchanged", container.extension(), stream.codec);
-                return Err(Failure::new(FailureClass::Source, cause));
-            }
-            self.keep(stream, Action::Copy, stream.codec.clone());
-            return Ok(());
-        };
-        let (picture, warnings) = picture::plan(stream, &self.profile.video, encoder);
-        self.warnings.extend(warnings);
-        let size = picture.size;
-        self.keep(stream, Action::Picture(picture), encoder.codec.ffmpeg_name().to_owned());
-        if let Some(last) = self.streams.last_mut() {
-            last.size = size;
-        }
-        Ok(())
-    }
-
-    fn take_cover(&mut self, stream: &Stream) {
-        let container = self.profile.container;
-        if !hold::cover(container, &stream.codec) {
-            let what = dropped(stream, "cover picture");
-            self.warnings.push(format!("{what}: {} holds none of this kind", container.extension()));
-            return;
-        }
-        self.keep(stream, Action::Copy, stream.codec.clone());
-        if container == Container::Mkv
-            && let Some(last) = self.streams.last_mut()
-        {
-            last.kind = StreamKind::Video;
-            self.warnings
-                .push(format!("stream {}: the cover picture is kept as a video track", stream.index));
-        }
-    }
-
-    fn keep(&mut self, stream: &Stream, action: Action, codec: String) {
-        let is_picture = matches!(stream.kind, StreamKind::Video) && stream.width > 0;
-        self.streams.push(Planned {
-            source: stream.index,
-            kind: stream.kind,
-            codec,
-            language: stream.language.clone(),
-            dispositions: stream.dispositions.clone(),
-            channels: stream.channels,
-            colour: stream.colour.clone(),
-            hdr: stream.hdr.clone(),
-            size: (is_picture && action == Action::Copy).then_some((stream.width, stream.height)),
-            action,
-        });
-    }
-}
-
-fn dropped(stream: &Stream, what: &str) -> String {
-    let codec = if hold::is_known(&stream.codec) { format!(", {}", stream.codec) } else { String::new() };
-    format!("stream {} ({what}{codec}) is left out", stream.index)
 }
 
 #[cfg(test)]

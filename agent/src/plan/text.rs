@@ -1,7 +1,9 @@
 //! What becomes of a subtitle stream: kept where the container can, converted where it is text, else left out aloud.
 
 use vc_protocol::media::Stream;
-use vc_protocol::profile::{Container, SubtitleMode};
+use vc_protocol::profile::{Container, OnLoss, SubtitleMode, SubtitleWish};
+
+use super::{Refusal, extras};
 
 /// Formats of text that ffmpeg can read.
 const TEXTS: &[&str] = &[
@@ -24,6 +26,10 @@ const TEXTS: &[&str] = &[
     "pjs",
     "stl",
 ];
+/// Those with fonts, colours and places.
+const STYLED: [&str; 2] = ["ass", "ssa"];
+/// Formats that are pictures.
+const PICTURES: [&str; 4] = ["hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"];
 /// Formats that Matroska holds as they are.
 const MKV: &[&str] = &[
     "subrip",
@@ -49,15 +55,16 @@ pub(super) struct Target {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Copy,
-    Convert(Target),
+    /// With what is lost on the way, if anything.
+    Convert(Target, Option<String>),
     Leave,
     Drop(String),
 }
 
 /// Decides about one stream.
-pub(super) fn plan(stream: &Stream, mode: SubtitleMode, container: Container) -> Fate {
-    if mode == SubtitleMode::Drop {
-        return Fate::Leave;
+pub(super) fn plan(stream: &Stream, wish: SubtitleWish, container: Container) -> Result<Fate, Refusal> {
+    if wish.mode == SubtitleMode::Drop {
+        return Ok(Fate::Leave);
     }
     let (held, target): (&[&str], _) = match container {
         Container::Mkv | Container::Mka => (MKV, Target { encoder: "srt", codec: "subrip" }),
@@ -66,13 +73,24 @@ pub(super) fn plan(stream: &Stream, mode: SubtitleMode, container: Container) ->
         }
         Container::Webm => (&["webvtt"], Target { encoder: "webvtt", codec: "webvtt" }),
     };
-    let codec = stream.codec.as_str();
+    let (codec, name) = (stream.codec.as_str(), container.extension());
     if held.contains(&codec) {
-        Fate::Copy
-    } else if TEXTS.contains(&codec) {
-        Fate::Convert(target)
-    } else {
-        let what = super::dropped(stream, "subtitles");
-        Fate::Drop(format!("{what}: {} cannot hold them", container.extension()))
+        return Ok(Fate::Copy);
+    }
+    if TEXTS.contains(&codec) {
+        let lost = STYLED.contains(&codec).then(|| {
+            format!(
+                "stream {}: {name} keeps the words of {codec} subtitles and little of their looks",
+                stream.index
+            )
+        });
+        return Ok(Fate::Convert(target, lost));
+    }
+    let why = format!("{}: {name} cannot hold them", extras::dropped(stream, "subtitles"));
+    match wish.pictures {
+        OnLoss::Refuse if PICTURES.contains(&codec) => {
+            Err(Refusal::source(format!("stream {}: {name} cannot hold {codec} subtitles", stream.index)))
+        }
+        OnLoss::Refuse | OnLoss::Warn => Ok(Fate::Drop(why)),
     }
 }

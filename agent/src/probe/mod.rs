@@ -1,8 +1,11 @@
-//! What a file holds: one ffprobe process a file, its JSON read by a pure function.
+//! What a file holds: one ffprobe process a file, and a second one where only frames tell; their JSON is read by pure
+//! functions.
 //!
 //! Knows nothing of jobs, plans and devices.
 
+mod frames;
 mod parse;
+mod side_data;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -15,6 +18,7 @@ use vc_protocol::media::Media;
 use crate::ffmpeg::{self, Tools};
 use crate::process::{Ended, Invocation, Limits};
 
+pub use frames::{add_frames, frames_command};
 pub use parse::{Described, parse};
 
 /// Longest time for a look at a source; headers of large files on slow network disks take seconds.

@@ -7,6 +7,7 @@
 //! In every state both pipes are read. After the leader's end the rest of its group is killed and the pipes are drained,
 //! both with a bound: the three waits together stay under the two seconds that a cancel may take.
 
+use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -50,8 +51,8 @@ pub enum Stdout<'a> {
         /// Most bytes kept.
         bytes_max: usize,
     },
-    /// Read as ffmpeg's progress blocks.
-    Progress(&'a mut (dyn FnMut(Block) + Send)),
+    /// Read as ffmpeg's progress blocks. Whoever takes them may end the child: [`StopReason::Unwanted`].
+    Progress(&'a mut (dyn FnMut(Block) -> ControlFlow<()> + Send)),
 }
 
 /// Where a child's output goes.
@@ -116,6 +117,9 @@ impl Spawner {
         let mut stop = stop.clone();
         let (mut out_buf, mut err_buf) = (vec![0; READ_BYTES], vec![0; READ_BYTES]);
         let waited = loop {
+            if reader.is_unwanted && ending.reason.is_none() {
+                ending.begin(StopReason::Unwanted, &group);
+            }
             let deadline = ending.deadline(&reader);
             // Each arm is cancel-safe: a read takes nothing unless it completes, the rest only waits. Reading comes
             // last, so that a child that floods its pipes is still stopped in time.
@@ -227,6 +231,7 @@ struct Reader<'o, 'e> {
     log: Ring,
     kept: Vec<u8>,
     is_cut: bool,
+    is_unwanted: bool,
 }
 
 impl<'o, 'e> Reader<'o, 'e> {
@@ -241,6 +246,7 @@ impl<'o, 'e> Reader<'o, 'e> {
             log: Ring::new(STDERR_BYTES_MAX),
             kept: Vec::new(),
             is_cut: false,
+            is_unwanted: false,
         }
     }
 
@@ -268,12 +274,12 @@ impl<'o, 'e> Reader<'o, 'e> {
             }
             Stdout::Progress(tell) => {
                 let now = Instant::now();
-                let watchdog = &mut self.watchdog;
+                let (watchdog, is_unwanted) = (&mut self.watchdog, &mut self.is_unwanted);
                 self.parser.push(bytes, |block| {
                     if let Some(dog) = watchdog {
                         dog.saw(&block, now);
                     }
-                    tell(block);
+                    *is_unwanted |= tell(block).is_break();
                 });
             }
         }

@@ -20,9 +20,9 @@ use super::orphans::Record;
 
 /// What children see of our environment. Media is hostile input: nothing secret of the farm is among these.
 ///
-/// The last five choose among the Vulkan drivers of the box and say where Mesa keeps its compiled shaders: whoever asks
-/// for devices and whoever encodes on them must see the same ones.
-const ENVIRONMENT: [&str; 12] = [
+/// Whoever asks for devices and whoever encodes on them must see the same drivers; and shaders that were compiled once
+/// are found again only where they were put.
+const ENVIRONMENT: [&str; 33] = [
     "PATH",
     "HOME",
     "LANG",
@@ -30,11 +30,36 @@ const ENVIRONMENT: [&str; 12] = [
     "TZ",
     "TMPDIR",
     "LD_LIBRARY_PATH",
+    // Which Vulkan drivers the loader takes, and where it looks for them.
     "VK_DRIVER_FILES",
+    "VK_ADD_DRIVER_FILES",
     "VK_ICD_FILENAMES",
     "VK_LOADER_DRIVERS_SELECT",
     "VK_LOADER_DRIVERS_DISABLE",
+    "VK_LOADER_LAYERS_DISABLE",
+    "VK_LOADER_DEVICE_SELECT",
+    "XDG_DATA_DIRS",
+    "XDG_CONFIG_DIRS",
+    "XDG_RUNTIME_DIR",
+    // What Mesa does, and where it keeps its shaders.
+    "XDG_CACHE_HOME",
     "MESA_SHADER_CACHE_DIR",
+    "MESA_VK_DEVICE_SELECT",
+    "RADV_PERFTEST",
+    "ANV_DEBUG",
+    "LP_NUM_THREADS",
+    // VAAPI and Quick Sync.
+    "LIBVA_DRIVER_NAME",
+    "LIBVA_DRIVERS_PATH",
+    "ONEVPL_SEARCH_PATH",
+    "ONEVPL_PRIORITY_PATH",
+    "LIBVA_MESSAGING_LEVEL",
+    // NVIDIA, in containers too.
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_CACHE_PATH",
+    "NVIDIA_VISIBLE_DEVICES",
+    "NVIDIA_DRIVER_CAPABILITIES",
 ];
 /// Starts that may wait for the thread. Each takes about a millisecond; when full, the next waits its turn.
 const QUEUE_LEN: usize = 16;

@@ -9,6 +9,8 @@ pub enum StopReason {
     Stalled,
     /// It took longer than such a thing may take.
     Overtime,
+    /// What it makes is not wanted any more.
+    Unwanted,
     /// The console says that this attempt is not current.
     Stale,
     /// A person cancelled the job.

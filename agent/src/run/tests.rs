@@ -74,16 +74,18 @@ impl Console {
         let identity = Identity::new(&key, &joined, &consoles).unwrap();
         let dir = StateDir::open(&self.state_dir()).unwrap();
         let (journal, left) = Journal::open(&dir.spool()).unwrap();
-        let devices = vec![cpu_device(Some(2), vec![VideoCodec::H264])];
         let start = Start {
             dir,
             identity,
             journal,
             left,
-            devices,
+            processor: cpu_device(Some(2), VideoCodec::ALL.to_vec()),
+            tries_processor: false,
+            card_slots: None,
+            cards: Vec::new(),
+            looking: None,
             ffmpeg: "ffmpeg version 9".into(),
-            encoders: vec![],
-            work: Fake,
+            work: Fake::new(),
         };
         let stop = CancellationToken::new();
         (stop.clone(), task::spawn("agent", start.run(stop)))

@@ -21,7 +21,7 @@ use vc_protocol::agent::{AgentHello, FromAgent, ToAgent};
 use vc_protocol::close::Close;
 
 use crate::commit::failpoint;
-use crate::supervisor::Call;
+use crate::supervisor::{Call, Inventory};
 use backoff::LastTry;
 
 /// Messages to the console that wait for the network: some seconds of reports and progress of a full box. When it is
@@ -37,13 +37,12 @@ const GOODBYE_BOUND: Duration = Duration::from_millis(500);
 /// How long the console gets to hear our close before the process ends.
 const CLOSE_BOUND: Duration = Duration::from_secs(1);
 
-/// What every hello of this process says, but for the inventory.
+/// What every hello of this process says, but for what it offers and holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) instance: u64,
     pub(crate) host: String,
     pub(crate) ffmpeg: String,
-    pub(crate) devices: Vec<vc_protocol::device::Device>,
 }
 
 /// Keeps a session up until `closing`.
@@ -135,14 +134,14 @@ impl Session {
         if self.calls.send(Call::Inventory(ask)).await.is_err() {
             return Ok(gone());
         }
-        let Ok(inventory) = answer.await else { return Ok(gone()) };
+        let Ok(Inventory { devices, held }) = answer.await else { return Ok(gone()) };
         let hello = AgentHello {
             instance: self.facts.instance,
             host: self.facts.host.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
             ffmpeg: self.facts.ffmpeg.clone(),
-            devices: self.facts.devices.clone(),
-            inventory,
+            devices,
+            inventory: held,
         };
         writer.send(&FromAgent::Hello(Box::new(hello))).await?;
         let welcome = timeout(WELCOME_TIMEOUT, reader.next()).await.map_err(|_| WireError::TooSlow)??;

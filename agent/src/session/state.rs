@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use vc_protocol::agent::{Disposition, FromAgent, Held, Outcome, Proven, Report, ToAgent};
-use vc_protocol::device::{DEVICES_MAX, EncoderFacts};
+use vc_protocol::device::DEVICES_MAX;
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::{AttemptId, DeviceId, RootId};
 use vc_protocol::job::Offer;
@@ -50,8 +50,8 @@ pub(crate) enum Input {
     Left(AttemptId, Proven),
     /// The answer to a challenge.
     Proof(RootId, Result<[u8; 32], String>),
-    /// Every encoder of this device was tried.
-    Tried(DeviceId, Vec<EncoderFacts>),
+    /// The encoders of this device were tried; the verdict, if the console asked for it.
+    Tried(DeviceId, Option<Result<(), String>>),
     /// It is time to say what is held.
     Beat,
     /// The agent was asked to stop.
@@ -142,6 +142,12 @@ impl Holdings {
         Holdings { devices, ..Holdings::default() }
     }
 
+    /// Attempts are taken on these devices from now on.
+    pub(crate) fn set_devices(&mut self, devices: Vec<DeviceId>) {
+        debug_assert!(devices.len() <= DEVICES_MAX);
+        self.devices = devices;
+    }
+
     /// Takes up a proven result that an earlier process left in the journal.
     pub(crate) fn park(&mut self, offer: Box<Offer>, draft: Box<Report>, proven: Proven) {
         let entry = Entry { offer: Some(offer.clone()), stage: Stage::Parked(draft, proven) };
@@ -184,22 +190,17 @@ impl Holdings {
             Input::Ended(report) => self.on_ended(report, out),
             Input::Left(id, proven) => self.on_left(id, proven, out),
             Input::Proof(root, answer) => self.send(FromAgent::Proof(root, answer), out),
-            Input::Tried(device, encoders) => self.on_tried(device, &encoders, out),
+            Input::Tried(device, verdict) => self.on_tried(device, verdict, out),
             Input::Beat => self.send(FromAgent::Heartbeat(self.live()), out),
             Input::Drain => self.on_drain(out),
             Input::Hurry => self.on_hurry(out),
         }
     }
 
-    /// One encoder that fails is enough: work for it would fail here too.
-    fn on_tried(&mut self, device: DeviceId, encoders: &[EncoderFacts], out: &mut Vec<Action>) {
-        let failed = encoders.iter().find(|encoder| !encoder.problem.is_empty());
-        let verdict = match failed {
-            Some(EncoderFacts { name, problem, .. }) => Err(format!("{name} {problem}")),
-            None if encoders.is_empty() => Err("it has no encoder".to_owned()),
-            None => Ok(()),
-        };
-        self.send(FromAgent::SelfTested(device, verdict), out);
+    fn on_tried(&mut self, device: DeviceId, verdict: Option<Result<(), String>>, out: &mut Vec<Action>) {
+        if let Some(verdict) = verdict {
+            self.send(FromAgent::SelfTested(device, verdict), out);
+        }
         out.push(Action::TellFacts);
     }
 

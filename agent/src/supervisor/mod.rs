@@ -3,9 +3,13 @@
 //! It outlives sessions. Knows nothing of sockets: a session hands it what the console says and an outbox, and asks it
 //! what is held. Knows nothing of ffmpeg: that is behind [`Work`].
 
-mod box_view;
+pub(crate) mod box_view;
+mod cards;
+mod devices;
+mod growth;
 pub(crate) mod link;
 pub(crate) mod slots;
+mod trials;
 pub(crate) mod work;
 
 #[cfg(test)]
@@ -22,23 +26,24 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use vc_protocol::agent::{FromAgent, HEARTBEAT_S, Held, Outcome, Report, ToAgent};
-use vc_protocol::device::EncoderFacts;
+use vc_protocol::device::Device;
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::job::Offer;
+use vc_protocol::progress::{Phase, Progress};
 use vc_protocol::prove::Challenge;
 
+use crate::device::Card;
 use crate::journal::{Journal, Record};
 use crate::own_log;
 use crate::process::{StopReason, Stopper};
 use crate::session::fit;
 use crate::session::state::{Action, Holdings, Input};
-use crate::status::{AttemptStatus, ConsoleStatus, DeviceStatus, Status};
+use crate::status::{AttemptStatus, ConsoleStatus, Status};
 use crate::task;
 use crate::work::{End, Grant, LiveView};
 use box_view::BoxView;
 use link::{Link, LinkEnd};
-use slots::Slots;
 use work::Work;
 
 /// How often progress is told: twice a second, in one message for all attempts.
@@ -55,11 +60,22 @@ const GRANT_GRACE: Duration = Duration::from_secs(3);
 /// acknowledge, so that with everything after it the agent is gone in under fifteen.
 const LEAVE_BOUND: Duration = Duration::from_secs(10);
 
+/// What goes into a hello.
+#[derive(Debug)]
+pub(crate) struct Inventory {
+    /// What this box offers.
+    pub(crate) devices: Vec<Device>,
+    /// What it holds.
+    pub(crate) held: Vec<Held>,
+}
+
 /// From a session to the supervisor.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// What goes into the hello?
-    Inventory(oneshot::Sender<Vec<Held>>),
+    Inventory(oneshot::Sender<Inventory>),
+    /// These cards were found on this box.
+    Cards(Vec<Card>),
     /// The console said welcome; what is sent to it goes into this outbox.
     Up {
         /// The welcome.
@@ -81,7 +97,6 @@ pub(crate) enum Call {
 pub(crate) struct Supervisor<W> {
     work: Arc<W>,
     journal: Arc<Journal>,
-    slots: Slots,
     holdings: Holdings,
     lines: BTreeMap<AttemptId, Line>,
     inputs: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
@@ -90,11 +105,14 @@ pub(crate) struct Supervisor<W> {
     identity: (AgentId, String),
     proofs: Arc<Semaphore>,
     proofs_waiting: Arc<Semaphore>,
-    facts: BoxView,
+    own: BoxView,
+    /// Cards may still be found.
+    is_looking: bool,
 }
 
 /// An attempt with a task.
 struct Line {
+    device: DeviceId,
     end: LinkEnd,
     view: LiveView,
     stopper: Stopper,
@@ -107,10 +125,9 @@ impl<W: Work> Supervisor<W> {
         work: Arc<W>,
         journal: Arc<Journal>,
         left: Vec<Record>,
-        slots: Slots,
-        encoders: Vec<EncoderFacts>,
+        own: BoxView,
     ) -> Self {
-        let mut holdings = Holdings::new(slots.devices().iter().map(|d| d.id).collect());
+        let mut holdings = Holdings::new(own.devices().iter().map(|d| d.id).collect());
         for record in left {
             match record {
                 Record::Proven { offer, draft, proven } => holdings.park(offer, draft, proven),
@@ -120,7 +137,6 @@ impl<W: Work> Supervisor<W> {
         Supervisor {
             work,
             journal,
-            slots,
             holdings,
             lines: BTreeMap::new(),
             inputs: mpsc::channel(INPUTS_MAX),
@@ -129,7 +145,8 @@ impl<W: Work> Supervisor<W> {
             identity,
             proofs: Arc::new(Semaphore::new(PROOFS_MAX)),
             proofs_waiting: Arc::new(Semaphore::new(PROOFS_WAITING_MAX)),
-            facts: BoxView::new(encoders),
+            own,
+            is_looking: false,
         }
     }
 
@@ -155,7 +172,7 @@ impl<W: Work> Supervisor<W> {
     async fn leave(&mut self, calls: &mut mpsc::Receiver<Call>, beat: &mut tokio::time::Interval) {
         let asked = Instant::now();
         let mut hurry = Some(asked + GRANT_GRACE);
-        self.facts.stop_trials();
+        self.own.trials.stop_all();
         self.on(Input::Drain);
         while !self.holdings.may_leave() {
             let bound = asked + LEAVE_BOUND;
@@ -178,7 +195,11 @@ impl<W: Work> Supervisor<W> {
     fn on_call(&mut self, call: Call) {
         match call {
             // Who asks may have been stopped meanwhile.
-            Call::Inventory(answer) => drop(answer.send(self.holdings.inventory())),
+            Call::Inventory(answer) => {
+                let inventory = Inventory { devices: self.own.tell(), held: self.holdings.inventory() };
+                drop(answer.send(inventory));
+            }
+            Call::Cards(cards) => self.on_cards(cards),
             Call::Status(answer) => drop(answer.send(Box::new(self.status()))),
             Call::Up { welcome, address, outbox } => {
                 if let ToAgent::Welcome { name, .. } = &welcome
@@ -189,6 +210,7 @@ impl<W: Work> Supervisor<W> {
                 self.outbox = Some(outbox);
                 self.console = ConsoleStatus { connected: true, address: Some(address), problem: None };
                 self.on(Input::Console(welcome));
+                self.tell_devices();
                 self.tell_facts();
             }
             Call::Said(message) => self.on(Input::Console(message)),
@@ -200,11 +222,16 @@ impl<W: Work> Supervisor<W> {
         }
     }
 
-    fn on(&mut self, input: Input) {
-        match &input {
-            Input::Ended(report) => drop(self.lines.remove(&report.attempt)),
+    fn on(&mut self, mut input: Input) {
+        match &mut input {
+            Input::Ended(report) => self.line_ended(report),
             Input::Left(id, _) => drop(self.lines.remove(id)),
-            Input::Tried(device, encoders) => self.facts.tried(*device, encoders),
+            Input::Tried(device, verdict) => {
+                if !self.own.trials.ended(*device) {
+                    *verdict = None;
+                }
+                self.tell_devices();
+            }
             Input::Console(_)
             | Input::Lost
             | Input::Progress(_)
@@ -247,7 +274,7 @@ impl<W: Work> Supervisor<W> {
             Action::Keep(report) => self.journal.keep_soon(Record::Ended(report)),
             Action::Forget(id) => self.journal.forget(id),
             Action::Prove(challenge) => self.prove(*challenge),
-            Action::Try(device) => self.try_encoders(device),
+            Action::Try(device) => self.try_encoders(device, true),
             Action::TellFacts => self.tell_facts(),
             Action::TellOwnLog => self.send(FromAgent::OwnLog(own_log::text())),
             Action::TellLog(id) => {
@@ -262,14 +289,15 @@ impl<W: Work> Supervisor<W> {
 
     fn start(&mut self, offer: Box<Offer>) {
         let id = offer.attempt;
-        let Some(place) = self.slots.place(offer.device) else {
+        let Some(place) = self.own.slots.place(offer.device) else {
             return; // Refused before it came here.
         };
         tracing::info!(attempt = %id, device = %offer.device, source = %offer.source, "attempt taken");
         let (link, end) = Link::new(offer.clone(), self.inputs.0.clone(), self.journal.clone());
         let (stopper, stop) = Stopper::new();
         let view = LiveView::new();
-        self.lines.insert(id, Line { end, view: view.clone(), stopper });
+        self.own.trials.make_room(offer.device);
+        self.lines.insert(id, Line { device: offer.device, end, view: view.clone(), stopper });
         let work = self.work.clone();
         self.supervise(id, async move { work.run(offer, place, link, view, stop).await });
     }
@@ -321,31 +349,6 @@ impl<W: Work> Supervisor<W> {
         });
     }
 
-    /// Says what is held, and how busy the box is as long as anything runs: an idle farm is silent but for this.
-    fn beat(&mut self) {
-        self.on(Input::Beat);
-        if self.facts.is_news(!self.lines.is_empty()) {
-            self.tell_facts();
-        }
-    }
-
-    fn tell_facts(&mut self) {
-        let facts = self.facts.read(self.slots.devices());
-        self.send(FromAgent::Facts(Box::new(facts)));
-    }
-
-    fn try_encoders(&mut self, device: DeviceId) {
-        let inputs = self.inputs.0.clone();
-        let Some(stop) = self.facts.begin_trial(device) else { return };
-        let work = self.work.clone();
-        let is_ours = self.slots.devices().iter().any(|known| known.id == device);
-        task::spawn("try encoders", async move {
-            let tried = if is_ours { work.try_encoders(device, stop).await } else { Vec::new() };
-            // As above: without a supervisor nobody waits for it.
-            let _ = inputs.send(Input::Tried(device, tried)).await;
-        });
-    }
-
     fn tell_progress(&mut self) {
         let mut news = Vec::new();
         for (id, line) in &mut self.lines {
@@ -372,12 +375,6 @@ impl<W: Work> Supervisor<W> {
     }
 
     fn status(&self) -> Status {
-        let device = |d: &vc_protocol::device::Device| DeviceStatus {
-            id: d.id,
-            name: d.name.clone(),
-            slots: d.slots,
-            taken: self.slots.taken(d),
-        };
         let attempts = self.holdings.iter().map(|(id, entry)| AttemptStatus::of(*id, entry)).collect();
         Status {
             v: 1,
@@ -386,9 +383,21 @@ impl<W: Work> Supervisor<W> {
             agent: self.identity.0,
             name: self.identity.1.clone(),
             console: self.console.clone(),
-            devices: self.slots.devices().iter().map(device).collect(),
+            devices: self.own.status(),
             attempts,
         }
+    }
+}
+
+impl Line {
+    fn last(&self) -> Progress {
+        *self.end.progress.borrow()
+    }
+
+    /// Whether it holds a slot of that device.
+    fn works_on(&self, device: DeviceId) -> bool {
+        let phase = self.last().phase;
+        self.device == device && matches!(phase, Phase::Encoding | Phase::Verifying | Phase::Sampling)
     }
 }
 

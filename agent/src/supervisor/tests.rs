@@ -4,15 +4,22 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use vc_protocol::agent::{Disposition, FromAgent, Held, LiveLog, Outcome, Report, ToAgent};
+use vc_protocol::device::GpuFacts;
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, DeviceId};
 use vc_protocol::profile::VideoCodec;
+use vc_protocol::progress::Phase;
 
-use super::slots::{Slots, cpu_device};
+use super::box_view::BoxView;
+use super::slots::cpu_device;
 use super::testing::Fake;
+use super::work::Work;
 use super::{Call, Supervisor};
+use crate::device::{Card, Gpu};
+use crate::encoder::{ENCODERS, Route};
 use crate::journal::{Journal, Record};
 use crate::session::state::testing::{attempt, ended, offer, proven};
+use crate::state_dir::StateDir;
 use crate::task;
 
 struct Bench {
@@ -21,6 +28,7 @@ struct Bench {
     ended: tokio::task::JoinHandle<()>,
     journal: Arc<Journal>,
     dir: tempfile::TempDir,
+    state: StateDir,
 }
 
 impl Bench {
@@ -29,24 +37,28 @@ impl Bench {
     }
 
     fn start_in(dir: tempfile::TempDir) -> Self {
-        let (journal, left) = Journal::open(dir.path()).unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let (journal, left) = Journal::open(&state.spool()).unwrap();
         let journal = Arc::new(journal);
-        let slots = Slots::new(vec![cpu_device(Some(1), vec![VideoCodec::H264])]);
+        let work = Fake::new();
+        let processor = cpu_device(Some(1), work.proved().codecs(DeviceId(0)));
+        let own = BoxView::new(&state, processor, Some(2), work.proved().clone());
         let supervisor =
-            Supervisor::new((AgentId(1), "ada".into()), Arc::new(Fake), journal.clone(), left, slots, vec![]);
+            Supervisor::new((AgentId(1), "ada".into()), Arc::new(work), journal.clone(), left, own);
         let (calls, theirs) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let ended = task::spawn("supervisor", supervisor.run(theirs, stop.clone()));
-        Bench { calls, stop, ended, journal, dir }
+        Bench { calls, stop, ended, journal, dir, state }
     }
 
     async fn inventory(&self) -> Vec<Held> {
         let (ask, answer) = oneshot::channel();
         self.calls.send(Call::Inventory(ask)).await.unwrap();
-        answer.await.unwrap()
+        answer.await.unwrap().held
     }
 
     async fn connect(&self, inventory: Vec<(AttemptId, Disposition)>) -> mpsc::Receiver<FromAgent> {
+        self.inventory().await;
         let (outbox, sent) = mpsc::channel(64);
         let welcome = ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory };
         self.calls.send(Call::Up { welcome, address: "here".into(), outbox }).await.unwrap();
@@ -68,6 +80,7 @@ impl Bench {
         self.ended.abort();
         let _ = self.ended.await;
         self.journal.close();
+        drop(self.state);
         Self::start_in(self.dir)
     }
 }
@@ -155,7 +168,7 @@ async fn stopping_without_a_console_leaves_a_proven_result_to_the_next_process()
     bench.stop.cancel();
     tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
     bench.journal.close();
-    let (_, left) = Journal::open(bench.dir.path()).unwrap();
+    let (_, left) = Journal::open(&bench.dir.path().join("spool")).unwrap();
     let draft = Box::new(ended(attempt(1)));
     assert_eq!(left, vec![Record::Proven { offer: offer(1), draft, proven: proven(1) }]);
 }
@@ -184,27 +197,105 @@ async fn stopping_without_a_console_leaves_the_reports_in_the_journal() {
     bench.stop.cancel();
     tokio::time::timeout(Duration::from_secs(2), bench.ended).await.unwrap().unwrap();
     bench.journal.close();
-    let (_, left) = Journal::open(bench.dir.path()).unwrap();
+    let (_, left) = Journal::open(&bench.dir.path().join("spool")).unwrap();
     assert_eq!(left, vec![Record::Ended(Box::new(Report::blank(attempt(1), Outcome::Stopped)))]);
 }
 
+/// The next message of that kind.
+async fn next_that(sent: &mut mpsc::Receiver<FromAgent>, is_it: impl Fn(&FromAgent) -> bool) -> FromAgent {
+    let wanted = async {
+        loop {
+            let message = sent.recv().await.expect("the session was given up");
+            if is_it(&message) {
+                return message;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), wanted).await.expect("nothing was said")
+}
+
 #[tokio::test]
-async fn a_device_with_one_bad_encoder_fails_its_test_and_the_facts_name_it() {
+async fn an_encoder_that_no_longer_passes_fails_the_test_of_its_device_and_costs_its_codec() {
     let bench = Bench::start();
     let mut sent = bench.connect(vec![]).await;
     bench.say(ToAgent::SelfTest(DeviceId(0))).await;
-    let verdict = Err("bad makes garbage".to_owned());
+    assert_eq!(next(&mut sent).await, FromAgent::SelfTested(DeviceId(0), Ok(())));
+    bench.say(ToAgent::SelfTest(DeviceId(0))).await;
+    let FromAgent::Devices(devices) = next(&mut sent).await else { panic!("a codec less is told") };
+    assert!(!devices[0].codecs.contains(&VideoCodec::Prores), "{devices:?}");
+    let verdict = Err("prores_ks makes garbage".to_owned());
     assert_eq!(next(&mut sent).await, FromAgent::SelfTested(DeviceId(0), verdict));
     let Some(FromAgent::Facts(facts)) = sent.recv().await else { panic!("facts follow a test") };
-    assert_eq!(facts.devices[0].encoders.len(), 2);
+    assert!(facts.devices[0].encoders.iter().any(|encoder| encoder.problem == "makes garbage"));
     bench.say(ToAgent::SelfTest(DeviceId(7))).await;
     let verdict = Err("it has no encoder".to_owned());
     assert_eq!(next(&mut sent).await, FromAgent::SelfTested(DeviceId(7), verdict));
 }
 
+/// A card on no bus.
+fn card() -> Card {
+    let gpu = Gpu {
+        pci: None,
+        name: "Card".into(),
+        vulkan: vec![0],
+        render_node: None,
+        nvidia: None,
+        encodes: Vec::new(),
+        is_software: false,
+    };
+    Card { key: "card#1".into(), gpu, facts: GpuFacts::default() }
+}
+
+#[tokio::test]
+async fn a_card_that_is_found_late_is_offered_at_once_and_used_once_it_is_proved() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.calls.send(Call::Cards(vec![card()])).await.unwrap();
+    let FromAgent::Devices(found) = next(&mut sent).await else { panic!("a card more is told") };
+    assert_eq!((found.len(), found[1].id, found[1].slots, found[1].codecs.len()), (2, DeviceId(1), 0, 0));
+    if !ENCODERS.iter().any(|row| row.route != Route::Cpu) {
+        return println!("skipped: the table has no encoder of a card");
+    }
+    let FromAgent::Devices(proved) = next(&mut sent).await else { panic!("its codecs are told") };
+    assert_eq!(proved[1].slots, 2);
+    let is_facts = |message: &FromAgent| matches!(message, FromAgent::Facts(_));
+    bench.say(ToAgent::WantFacts).await;
+    let FromAgent::Facts(facts) = next_that(&mut sent, is_facts).await else { panic!() };
+    assert!(facts.devices[1].gpu.is_some() && facts.devices[0].gpu.is_none());
+    let mut offer = offer(1);
+    offer.device = DeviceId(1);
+    bench.say(ToAgent::Offer(offer)).await;
+    assert_eq!(next(&mut sent).await, FromAgent::AskCommit(attempt(1), proven(1)));
+}
+
+#[tokio::test]
+async fn a_refused_session_closes_a_slot_before_the_refusal_is_told() {
+    let bench = Bench::start();
+    let mut sent = bench.connect(vec![]).await;
+    bench.calls.send(Call::Cards(vec![card()])).await.unwrap();
+    let slots = |slots: u16| move |m: &FromAgent| matches!(m, FromAgent::Devices(d) if d[1].slots == slots);
+    next_that(&mut sent, slots(2)).await;
+    for (job, source) in [(1, "hang"), (2, "refused")] {
+        let mut offer = offer(job);
+        (offer.device, offer.source) = (DeviceId(1), source.into());
+        bench.say(ToAgent::Offer(offer)).await;
+        // Until the first one is at work.
+        while job == 1
+            && !matches!(bench.inventory().await[0], Held::Running(_, p) if p.phase == Phase::Encoding)
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    let FromAgent::Devices(devices) = next(&mut sent).await else { panic!("fewer slots are told first") };
+    assert_eq!(devices[1].slots, 1);
+    let FromAgent::Report(report) = next(&mut sent).await else { panic!("no report") };
+    assert!(matches!(report.outcome, Outcome::Failed(ref f) if f.class == FailureClass::Capacity));
+}
+
 #[tokio::test]
 async fn a_console_that_does_not_read_loses_its_session_and_nothing_else() {
     let bench = Bench::start();
+    bench.inventory().await;
     let (outbox, _unread) = mpsc::channel(1);
     let welcome = ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory: vec![] };
     bench.calls.send(Call::Up { welcome, address: "here".into(), outbox }).await.unwrap();
@@ -221,6 +312,7 @@ async fn a_console_that_does_not_read_loses_its_session_and_nothing_else() {
 #[tokio::test]
 async fn every_folder_is_answered_however_many_are_asked_about_at_once() {
     let bench = Bench::start();
+    bench.inventory().await;
     let (outbox, mut sent) = mpsc::channel(256);
     let welcome = ToAgent::Welcome { agent: AgentId(1), name: "ada".into(), inventory: Vec::new() };
     bench.calls.send(Call::Up { welcome, address: "here".into(), outbox }).await.unwrap();

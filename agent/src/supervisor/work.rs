@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use vc_protocol::agent::{Proven, Report};
 use vc_protocol::device::EncoderFacts;
-use vc_protocol::id::DeviceId;
 use vc_protocol::job::Offer;
 use vc_protocol::prove::Challenge;
 
 use super::link::Link;
+use crate::device::Card;
 use crate::process::StopToken;
+use crate::proved::Proved;
 use crate::work::{End, LiveView, Place};
 
 /// Everything that is done for an attempt.
@@ -36,10 +37,16 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// Deletes every file of an attempt of an earlier process.
     fn discard(self: Arc<Self>, offer: Box<Offer>) -> impl Future<Output = ()> + Send;
 
-    /// Tries every encoder of a device.
+    /// What the devices have proved.
+    fn proved(&self) -> &Arc<Proved>;
+
+    /// What an earlier trial of this card, or of the processor, showed, if that still holds.
+    fn kept_trials(&self, card: Option<&Card>) -> Option<Vec<EncoderFacts>>;
+
+    /// Tries every encoder of this card, or of the processor.
     fn try_encoders(
         self: Arc<Self>,
-        device: DeviceId,
+        card: Option<Card>,
         stop: StopToken,
     ) -> impl Future<Output = Vec<EncoderFacts>> + Send;
 

@@ -1,30 +1,33 @@
 //! The phases of an attempt up to a verified part file.
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
-use vc_protocol::agent::{CommandPhase, Outcome, PassedOver, Proven, Report};
-use vc_protocol::device::RateMode;
+use vc_protocol::agent::{CommandPhase, Outcome, PassedOver, Proven, QualityFound, Report};
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::media::Media;
 use vc_protocol::profile::VideoCodec;
 use vc_protocol::progress::{Phase, Progress};
 
+use super::guard::Guard;
 use super::meter::Meter;
+use super::sampling::References;
+use super::walk;
 use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
-use crate::check::{self, Facts};
+use crate::check::{Check, Facts};
 use crate::commit::{Scratch, failpoint};
+use crate::encoder::Candidate;
 use crate::plan::{self, Files, Plan};
 use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
-use crate::proved::Want;
 use crate::storage::{Destination, Source};
 use crate::{ffmpeg, probe};
 
 /// Bytes that must be free before an encode begins; less than this is a full disk with a rest.
-const FREE_BYTES_MIN: u64 = 16 << 20;
+pub(super) const FREE_BYTES_MIN: u64 = 16 << 20;
 
 /// One attempt on its way.
 pub(super) struct Attempt<'a> {
@@ -32,20 +35,24 @@ pub(super) struct Attempt<'a> {
     pub(super) offer: &'a Offer,
     pub(super) link: &'a dyn AttemptLink,
     pub(super) stop: StopToken,
-    view: &'a LiveView,
+    pub(super) view: &'a LiveView,
     began: Option<Instant>,
-    encoder: &'static str,
+    pub(super) encoder: &'static str,
     warnings: Vec<String>,
-    passed_over: Vec<PassedOver>,
+    pub(super) passed_over: Vec<PassedOver>,
+    pub(super) quality: Option<QualityFound>,
+    pub(super) references: Option<Arc<References>>,
+    /// Frames and milliseconds that the encoder which runs, or ran last, has made.
+    pub(super) made: (u64, u64),
     media_ms: u64,
     bytes_in: u64,
 }
 
 /// What was found out about the work before it takes a slot.
-struct Prepared {
-    source: Source,
-    to: Destination,
-    media: Media,
+pub(super) struct Prepared {
+    pub(super) source: Source,
+    pub(super) to: Destination,
+    pub(super) media: Media,
 }
 
 impl<'a> Attempt<'a> {
@@ -66,6 +73,9 @@ impl<'a> Attempt<'a> {
             encoder: "",
             warnings: Vec::new(),
             passed_over: Vec::new(),
+            quality: None,
+            references: None,
+            made: (0, 0),
             media_ms: 0,
             bytes_in: offer.stamp.size,
         }
@@ -77,7 +87,9 @@ impl<'a> Attempt<'a> {
         let prepared = self.prepare().await?;
         let plans = self.plans(&prepared.media)?;
         let slot = self.slot(place).await?;
-        let scratch = self.make(&prepared, plans).await?;
+        let made = self.make(&prepared, plans).await;
+        self.references = None;
+        let scratch = made?;
         // The processor is done with this attempt: the rest is the disk's and the console's.
         drop(slot);
         self.deliver(&prepared.to, scratch).await
@@ -111,7 +123,7 @@ impl<'a> Attempt<'a> {
             media: seen.media,
             phases: seen.phases,
             passed_over: self.passed_over.clone(),
-            quality: None,
+            quality: self.quality.clone(),
         }
     }
 
@@ -147,29 +159,29 @@ impl<'a> Attempt<'a> {
         let call = probe::command(&self.context.tools, &source.path);
         let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
         let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
-        let media = probe::read(&ended, &source.path)?;
+        let mut media = probe::read(&ended, &source.path)?;
+        let is_encoded = self.offer.profile.profile.video.codec.is_encoded();
+        let call = probe::frames_command(&self.context.tools, &source.path, &media).filter(|_| is_encoded);
+        if let Some(call) = call {
+            let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+            let ended = self.child(CommandPhase::Probe, &call, probe::limits(), stdout).await?;
+            probe::add_frames(&mut media, &ended);
+        }
         self.media_ms = media.duration_ms.unwrap_or(0);
         self.view.describes(&media);
         Ok(Prepared { source, to, media })
     }
 
-    /// A plan for each encoder that may do it, the preferred first. At least one.
-    fn plans(&mut self, media: &Media) -> Result<Vec<Plan>, Halt> {
-        let profile = &self.offer.profile.profile;
-        let caps = plan::Caps { encoders: &self.context.tools.encoders, major: self.context.tools.major };
-        let codec = profile.video.codec;
-        if !codec.is_encoded() {
-            return Ok(vec![plan::plan(media, profile, None, caps)?]);
+    /// What the ffmpeg of this box can do.
+    pub(super) fn caps(&self) -> plan::Caps<'a> {
+        plan::Caps { encoders: &self.context.tools.encoders, major: self.context.tools.major }
+    }
+
+    /// Something worth a look.
+    pub(super) fn warn(&mut self, text: String) {
+        if !self.warnings.contains(&text) {
+            self.warnings.push(text);
         }
-        let rate = if profile.video.bitrate.is_some() { RateMode::Bitrate } else { RateMode::Quality };
-        let want = Want { codec, bits: 8, rate, order: &profile.video.encoders };
-        let choice = self.context.proved.choose(self.offer.device, want);
-        self.passed_over = choice.passed_over;
-        if choice.candidates.is_empty() {
-            let cause = format!("this ffmpeg has no encoder for {}", codec.ffmpeg_name());
-            return Err(Failure::new(FailureClass::Encoder, cause).into());
-        }
-        choice.candidates.iter().map(|with| Ok(plan::plan(media, profile, Some(with), caps)?)).collect()
     }
 
     async fn slot(&mut self, place: Place) -> Result<OwnedSemaphorePermit, Halt> {
@@ -179,51 +191,41 @@ impl<'a> Attempt<'a> {
         self.unless_stopped(place.slot()).await?.ok_or(Halt::Stopped)
     }
 
-    /// Encodes and verifies, with the next encoder where one cannot.
-    async fn make(&mut self, prepared: &Prepared, plans: Vec<Plan>) -> Result<Scratch, Halt> {
-        let mut refused: Option<(&'static str, String)> = None;
-        let names: Vec<&'static str> =
-            plans.iter().map(|p| p.with.as_ref().map_or("copy", |with| with.encoder.name)).collect();
-        for (place, plan) in plans.into_iter().enumerate() {
-            if let Some((name, cause)) = refused.take() {
-                self.warnings.push(format!("{name} could not ({cause}): {} was used", names[place]));
-                self.passed_over.push(PassedOver { encoder: name.to_owned(), cause });
-            }
-            self.encoder = names[place];
-            self.view.uses(self.encoder, names[place + 1..].to_vec());
-            match self.make_with(prepared, &plan).await {
-                Ok((scratch, warnings)) => {
-                    self.warnings.extend(plan.warnings);
-                    self.warnings.extend(warnings);
-                    return Ok(scratch);
-                }
-                Err(Halt::Failed(failure)) if failure.class == FailureClass::Encoder => {
-                    refused = Some((self.encoder, failure.cause));
-                }
-                Err(halt) => return Err(halt),
-            }
-        }
-        let cause = refused.map_or_else(String::new, |(_, cause)| cause);
-        Err(Failure::new(FailureClass::Encoder, cause).into())
-    }
-
-    async fn make_with(&mut self, prepared: &Prepared, plan: &Plan) -> Result<(Scratch, Vec<String>), Halt> {
+    /// Encodes and verifies with one encoder.
+    pub(super) async fn make_with(
+        &mut self,
+        prepared: &Prepared,
+        plan: &Plan,
+    ) -> Result<(Scratch, Vec<String>), Halt> {
         let scratch =
             Scratch::new(&prepared.to, self.offer.attempt, plan.container.extension()).map_err(|error| {
                 Failure::new(FailureClass::Infrastructure, format!("name the part file: {error}"))
             })?;
         self.link.making(&scratch.stem());
+        let plan = &self.with_quality(prepared, plan, &scratch).await?;
         let files = Files {
             source: prepared.source.path.clone(),
             part: scratch.part(),
             pass_log: scratch.pass_log(),
         };
-        let facts = self.encode(plan, &files, prepared.media.duration_ms).await?;
+        let guard = Guard::of(&self.offer.profile.profile, prepared.source.stamp.size);
+        let facts = self.encode(plan, &files, prepared.media.duration_ms, guard).await?;
+        let size = files.part.metadata().map_or(0, |meta| meta.len());
+        if let Some(why) = guard.and_then(|guard| guard.refuses(size)) {
+            return Err(Halt::Skipped(why));
+        }
         let warnings = self.verify(plan, &files, &facts).await?;
+        self.hold_floor(prepared, plan, &files).await?;
         Ok((scratch, warnings))
     }
 
-    async fn encode(&mut self, plan: &Plan, files: &Files, total_ms: Option<u64>) -> Result<Facts, Halt> {
+    async fn encode(
+        &mut self,
+        plan: &Plan,
+        files: &Files,
+        total_ms: Option<u64>,
+        guard: Option<Guard>,
+    ) -> Result<Facts, Halt> {
         let commands = plan.commands(files);
         let mut meter = Meter::new(total_ms, commands.len());
         self.enter(Phase::Encoding);
@@ -235,48 +237,68 @@ impl<'a> Attempt<'a> {
             if let Some(with) = &plan.with {
                 call.env = with.encoder.device(with.gpu.as_ref()).env;
             }
-            meter.begin_pass(pass, tokio::time::Instant::now());
+            let began = tokio::time::Instant::now();
+            meter.begin_pass(pass, began);
             let link = self.link;
+            let mut hopeless = None;
             let mut tell = |block: Block| {
                 failpoint("encode-began");
-                if let Some(progress) = meter.take(&block, tokio::time::Instant::now()) {
+                let now = tokio::time::Instant::now();
+                if let Some(progress) = meter.take(&block, now) {
                     link.progress(progress);
                 }
+                let share = guard.zip(meter.share());
+                hopeless = share
+                    .and_then(|(guard, share)| guard.gives_up(meter.last().out_bytes, share, now - began));
+                if hopeless.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let stdout = Stdout::Progress(&mut tell);
             let ended = self.child(CommandPhase::Encode, &call, limits.clone(), stdout).await?;
+            self.made = (meter.last().frames, meter.last().out_ms);
+            if let (Some(StopReason::Unwanted), Some(why)) = (ended.stopped, hopeless) {
+                return Err(Halt::Skipped(why));
+            }
             if !ended.is_clean() {
-                return Err(self.encode_failure(&ended, files).into());
+                return Err(self.encode_failure(&ended, plan.with.as_ref(), files, self.made.0).into());
             }
             log = ended.stderr;
         }
-        let last = meter.last();
         let known = |n: u64| (n > 0).then_some(n);
-        Ok(Facts { log, frames: known(last.frames), out_ms: known(last.out_ms) })
+        Ok(Facts { log, frames: known(self.made.0), out_ms: known(self.made.1) })
     }
 
-    fn encode_failure(&self, ended: &Ended, files: &Files) -> Failure {
+    pub(super) fn encode_failure(
+        &self,
+        ended: &Ended,
+        with: Option<&Candidate>,
+        files: &Files,
+        frames: u64,
+    ) -> Failure {
         if ended.stopped == Some(StopReason::Stalled) {
             let cause = format!("no progress for {} s", self.context.stall.as_secs());
             return Failure::new(FailureClass::Job, cause);
         }
-        ffmpeg::classify(ended, &[&files.source.to_string_lossy(), &files.part.to_string_lossy()])
+        let paths = [&files.source.to_string_lossy(), &files.part.to_string_lossy()];
+        let failure = ffmpeg::classify(ended, &paths.map(|path| path.as_ref()));
+        let is_on_card = with.is_some_and(|with| with.gpu.is_some());
+        walk::judged(failure, ended.exit, is_on_card, frames)
     }
 
     async fn verify(&mut self, plan: &Plan, files: &Files, facts: &Facts) -> Result<Vec<String>, Halt> {
         self.enter(Phase::Verifying);
-        let steps = check::steps(&self.context.tools, plan, facts, &files.part);
-        let keep = || Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
-        let described = self.child(CommandPhase::Verify, &steps.describe, check::limits(), keep()).await?;
-        let decoded = match &steps.decode {
-            Some(call) => Some(self.child(CommandPhase::Verify, call, check::limits(), keep()).await?),
-            None => None,
-        };
-        Ok(check::judge(plan, facts, &steps, &described, decoded.as_ref())?)
+        let mut check = Check::new(&self.context.tools, plan, facts, files);
+        let limits = check.limits();
+        while let Some(call) = check.next() {
+            let stdout = Stdout::Keep { bytes_max: probe::JSON_BYTES_MAX };
+            let ended = self.child(CommandPhase::Verify, &call, limits.clone(), stdout).await?;
+            check.take(&ended)?;
+        }
+        Ok(check.warnings())
     }
 
-    /// Runs a child for this attempt. A stop that came from outside ends the attempt.
-    async fn child(
+    /// Runs a child for this attempt. A stop that came from outside ends the attempt. What is printed about samples is
+    /// told only if it tells of a failure: they are many.
+    pub(super) async fn child(
         &mut self,
         phase: CommandPhase,
         call: &Invocation,
@@ -289,7 +311,12 @@ impl<'a> Attempt<'a> {
         self.began.get_or_insert_with(Instant::now);
         self.view.begin(phase, call);
         let view = self.view;
-        let mut printed = |bytes: &[u8]| view.printed(bytes);
+        let is_sample = phase == CommandPhase::Sample;
+        let mut printed = |bytes: &[u8]| {
+            if !is_sample {
+                view.printed(bytes);
+            }
+        };
         let sinks = Sinks { stdout, stderr: &mut printed };
         let ended = self.context.spawner.run(call, limits, sinks, &self.stop).await;
         let ended =
@@ -298,7 +325,12 @@ impl<'a> Attempt<'a> {
             Some(StopReason::Stale | StopReason::Cancelled | StopReason::Shutdown | StopReason::Now) => {
                 Err(Halt::Stopped)
             }
-            Some(StopReason::Stalled | StopReason::Overtime) | None => Ok(ended),
+            Some(StopReason::Stalled | StopReason::Overtime | StopReason::Unwanted) | None => {
+                if is_sample && !ended.is_clean() {
+                    view.printed(ended.stderr.as_bytes());
+                }
+                Ok(ended)
+            }
         }
     }
 

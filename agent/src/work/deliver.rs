@@ -46,8 +46,10 @@ fn stopped(reason: StopReason, scratch: Scratch, proven: Proven) -> Halt {
             scratch.keep_part();
             Halt::Parked(proven)
         }
-        StopReason::Stalled | StopReason::Overtime | StopReason::Stale | StopReason::Cancelled => {
-            Halt::Stopped
-        }
+        StopReason::Stalled
+        | StopReason::Overtime
+        | StopReason::Unwanted
+        | StopReason::Stale
+        | StopReason::Cancelled => Halt::Stopped,
     }
 }

@@ -93,6 +93,12 @@ impl Meter {
         self.last
     }
 
+    /// Share of the file that the newest has written, 0 to 1; none while a pass runs that writes none of it.
+    pub(super) fn share(&self) -> Option<f64> {
+        let total = self.total_ms.filter(|_| self.pass + 1 == self.passes)?;
+        Some((self.last.out_ms as f64 / total as f64).min(1.0))
+    }
+
     fn permille(&self, out_ms: u64) -> u16 {
         let Some(total) = self.total_ms else { return 0 };
         let done = out_ms.min(total).saturating_mul(1000) / total;
@@ -143,9 +149,11 @@ mod tests {
         let mut meter = Meter::new(Some(10_000), 2);
         meter.begin_pass(0, now);
         assert_eq!(meter.take(&block(1, 10), now + WINDOW).unwrap().permille, 500);
+        assert_eq!(meter.share(), None, "the first pass writes nothing");
         meter.begin_pass(1, now + WINDOW);
         let second = meter.take(&block(1, 5), now + 2 * WINDOW).unwrap();
         assert_eq!((second.permille, second.eta_s), (750, Some(5)));
+        assert_eq!(meter.share(), Some(0.5));
         let mut unknown = Meter::new(None, 1);
         unknown.begin_pass(0, now);
         let some = unknown.take(&block(1, 5), now + WINDOW).unwrap();

@@ -1,8 +1,8 @@
 //! One attempt, from offer to report.
 //!
 //! ```text
-//! fetch, probe, plan -> wait for a slot -> encode -> verify -> slot is free -> seal -> ask -> rename -> report
-//!                                            ^----------' the next tested encoder, if this one cannot
+//! fetch, probe, plan -> wait for a slot -> sample -> encode -> verify -> slot is free -> seal -> ask -> rename -> report
+//!                                            ^--------------------' the next tested encoder, if this one cannot
 //! ```
 //! The source of the next attempt is looked at while the present one encodes, and a slot is given back before the
 //! result is flushed: neither the disk nor the console keeps a slot from its next work. Checking stays inside the slot,
@@ -10,10 +10,14 @@
 
 mod attempt;
 mod deliver;
+mod encoders;
+mod guard;
 mod link;
 mod meter;
 mod place;
+mod sampling;
 mod view;
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +27,7 @@ use vc_protocol::failure::Failure;
 use vc_protocol::job::{FileStamp, Offer};
 
 use crate::ffmpeg::Tools;
+use crate::plan::Refusal;
 use crate::process::{Spawner, StopToken};
 use crate::proved::Proved;
 use crate::storage::Storage;
@@ -72,6 +77,15 @@ enum Halt {
 impl From<Failure> for Halt {
     fn from(failure: Failure) -> Self {
         Halt::Failed(failure)
+    }
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Skipped(why) => Halt::Skipped(why),
+            Refusal::Failed(failure) => Halt::Failed(failure),
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use std::time::Instant;
 
-use vc_protocol::agent::{COMMANDS_MAX, Command, CommandPhase, LOG_TAIL_BYTES_MAX, LiveLog};
+use vc_protocol::agent::{
+    COMMANDS_MAX, Command, CommandPhase, LOG_TAIL_BYTES_MAX, LiveLog, PassedOver, QualityFound,
+};
 use vc_protocol::media::Media;
 use vc_protocol::progress::{PHASES_MAX, Phase};
 
@@ -25,7 +27,12 @@ struct Inner {
     media: Option<Box<Media>>,
     /// With the moment of its beginning, in order.
     phases: Vec<(Phase, Instant)>,
+    passed_over: Vec<PassedOver>,
+    quality: Option<QualityFound>,
 }
+
+/// Commands told of samples: a first round of each kind. The rest differ in a number, and leave room for what follows.
+const SAMPLES_TOLD_MAX: usize = 18;
 
 impl Default for LiveView {
     fn default() -> Self {
@@ -36,6 +43,8 @@ impl Default for LiveView {
             next_encoders: Vec::new(),
             media: None,
             phases: Vec::new(),
+            passed_over: Vec::new(),
+            quality: None,
         };
         LiveView { inner: Arc::new(Mutex::new(inner)) }
     }
@@ -68,8 +77,8 @@ impl LiveView {
             next_encoders: inner.next_encoders.iter().map(|name| (*name).to_owned()).collect(),
             media: inner.media.clone(),
             phases: inner.phases(),
-            passed_over: Vec::new(),
-            quality: None,
+            passed_over: inner.passed_over.clone(),
+            quality: inner.quality.clone(),
         }
     }
 
@@ -89,13 +98,25 @@ impl LiveView {
     /// This encoder is used, and these would be tried next.
     pub(super) fn uses(&self, encoder: &'static str, next: Vec<&'static str>) {
         let mut inner = self.lock();
-        (inner.encoder, inner.next_encoders) = (encoder, next);
+        (inner.encoder, inner.next_encoders, inner.quality) = (encoder, next, None);
+    }
+
+    /// These encoders are not used.
+    pub(super) fn passes_over(&self, passed: &[PassedOver]) {
+        self.lock().passed_over = passed.to_vec();
+    }
+
+    /// The quality was found by measuring.
+    pub(super) fn finds(&self, found: &QualityFound) {
+        self.lock().quality = Some(found.clone());
     }
 
     /// A command is about to be started.
     pub(super) fn begin(&self, phase: CommandPhase, call: &Invocation) {
         let mut inner = self.lock();
-        if inner.commands.len() < COMMANDS_MAX {
+        let samples = || inner.commands.iter().filter(|command| command.phase == phase).count();
+        let is_told = phase != CommandPhase::Sample || samples() < SAMPLES_TOLD_MAX;
+        if is_told && inner.commands.len() < COMMANDS_MAX {
             inner.commands.push(Command { phase, argv: call.argv() });
         }
     }
@@ -106,7 +127,7 @@ impl LiveView {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Both fields stay whole whatever panics between two pushes.
+        // Every field stays whole whatever panics between two pushes.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use vc_agent::ffmpeg::Tools;
+use vc_agent::probe;
 use vc_agent::process::{Spawner, StopToken, Stopper};
 use vc_agent::proved::Proved;
 use vc_agent::storage::{Boxed, Mounted};
@@ -24,6 +25,7 @@ use vc_agent::work::{AttemptLink, End, Grant, LiveView, Place, WorkContext};
 use vc_protocol::agent::{Outcome, Proven, Report};
 use vc_protocol::id::{AttemptId, AttemptNo, DeviceId, JobId, RootId, TaskNo};
 use vc_protocol::job::{FileStamp, Offer};
+use vc_protocol::media::Media;
 use vc_protocol::path::FilePath;
 use vc_protocol::profile::{
     AudioCodec, AudioWish, Container, Effort, NamedProfile, Profile, VideoCodec, VideoWish,
@@ -52,14 +54,17 @@ pub(crate) struct Box {
 
 impl Box {
     pub(crate) fn new() -> Option<Box> {
-        let tools = tools()?;
+        tools().map(Box::with)
+    }
+
+    pub(crate) fn with(tools: Arc<Tools>) -> Box {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("in")).unwrap();
         std::fs::create_dir(dir.path().join("out")).unwrap();
         let spawner = Spawner::start(Some(dir.path().join("run"))).unwrap();
         let storage = Arc::new(Mounted::default());
         let proved = Arc::new(Proved::new(tools.encoders.clone(), [(DeviceId(0), None)]));
-        Some(Box { dir, context: WorkContext { tools, proved, spawner, storage, stall: PATIENCE } })
+        Box { dir, context: WorkContext { tools, proved, spawner, storage, stall: PATIENCE } }
     }
 
     pub(crate) fn source(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -105,6 +110,13 @@ impl Box {
             output: output.into(),
             profile: NamedProfile { name: "test".into(), profile },
         }
+    }
+
+    /// A file as the agent sees it.
+    pub(crate) fn look(&self, file: &Path) -> Media {
+        let call = probe::command(&self.context.tools, file);
+        let said = Command::new(&call.program).args(&call.args).output().unwrap();
+        probe::parse(&said.stdout).unwrap().media
     }
 
     /// Files left in the folder for part files.

@@ -10,7 +10,7 @@ use vc_protocol::profile::VideoCodec;
 
 use crate::event::Millis;
 use crate::ready::LaneKey;
-use crate::record::{AgentRecord, DeviceRecord};
+use crate::record::{AgentRecord, DeviceRecord, Lease};
 use crate::ward::{Health, Ward};
 
 /// Jobs on a device beyond its slots, for each slot: the next one's source is read while the present one encodes. One
@@ -65,19 +65,42 @@ pub(crate) struct Seats {
     pub(crate) drained: bool,
     /// How it does.
     pub(crate) ward: Ward,
+    /// When its slots were last lowered, on the wall clock.
+    lowered_ms: Option<i64>,
 }
 
 impl Seats {
     pub(crate) fn room(&self) -> Room {
-        let slots = self.device.as_ref().map_or(0, |d| usize::from(d.slots));
+        let slots = self.slots();
         if *self.ward.health() == Health::Trial {
             return if self.held.is_empty() && slots > 0 { Room::Slot } else { Room::Full };
         }
         match self.held.len() {
             n if n < slots => Room::Slot,
-            n if n < slots * (1 + PREFETCH_PER_SLOT) => Room::Spare,
+            n if n < self.places() => Room::Spare,
             _ => Room::Full,
         }
+    }
+
+    /// Encodes at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.device.as_ref().map_or(0, |device| usize::from(device.slots))
+    }
+
+    /// Attempts that it may hold, those that wait included.
+    pub(crate) fn places(&self) -> usize {
+        self.slots() * (1 + PREFETCH_PER_SLOT)
+    }
+
+    /// It has fewer slots than it had.
+    fn lower(&mut self, wall_ms: i64) {
+        self.lowered_ms = Some(wall_ms);
+        self.ward.relieve();
+    }
+
+    /// Whether this was handed out when it had more slots: that it had not enough for it is known, and mended.
+    pub(crate) fn was_lowered_since(&self, lease: Lease) -> bool {
+        self.lowered_ms.is_some_and(|lowered_ms| lease.since_ms <= lowered_ms)
     }
 
     /// Whether it may get new work, if its agent may.
@@ -169,7 +192,8 @@ impl Agent {
     }
 
     /// Takes over what it offers now; attempts stay on the device that they are on, offered or not.
-    pub(crate) fn offer(&mut self, devices: Vec<Device>) {
+    pub(crate) fn offer(&mut self, devices: Vec<Device>, wall_ms: i64) {
+        let before = self.offered();
         for seats in self.devices.values_mut() {
             seats.device = None;
         }
@@ -177,10 +201,18 @@ impl Agent {
             device.slots = device.slots.min(SLOTS_MAX);
             let seats = self.devices.entry(device.id).or_default();
             if seats.device.is_none() {
+                if before.get(&device.id).is_some_and(|known| known.slots > device.slots) {
+                    seats.lower(wall_ms);
+                }
                 seats.device = Some(device);
             }
         }
         self.forget_empty_devices();
+    }
+
+    /// What it offers.
+    pub(crate) fn offered(&self) -> BTreeMap<DeviceId, Device> {
+        self.devices.iter().filter_map(|(id, seats)| Some((*id, seats.device.clone()?))).collect()
     }
 
     /// Drops devices that are neither offered nor filled, and of which nothing is remembered.

@@ -77,6 +77,8 @@ pub enum AgentEvent {
     RootProof(RootId, Result<(), String>),
     /// It tried every encoder of this device.
     SelfTested(DeviceId, Result<(), String>),
+    /// What it offers is now this.
+    Devices(Vec<Device>),
     /// It is going down: no more work.
     Draining,
 }

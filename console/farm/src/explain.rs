@@ -54,8 +54,10 @@ pub enum WhyNot {
     Drained,
     /// A person wants nothing new for the device.
     DeviceDrained,
-    /// The agent does not offer that device any more, or it has no slots.
+    /// The agent does not offer that device any more.
     NotOffered,
+    /// The device is offered without a slot.
+    NoSlots,
     /// None of its encoders makes that.
     Codec(VideoCodec),
     /// The agent was asked to prove that it sees that folder, and has not answered.
@@ -106,8 +108,9 @@ impl fmt::Display for WhyNot {
             Self::Draining => write!(f, "agent is going down"),
             Self::Drained => write!(f, "agent is drained"),
             Self::DeviceDrained => write!(f, "device is drained"),
-            Self::NotOffered => write!(f, "device is not offered or has no slots"),
-            Self::Codec(VideoCodec::Copy) => write!(f, "cannot copy streams"),
+            Self::NotOffered => write!(f, "device is not offered any more"),
+            Self::NoSlots => write!(f, "device has no slots"),
+            Self::Codec(codec) if !codec.is_encoded() => write!(f, "cannot copy streams"),
             Self::Codec(codec) => write!(f, "has no {} encoder", codec.ffmpeg_name()),
             Self::RootAsked(root) => write!(f, "has not yet proved that it sees folder {root}"),
             Self::RootUnproven(root, reason) => {
@@ -208,8 +211,10 @@ impl Farm {
         if agent.drained {
             return WhyNot::Drained;
         }
-        if seats.device.as_ref().is_none_or(|d| d.slots == 0) {
-            return WhyNot::NotOffered;
+        match seats.device.as_ref().map(|device| device.slots) {
+            None => return WhyNot::NotOffered,
+            Some(0) => return WhyNot::NoSlots,
+            Some(_) => {}
         }
         if !seats.makes(codec) {
             return WhyNot::Codec(codec);
@@ -276,7 +281,7 @@ mod tests {
             "2/0 cannot prove that it sees folder 10: no such folder",
             "3/0 has no h264 encoder",
             "4/0 agent is going down",
-            "5/0 device is not offered or has no slots",
+            "5/0 device has no slots",
         ];
         check(&r, 1, "no device can take it now", &devices);
         r.say(4, AgentEvent::Disconnected);

@@ -47,6 +47,8 @@ pub enum Mutant {
     TakeBackAtOnce,
     /// A quarantined device gets work.
     QuarantineIgnored,
+    /// What an agent offers is what it said when it connected.
+    OfferKept,
 }
 
 /// The farm.

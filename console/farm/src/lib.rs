@@ -28,6 +28,7 @@ mod matching;
 mod on_agent;
 mod on_commit;
 mod on_connect;
+mod on_devices;
 mod on_drain;
 mod on_intake;
 mod on_operator;
@@ -39,6 +40,7 @@ mod ready;
 pub mod record;
 #[cfg(test)]
 mod recorder;
+mod spread;
 pub mod view;
 mod ward;
 

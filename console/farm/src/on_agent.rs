@@ -61,6 +61,7 @@ impl Farm {
             AgentEvent::Report(report) => self.on_report(id, session, report, out),
             AgentEvent::RootProof(root, proof) => self.on_root_proof(id, root, proof, out),
             AgentEvent::SelfTested(device, verdict) => self.on_self_tested(id, device, verdict, out),
+            AgentEvent::Devices(devices) => self.on_devices(id, devices, out),
             AgentEvent::Draining => self.on_draining(id, out),
         }
     }
@@ -97,7 +98,7 @@ impl Farm {
     /// The agent cannot be reached. What it holds stays its own until the leases end.
     pub(crate) fn lose_session(&mut self, id: AgentId) {
         self.forget_proofs(id);
-        self.break_off_tests(id);
+        self.break_off_tests(id, |_| true);
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.session = None;
         }

@@ -47,7 +47,7 @@ impl Farm {
         let restarted = agent.instance.is_some_and(|known| known != instance);
         agent.draining &= same_process;
         agent.instance = Some(instance);
-        agent.offer(devices);
+        agent.offer(devices, self.wall_ms);
         self.heard(id);
         note(out, if same_process { "reconnected" } else { "connected" }, None, Some(id));
 
@@ -65,6 +65,8 @@ impl Farm {
         }
         self.test_overdue(id, out);
         self.refresh_agent(id);
+        self.take_misplaced(id, out);
+        self.wake_idle_beside(id);
     }
 
     /// What becomes of one attempt that the agent holds.

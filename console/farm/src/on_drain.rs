@@ -109,7 +109,10 @@ impl Farm {
             let armed = agent.armed.take();
             let devices: Vec<DeviceId> = agent.devices.keys().copied().collect();
             self.refresh_agent(id);
-            devices.into_iter().for_each(|device| self.clear_alarm(id, device));
+            devices.into_iter().for_each(|device| {
+                self.clear_alarm(id, device);
+                self.rooms.crowded.remove(&(id, device));
+            });
             armed.into_iter().for_each(|at| self.timers.drop(at, Due::Silence(id)));
             self.agents.remove(&id);
         }
@@ -125,32 +128,51 @@ impl Farm {
         out: &mut Effects,
         of: impl Fn(&Run) -> bool,
     ) {
-        // Right after a restart of the console a running attempt has told nothing yet: it is not taken for a waiting one.
-        let waits = |run: &Run| {
-            run.progress.is_some_and(|told| matches!(told.phase, Phase::Waiting | Phase::Fetching))
-        };
         let is_meant = |(attempt, run): &(&AttemptId, &Run)| {
-            let task = self.jobs.live(attempt.job).and_then(|live| live.record.task(attempt.task));
-            run.standing == Standing::Live
-                && of(run)
-                && match task.map(|task| &task.state) {
-                    Some(TaskState::Leased(_)) => true,
-                    Some(TaskState::Running(_)) => what == What::Running || waits(run),
-                    Some(TaskState::Granted(..) | TaskState::Open | TaskState::Done) | None => false,
+            of(run)
+                && match what {
+                    What::Waiting => self.waits(**attempt),
+                    What::Running => self.is_live(**attempt) && self.granted(**attempt).is_none(),
                 }
         };
         let meant: Vec<AttemptId> = self.runs.iter().filter(is_meant).map(|(attempt, _)| *attempt).collect();
-        let told = format!("back to pending: {reason}");
         for attempt in meant {
-            if !self.fence_attempt(attempt, out) {
-                continue;
+            self.hand_back(attempt, reason, out);
+        }
+    }
+
+    /// Takes one back that is current and not granted.
+    pub(crate) fn hand_back(&mut self, attempt: AttemptId, reason: &str, out: &mut Effects) {
+        if !self.fence_attempt(attempt, out) {
+            return;
+        }
+        let (job, wall_ms) = (attempt.job, self.wall_ms);
+        let told = format!("back to pending: {reason}");
+        let reason = Reason { class: None, text: reason.to_owned() };
+        self.jobs.edit(job, |live| live.record.take_back(attempt.task, reason, wall_ms));
+        self.enqueue(job);
+        self.put(job, out);
+        note(out, told, Some(job), None);
+    }
+
+    /// Whether it is current.
+    pub(crate) fn is_live(&self, attempt: AttemptId) -> bool {
+        self.runs.get(&attempt).is_some_and(|run| run.standing == Standing::Live)
+    }
+
+    /// Whether it is current and only waits on its agent, or has its source looked at.
+    pub(crate) fn waits(&self, attempt: AttemptId) -> bool {
+        let Some(run) = self.runs.get(&attempt).filter(|run| run.standing == Standing::Live) else {
+            return false;
+        };
+        let task = self.jobs.live(attempt.job).and_then(|live| live.record.task(attempt.task));
+        match task.map(|task| &task.state) {
+            Some(TaskState::Leased(_)) => true,
+            // Right after a restart of the console a running one has told nothing yet: it is not taken for one that waits.
+            Some(TaskState::Running(_)) => {
+                run.progress.is_some_and(|told| matches!(told.phase, Phase::Waiting | Phase::Fetching))
             }
-            let (job, wall_ms) = (attempt.job, self.wall_ms);
-            let reason = Reason { class: None, text: reason.to_owned() };
-            self.jobs.edit(job, |live| live.record.take_back(attempt.task, reason, wall_ms));
-            self.enqueue(job);
-            self.put(job, out);
-            note(out, told.clone(), Some(job), None);
+            Some(TaskState::Granted(..) | TaskState::Open | TaskState::Done) | None => false,
         }
     }
 }
@@ -296,7 +318,10 @@ mod tests {
 
     #[test]
     fn what_a_revoked_agent_held_goes_to_others_and_nobody_pays() {
-        let mut r = two();
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2)]);
+        r.join(1, 2);
+        r.encodes(1, attempt(1, 1));
         r.join(2, 1);
         r.skip();
         r.ask(OperatorEvent::Revoked(ADA));

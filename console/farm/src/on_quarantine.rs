@@ -27,9 +27,8 @@ impl Ending {
         match self {
             Ending::Committed(_) => Some(Sign::Well),
             Ending::Mishap(Mishap::Failed(failure)) => match failure.class {
-                FailureClass::Infrastructure | FailureClass::Capacity => {
-                    Some(Sign::Ill(failure.cause.clone()))
-                }
+                FailureClass::Infrastructure => Some(Sign::Ill(failure.cause.clone())),
+                FailureClass::Capacity => Some(Sign::Short(failure.cause.clone())),
                 FailureClass::Encoder | FailureClass::Job => Some(Sign::Failed),
                 FailureClass::Source => None,
             },
@@ -54,6 +53,9 @@ impl Farm {
     ) {
         let now = self.clock.mono();
         let Some(seats) = self.seats(lease.agent, lease.device) else { return };
+        if matches!(sign, Sign::Short(_)) && seats.was_lowered_since(lease) {
+            return;
+        }
         seats.ward.saw(job, sign, now);
         match sign {
             Sign::Well => {
@@ -64,7 +66,9 @@ impl Farm {
                 self.outdo(lease, job, failed_on, out);
             }
             Sign::Failed => {}
-            Sign::Ill(why) | Sign::Lost(why) => self.consider(lease.agent, lease.device, why, out),
+            Sign::Ill(why) | Sign::Short(why) | Sign::Lost(why) => {
+                self.consider(lease.agent, lease.device, why, out)
+            }
         }
     }
 
@@ -160,10 +164,10 @@ impl Farm {
         }
     }
 
-    /// Nobody is left to answer: the tests are made when the agent returns.
-    pub(crate) fn break_off_tests(&mut self, id: AgentId) {
+    /// Nobody is left to answer for these devices: the tests are made when they return.
+    pub(crate) fn break_off_tests(&mut self, id: AgentId, is_gone: impl Fn(&Seats) -> bool) {
         let Some(agent) = self.agents.get_mut(&id) else { return };
-        for (device, seats) in &mut agent.devices {
+        for (device, seats) in agent.devices.iter_mut().filter(|(_, seats)| is_gone(seats)) {
             if std::mem::take(&mut seats.ward.testing)
                 && let Some(at) = seats.ward.alarm.take()
             {
@@ -362,8 +366,8 @@ mod tests {
         r.skip();
         r.pass_alive(600_000, &[1, 2]);
         r.expect(&["tell 1 self-test 0"]);
-        r.pass_alive(60_000, &[1, 2]);
-        r.expect_note("failed its self-test: no answer within 60 s");
+        r.pass_alive(SELF_TEST_MS, &[1, 2]);
+        r.expect_note("failed its self-test: no answer within 130 s");
         r.say(1, AgentEvent::SelfTested(CPU, Ok(())));
         assert!(quarantine(&r, 1).is_some(), "too late");
         r.skip();

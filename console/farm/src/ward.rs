@@ -20,8 +20,9 @@ use crate::record::{DeviceRecord, Quarantine};
 /// A quarantine lasts this long before the self-test: what was used up has time to come back, and a device that is
 /// broken wastes one test in that time.
 pub const QUARANTINE_MS: u64 = 10 * 60_000;
-/// A self-test that is not answered by then has failed: each encoder takes a second or two.
-pub const SELF_TEST_MS: u64 = 60_000;
+/// A self-test that is not answered by then has failed: the trials of a device take up to a minute, and an agent that
+/// has others to make first gives up after two.
+pub const SELF_TEST_MS: u64 = 130_000;
 /// Failures in a row that are the device's: one may be by chance, three jobs are a pattern.
 const ROW_MAX: u8 = 3;
 /// Ends that are remembered of a device.
@@ -39,6 +40,8 @@ pub(crate) enum Sign {
     Failed,
     /// The device failed it, for this reason.
     Ill(String),
+    /// It had not enough of something for this one, such as encoder sessions.
+    Short(String),
     /// Its agent was lost with it. All that is lost at one moment counts once.
     Lost(String),
 }
@@ -99,11 +102,11 @@ impl Ward {
         let end = match sign {
             Sign::Lost(_) if self.lost_at == Some(now) => return,
             Sign::Well => End::Well,
-            Sign::Failed | Sign::Ill(_) | Sign::Lost(_) => End::Failed,
+            Sign::Failed | Sign::Ill(_) | Sign::Short(_) | Sign::Lost(_) => End::Failed,
         };
         self.row = match sign {
             Sign::Well | Sign::Failed => 0,
-            Sign::Ill(_) | Sign::Lost(_) => self.row.saturating_add(1),
+            Sign::Ill(_) | Sign::Short(_) | Sign::Lost(_) => self.row.saturating_add(1),
         };
         if let Sign::Lost(_) = sign {
             self.lost_at = Some(now);
@@ -169,6 +172,11 @@ impl Ward {
         self.times.clear();
         self.start_counting();
         std::mem::take(&mut self.health) != Health::Free
+    }
+
+    /// It is asked for less from here on, which answers for what it failed in a row.
+    pub(crate) fn relieve(&mut self) {
+        self.row = 0;
     }
 
     /// What was seen so far counts no longer.

@@ -166,6 +166,7 @@ async fn start_agent(
         console: Some(server.listen()),
         slots: args.slots,
         tools: Some(tools),
+        tries_processor: false,
         ..vc_agent::AgentConfig::new(agent_dir)
     };
     Ok(vc_agent::task::spawn("agent", vc_agent::run(config, stop)))

@@ -1,7 +1,9 @@
 //! `profiles`: the recipes that jobs can name. Reads files and asks no server, unless it is on another box.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 use vc_protocol::operator::{Request, Response};
 
 use super::ask::answer;
@@ -9,7 +11,7 @@ use super::exit::{Exit, Failed};
 use super::target::Target;
 use super::text;
 use crate::operator::client::ClientError;
-use crate::profiles::{Profiles, user_folder};
+use crate::profiles::{Profiles, ProfilesError, user_folder};
 
 #[derive(Subcommand)]
 pub(super) enum ProfilesCommand {
@@ -19,13 +21,16 @@ pub(super) enum ProfilesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Look whether every profile can be used
+    /// Look whether every profile can be used, or those in these files
     Check {
+        /// Files to look at, wherever they are; a file's name is its profile's name
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
         /// One JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Print a profile as TOML
+    /// Print a profile as TOML, with everything that it inherits
     Show {
         /// Its name
         #[arg(value_name = "PROFILE")]
@@ -45,50 +50,93 @@ pub(super) async fn run(target: &Target, command: &ProfilesCommand) -> Result<Ex
     };
     match command {
         ProfilesCommand::Ls { json: true } => {
-            let rows: Vec<_> = profiles
-                .list()
-                .into_iter()
-                .map(|(name, description, _)| json!({ "name": name, "description": description }))
-                .collect();
+            let row = |shown: crate::profiles::Shown| {
+                json!({
+                    "name": shown.name,
+                    "description": shown.description,
+                    "origin": shown.origin,
+                    "inherits": shown.inherits,
+                })
+            };
+            let rows: Vec<_> = profiles.all().into_iter().map(row).collect();
             text::json_out(&json!({ "v": 1, "profiles": rows }));
         }
         ProfilesCommand::Ls { json: false } => {
-            for (name, description, _) in profiles.list() {
-                text::out(&format!("{name:<16} {description}"));
-            }
+            text::parts(
+                profiles.all().iter().map(|shown| format!("{:<16} {}", shown.name, shown.description)),
+            );
         }
-        ProfilesCommand::Check { json } => return Ok(check(&profiles, *json)),
-        ProfilesCommand::Show { name, json: as_json } => {
-            let found = profiles.list().into_iter().find(|(known, _, _)| known == name);
-            let Some((_, _, toml)) = found else {
-                let error = profiles.get(name).err().map(|e| e.to_string()).unwrap_or_default();
-                return Err(Failed::new(Exit::NothingMatched, error));
-            };
-            if *as_json {
-                let profile = profiles.get(name).map_err(|e| Failed::usage(e.to_string()))?.profile;
-                text::json_out(&json!({ "v": 1, "name": name, "profile": profile }));
-            } else {
-                text::out(toml.trim_end());
-            }
-        }
+        ProfilesCommand::Check { files, json } => return Ok(check(profiles, files, *json)),
+        ProfilesCommand::Show { name, json } => return show(&profiles, name, *json),
     }
     Ok(Exit::Done)
 }
 
-fn check(profiles: &Profiles, as_json: bool) -> Exit {
-    let names = profiles.list().into_iter().map(|(name, _, _)| name);
-    let wrong = |name: String| profiles.get(&name).err().map(|error| (name, error.to_string()));
-    let problems: Vec<_> = names.filter_map(wrong).collect();
+fn show(profiles: &Profiles, name: &str, as_json: bool) -> Result<Exit, Failed> {
+    let Some(shown) = profiles.all().into_iter().find(|shown| shown.name == name) else {
+        let error = profiles.get(name).err().map(|e| e.to_string()).unwrap_or_default();
+        return Err(Failed::new(Exit::NothingMatched, error));
+    };
     if as_json {
-        let rows: Vec<_> =
-            problems.iter().map(|(name, problem)| json!({ "name": name, "problem": problem })).collect();
-        text::json_out(&json!({ "v": 1, "right": problems.is_empty(), "problems": rows }));
-    } else if problems.is_empty() {
-        text::note("every profile can be used");
+        let profile = profiles.get(name).map_err(|e| Failed::usage(e.to_string()))?.profile;
+        let (origin, inherits) = (shown.origin, shown.inherits);
+        text::json_out(
+            &json!({ "v": 1, "name": name, "origin": origin, "inherits": inherits, "profile": profile }),
+        );
     } else {
-        text::parts(problems.iter().map(|(_, problem)| problem));
+        text::out(shown.toml.trim_end());
+        // Beside the data, which can be the start of a file of one's own.
+        text::note(&format!("from {}", shown.origin));
+    }
+    Ok(Exit::Done)
+}
+
+/// Looks at these files; at every profile if there are none.
+fn check(mut profiles: Profiles, files: &[PathBuf], as_json: bool) -> Exit {
+    let mut problems: Vec<(String, ProfilesError)> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for file in files {
+        match profiles.take_file(file) {
+            Ok(name) => names.push(name),
+            Err(error) => problems.push((file.display().to_string(), error)),
+        }
+    }
+    if files.is_empty() {
+        names = profiles.all().into_iter().map(|shown| shown.name).collect();
+    }
+    let wrong = |name: String| profiles.get(&name).err().map(|error| (name, error));
+    problems.extend(names.into_iter().filter_map(wrong));
+    if as_json {
+        let rows: Vec<Value> = problems.iter().flat_map(|(name, error)| rows(name, error)).collect();
+        text::json_out(&json!({ "v": 1, "right": rows.is_empty(), "problems": rows }));
+    } else if problems.is_empty() {
+        text::note(if files.is_empty() { "every profile can be used" } else { "can be used" });
+    } else {
+        text::parts(problems.iter().map(|(_, error)| error.to_string()));
     }
     if problems.is_empty() { Exit::Done } else { Exit::Usage }
+}
+
+/// One row for each fault.
+fn rows(name: &str, error: &ProfilesError) -> Vec<Value> {
+    match error {
+        ProfilesError::Faults(faults) => faults
+            .iter()
+            .map(|fault| {
+                json!({
+                    "name": name,
+                    "problem": fault.problem(),
+                    "file": fault.origin,
+                    "line": fault.line,
+                    "column": fault.column,
+                    "key": fault.key,
+                })
+            })
+            .collect(),
+        ProfilesError::Unknown { .. } | ProfilesError::Read { .. } => {
+            vec![json!({ "name": name, "problem": error.to_string() })]
+        }
+    }
 }
 
 #[cfg(test)]
@@ -97,9 +145,14 @@ mod tests {
 
     #[test]
     fn a_profile_that_cannot_be_used_is_wrong_configuration() {
-        assert_eq!(check(&Profiles::load(None).unwrap(), true), Exit::Done);
+        assert_eq!(check(Profiles::load(None).unwrap(), &[], true), Exit::Done);
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("mine.toml"), "description = 7").unwrap();
-        assert_eq!(check(&Profiles::load(Some(dir.path())).unwrap(), true), Exit::Usage);
+        let file = dir.path().join("mine.toml");
+        std::fs::write(&file, "description = 7").unwrap();
+        assert_eq!(check(Profiles::load(Some(dir.path())).unwrap(), &[], true), Exit::Usage);
+        assert_eq!(check(Profiles::load(None).unwrap(), std::slice::from_ref(&file), true), Exit::Usage);
+        std::fs::write(&file, "inherits = \"remux\"").unwrap();
+        assert_eq!(check(Profiles::load(None).unwrap(), &[file], true), Exit::Done);
+        assert_eq!(check(Profiles::load(None).unwrap(), &[dir.path().join("none.toml")], false), Exit::Usage);
     }
 }

@@ -198,7 +198,7 @@ fn sections() -> Vec<String> {
 }
 
 /// The known name that is most like it by its last part: the table may be missing or wrong.
-pub(super) fn nearest(name: &str, known: &[String]) -> Option<String> {
+pub(crate) fn nearest(name: &str, known: &[String]) -> Option<String> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let scored = known.iter().map(|known| (strsim::jaro_winkler(&last(name), &last(known)), known));
     let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -21,6 +21,7 @@ pub use discover::{Candidate, config_home, files};
 pub use document::documented;
 pub use error::{ConfigError, Problem};
 pub use file::Assigned;
+pub(crate) use file::nearest;
 pub use tables::{Binding, Tables};
 
 use crate::tui::{Keys, Theme};

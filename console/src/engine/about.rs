@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use vc_protocol::agent::ToAgent;
-use vc_protocol::device::{BoxFacts, DeviceFacts, DeviceUse};
+use vc_protocol::device::{BoxFacts, DeviceFacts, DeviceUse, GpuFacts};
 use vc_protocol::id::{AgentId, DeviceId};
 use vc_protocol::operator::{AgentDetail, DeviceDetail};
 
@@ -124,11 +124,11 @@ impl Loop {
             let history = known.and_then(|known| known.history.get(&device)).cloned().unwrap_or_default();
             DeviceDetail {
                 id: device,
-                facts: Vec::new(),
+                facts: told.and_then(|told| told.gpu.as_ref()).map(card_facts).unwrap_or_default(),
                 encoders: told.map(|told| told.encoders.clone()).unwrap_or_default(),
                 encode_history: history.0.into(),
                 decode_history: history.1.into(),
-                learned: String::new(),
+                learned: told.map(|told| told.slots_note.clone()).unwrap_or_default(),
             }
         };
         Ok(Some(AgentDetail {
@@ -141,6 +141,20 @@ impl Loop {
             log: String::new(),
         }))
     }
+}
+
+/// What tells a card from its like, each with its name; what nobody says is left out.
+fn card_facts(card: &GpuFacts) -> Vec<(String, String)> {
+    let decodes = card.decodes.join(", ");
+    let facts = [
+        ("PCI", &card.pci),
+        ("driver", &card.driver),
+        ("Vulkan", &card.vulkan),
+        ("UUID", &card.uuid),
+        ("decodes", &decodes),
+    ];
+    let told = facts.into_iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(name, value)| (name.to_owned(), value.clone())).collect()
 }
 
 #[cfg(test)]

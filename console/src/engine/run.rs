@@ -299,8 +299,12 @@ impl Loop {
                 after.dirty = true;
                 return;
             }
-            // The farm learns of it with the next hello.
-            FromAgent::Devices(_) => return,
+            FromAgent::Devices(devices) => {
+                if self.sessions.get(&agent).is_some_and(|known| known.no == session) {
+                    turn.saw_devices(agent, &devices);
+                }
+                AgentEvent::Devices(devices)
+            }
             FromAgent::OwnLog(log) => return self.boxes.log(agent, &log),
             FromAgent::SelfTested(device, verdict) => AgentEvent::SelfTested(device, verdict),
             FromAgent::Draining => AgentEvent::Draining,

@@ -408,4 +408,5 @@ async fn an_agent_that_sees_other_files_gets_no_work_and_is_named() {
     stop(engine).await;
 }
 
+mod devices;
 mod orders;

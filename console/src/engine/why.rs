@@ -60,6 +60,7 @@ impl Loop {
             | WhyNot::Suspect
             | WhyNot::Draining
             | WhyNot::NotOffered
+            | WhyNot::NoSlots
             | WhyNot::Codec(_)
             | WhyNot::FailedThere
             | WhyNot::Full(_)

@@ -2,7 +2,7 @@
 //!
 //! The same source, recipe and output folder is one job however often it is scanned. An output belongs to one source:
 //! a second source that would get the same output is refused, and a changed source takes over from its own job only
-//! when that one is final.
+//! when that one is final. A source that was not worth it stays known when its job is purged, until it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -153,6 +153,7 @@ impl Turn<'_> {
         let txn = txn(&mut self.txn, self.store)?;
         let mut sources = txn.open_table(tables::SOURCES)?;
         let mut outputs = txn.open_table(tables::OUTPUTS)?;
+        let mut declined = txn.open_table(tables::DECLINED)?;
         let (hot, cold) = (txn.open_table(tables::HOT)?, txn.open_table(tables::COLD)?);
         for candidate in candidates {
             let output = session.output_path.join(&candidate.output);
@@ -163,6 +164,7 @@ impl Turn<'_> {
                 &Known {
                     of_source: sources.get(source.as_slice())?.map(|v| JobId(v.value())),
                     of_output: outputs.get(output.0.as_slice())?.map(|v| JobId(v.value())),
+                    declined: stamp(declined.get(source.as_slice())?)?,
                     hot: &hot,
                     cold: &cold,
                     changes: &self.changes,
@@ -178,6 +180,7 @@ impl Turn<'_> {
                     self.counters.last_job += 1;
                     let id = self.counters.last_job;
                     sources.insert(source.as_slice(), id)?;
+                    declined.remove(source.as_slice())?;
                     outputs.insert(output.0.as_slice(), id)?;
                     let job = session.new_job(JobId(id), candidate);
                     let change = self.changes.entry(job.id).or_default();
@@ -229,6 +232,10 @@ impl Store {
                 &Known {
                     of_source: tables.sources.get(source.as_slice())?.map(|v| JobId(v.value())),
                     of_output: tables.outputs.get(output.0.as_slice())?.map(|v| JobId(v.value())),
+                    declined: match &tables.declined {
+                        Some(table) => stamp(table.get(source.as_slice())?)?,
+                        None => None,
+                    },
                     hot: &tables.hot,
                     cold: &tables.cold,
                     changes: &BTreeMap::new(),
@@ -267,10 +274,16 @@ fn makes_the_same(one: &NamedProfile, other: &NamedProfile) -> bool {
     one.name == other.name && undescribed(one) == undescribed(other)
 }
 
+fn stamp(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> Result<Option<FileStamp>, StoreError> {
+    Ok(row.map(|row| FileStamp::from_bytes(row.value())).transpose()?)
+}
+
 /// What the table says about a candidate's source and output.
 struct Known<'a, S> {
     of_source: Option<JobId>,
     of_output: Option<JobId>,
+    /// What the source was when it was not worth it, and its job was purged.
+    declined: Option<FileStamp>,
     hot: &'a S,
     cold: &'a S,
     /// What the turn will write of jobs that the tables do not say yet.
@@ -292,6 +305,8 @@ where
             JobState::Pending | JobState::Held => return Ok(Verdict::Restamp(job)),
             JobState::Completed | JobState::Failed | JobState::Cancelled | JobState::Skipped => {}
         }
+    } else if known.declined == Some(candidate.stamp) {
+        return Ok(Verdict::Known);
     }
     let Some(holder) = known.of_output else { return Ok(Verdict::New) };
     let (spec, state) = known.job(holder)?;

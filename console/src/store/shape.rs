@@ -5,7 +5,7 @@ use vc_farm::record::{AgentRecord, FarmRecord, JobRecord, Lease};
 use vc_protocol::agent::AgentHello;
 use vc_protocol::device::Device;
 use vc_protocol::id::{AttemptNo, JobId, ProfileId, RootId, TaskNo};
-use vc_protocol::job::{JobSpec, JobState};
+use vc_protocol::job::{FileStamp, JobSpec, JobState};
 use vc_protocol::operator::EventKind;
 use vc_protocol::path::FilePath;
 
@@ -207,7 +207,7 @@ pub(super) fn source_key(
 macro_rules! rows {
     ($($shape:ty),*) => { $(impl Row for $shape { const VERSION: u8 = 1; })* };
 }
-rows!(StoredJob, BatchRow, Seen, Counters, FarmRecord, AgentRecord);
+rows!(StoredJob, BatchRow, Seen, Counters, FarmRecord, AgentRecord, FileStamp);
 
 /// What a folder is for. The same folder in both roles has two numbers: each role is proved by other means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

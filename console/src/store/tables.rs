@@ -28,6 +28,9 @@ pub(super) const TROUBLES: TableDefinition<'_, &str, &[u8]> = TableDefinition::n
 pub(super) const HISTORY: TableDefinition<'_, SumsKey, &[u8]> = TableDefinition::new("history");
 /// Source with recipe and output folder to the newest job made of it.
 pub(super) const SOURCES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("sources");
+/// Source with recipe and output folder to what the source was when it was not worth it, of jobs that were purged. Made
+/// with its first row.
+pub(super) const DECLINED: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("declined");
 /// Absolute path of an output to the one job that may make it.
 pub(super) const OUTPUTS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("outputs");
 /// Folder number to what it is for and its absolute path.
@@ -75,6 +78,7 @@ pub(super) struct Tables {
     pub(super) index: Read<IndexKey, FacetNo>,
     pub(super) sources: Read<&'static [u8], u64>,
     pub(super) outputs: Read<&'static [u8], u64>,
+    pub(super) declined: Option<Read<&'static [u8], &'static [u8]>>,
     pub(super) attempts: Read<u64, &'static [u8]>,
     pub(super) events: Read<u64, &'static [u8]>,
     pub(super) history: Read<SumsKey, &'static [u8]>,
@@ -92,6 +96,11 @@ impl Tables {
             index: txn.open_table(INDEX)?,
             sources: txn.open_table(SOURCES)?,
             outputs: txn.open_table(OUTPUTS)?,
+            declined: match txn.open_table(DECLINED) {
+                Ok(table) => Some(table),
+                Err(redb::TableError::TableDoesNotExist(_)) => None,
+                Err(error) => return Err(error.into()),
+            },
             attempts: txn.open_table(ATTEMPTS)?,
             events: txn.open_table(EVENTS)?,
             history: txn.open_table(HISTORY)?,

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use redb::WriteTransaction;
 use vc_farm::record::{AgentRecord, AttemptRecord, FarmRecord, JobRecord};
+use vc_protocol::device::Device;
 use vc_protocol::id::{AgentId, JobId, ProfileId, RootId};
 use vc_protocol::job::{FileStamp, JobSpec};
 use vc_protocol::profile::NamedProfile;
@@ -74,9 +75,10 @@ impl<'s> Turn<'s> {
         self.changes.entry(job).or_default().stamp = Some(stamp);
     }
 
-    /// Forgets a job in a final state; its source can be added again, in this very turn.
+    /// Forgets a job in a final state; its source can be added again, in this very turn, unless it was not worth it.
     pub fn purge(&mut self, job: JobId) -> Result<(), StoreError> {
-        write::free_claims(intake::txn(&mut self.txn, self.store)?, self.store, job)?;
+        let changed = self.changes.get(&job).and_then(|change| change.record.as_ref());
+        write::free_claims(intake::txn(&mut self.txn, self.store)?, self.store, job, changed)?;
         self.changes.entry(job).or_default().purge = true;
         Ok(())
     }
@@ -95,6 +97,15 @@ impl<'s> Turn<'s> {
     pub fn saw(&mut self, agent: AgentId, seen: Seen) {
         if self.store.memory().seen.get(&agent).is_none_or(|known| **known != seen) {
             self.seen.insert(agent, seen);
+        }
+    }
+
+    /// A connected agent offers other devices.
+    pub fn saw_devices(&mut self, agent: AgentId, devices: &[Device]) {
+        let known = self.seen.get(&agent).cloned();
+        let known = known.or_else(|| self.store.memory().seen.get(&agent).map(|seen| seen.as_ref().clone()));
+        if let Some(known) = known.filter(|known| known.devices != devices) {
+            self.seen.insert(agent, Seen { devices: devices.to_vec(), ..known });
         }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use redb::{MultimapTable, ReadableTable, Table, WriteTransaction};
-use vc_farm::record::AttemptRecord;
+use vc_farm::record::{AttemptRecord, JobRecord};
 use vc_protocol::id::JobId;
 use vc_protocol::job::JobState;
+use vc_protocol::profile::NOT_WORTH_IT;
 
 use super::facet::{Facet, FacetChanges, FacetNo};
 use super::history::HistoryChanges;
@@ -61,13 +62,24 @@ pub(super) fn jobs(
     Ok(written)
 }
 
-/// Lets go of the job's source and output, where they are still its own.
-pub(super) fn free_claims(txn: &WriteTransaction, store: &Store, id: JobId) -> Result<(), StoreError> {
+/// Lets go of the job's source and output, where they are still its own. That it was not worth it is remembered beyond
+/// the job, or each scan after a purge would find it anew and encode it for nothing.
+pub(super) fn free_claims(
+    txn: &WriteTransaction,
+    store: &Store,
+    id: JobId,
+    changed: Option<&JobRecord>,
+) -> Result<(), StoreError> {
     let Some(job) = read(&txn.open_table(tables::HOT)?, &txn.open_table(tables::COLD)?, id)? else {
         return Ok(());
     };
-    let spec = job.spec;
+    let (spec, record) = (job.spec, changed.unwrap_or(&job.record));
     let source = source_key(spec.source_root, spec.profile, spec.output_root, &spec.source.0);
+    let is_declined = record.state == JobState::Skipped
+        && record.reason.as_ref().is_some_and(|reason| reason.text.starts_with(NOT_WORTH_IT));
+    if is_declined {
+        txn.open_table(tables::DECLINED)?.insert(source.as_slice(), spec.stamp.to_bytes()?.as_slice())?;
+    }
     let output = store.root(spec.output_root)?.join(&spec.output);
     for (table, key) in [(tables::SOURCES, source), (tables::OUTPUTS, output.0)] {
         let mut table = txn.open_table(table)?;

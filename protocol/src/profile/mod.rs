@@ -1,9 +1,10 @@
 //! Profiles: named recipes that say what is wanted, never which command line.
 //!
-//! The TOML form is read by the console; agents get the same value inside an offer. [`check`] says what makes no sense,
-//! `words` tells a profile to people.
+//! The TOML form is read by the console; agents get the same value inside an offer. `check` and `raw` say what makes no
+//! sense, `words` tells a profile to people.
 
 mod check;
+mod raw;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -280,6 +281,10 @@ pub struct SubtitleWish {
     #[serde(default)]
     pub pictures: OnLoss,
 }
+
+/// How the reason of a job begins that was skipped because its output was not smaller by enough. Remembered for its
+/// source and recipe, also when the job is purged.
+pub const NOT_WORTH_IT: &str = "not worth it";
 
 /// For profiles that are to save space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

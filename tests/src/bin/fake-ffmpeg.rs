@@ -1,8 +1,9 @@
 //! A stand-in for ffmpeg that hangs, lies, floods, forks and ignores signals on request, and passes everything else on
 //! to the real one.
 //!
-//! It takes part in *encodes* only, told by the part file that they write; any other command (`-version`, `-encoders`,
-//! checks of an output) goes to the real ffmpeg as it is. Its orders lie beside its program, since agents clean the
+//! It takes part in *encodes* only, told by the part file that they write, and in trials of encoders where an order is
+//! `for trial`; any other command (`-version`, `-encoders`, checks of an output) goes to the real ffmpeg as it is. Its
+//! orders lie beside its program, since agents clean the
 //! environment: `ffmpeg.real` holds the path of the real one, `ffmpeg.mode` lines `MODE… [for TEXT]`, of which the
 //! first counts whose text is in the command line. Each encode adds its command line to `ffmpeg.log` as JSON.
 //!
@@ -20,6 +21,9 @@
 //! | `fork` | leaves a child behind that holds its outputs open |
 //! | `enospc` | ends as on a full disk |
 //! | `garbage` | writes rubbish and ends well |
+//! | `negate` | encodes the negative of the picture, and ends well |
+//! | `reach@F` | says that it has got that far, and goes on with the next order |
+//! | `log=FILE` | prints that log and ends with the status in its first line, as in `agent/src/ffmpeg/fixtures` |
 //! | `version=TEXT` | says that it is that version |
 //!
 //! Knows nothing of the farm but the ending of a part file's name.
@@ -66,7 +70,7 @@ fn main() -> ExitCode {
         println!("ffmpeg version {version} Copyright (c) 2000-2019 the FFmpeg developers");
         return ExitCode::SUCCESS;
     }
-    if !is_encode(&words) {
+    if !is_encode(&words) && !is_wanted_trial(&folder, &words) {
         return become_real(&real, &words);
     }
     log(&folder, &words);
@@ -103,6 +107,9 @@ fn play(orders: &[String], folder: &Path, real: &Path, mut words: Vec<OsString>)
                 say_progress(1, reached, "continue");
                 stand_still();
             }
+            "reach" => say_progress(1, fraction(argument) * source_seconds(real, &words), "continue"),
+            "log" => return play_log(Path::new(argument)),
+            "negate" => negate(&mut words),
             "slow" => pass_time_for(source_seconds(real, &words) / fraction(argument)),
             "gate" => pass_time_until(|| folder.join("ffmpeg.open").exists()),
             "short" => {
@@ -131,6 +138,15 @@ fn play(orders: &[String], folder: &Path, real: &Path, mut words: Vec<OsString>)
 fn is_encode(words: &[OsString]) -> bool {
     let Some(output) = words.last() else { return false };
     output.as_bytes().windows(5).any(|part| part == b".part") && words.iter().any(|word| word == "-i")
+}
+
+/// A trial writes to a file of that name.
+fn is_wanted_trial(folder: &Path, words: &[OsString]) -> bool {
+    let is_trial =
+        |word: &OsString| Path::new(word).file_name().is_some_and(|n| n.as_bytes().starts_with(b"trial"));
+    words.last().is_some_and(is_trial)
+        && words.iter().any(|word| word == "-i")
+        && fs::read_to_string(folder.join("ffmpeg.mode")).unwrap_or_default().contains(" for trial")
 }
 
 fn own_folder() -> PathBuf {
@@ -229,6 +245,23 @@ fn shorten(words: &mut Vec<OsString>, seconds: f64) {
     let end = words.len().saturating_sub(1);
     words.insert(end, format!("{seconds:.3}").into());
     words.insert(end, "-t".into());
+}
+
+/// The last filter of a stream counts.
+fn negate(words: &mut Vec<OsString>) {
+    let end = words.len().saturating_sub(1);
+    words.insert(end, "negate".into());
+    words.insert(end, "-filter:0".into());
+}
+
+/// Prints a log but for its first line, `# exit STATUS: …`, and ends with that status.
+fn play_log(path: &Path) -> ExitCode {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let (first, log) = text.split_once('\n').unwrap_or_default();
+    eprint!("{log}");
+    let status =
+        first.strip_prefix("# exit ").and_then(|rest| rest.split_once(':')).map(|(status, _)| status);
+    ExitCode::from(status.and_then(|status| status.parse::<u8>().ok()).unwrap_or(1))
 }
 
 /// A child in the same group that keeps standard output and standard error open.

@@ -17,6 +17,7 @@ fn tools(encoders: &[&str]) -> Tools {
         probe_version_line: String::new(),
         major: 9,
         encoders: encoders.iter().map(|name| (*name).to_owned()).collect(),
+        filters: Default::default(),
         probe_decoders: Default::default(),
     }
 }
@@ -26,7 +27,7 @@ fn devices(devices: Vec<VulkanDevice>) -> Result<Answer, Trouble> {
 }
 
 fn seen(vulkan: Result<Answer, Trouble>) -> Seen {
-    Seen { vulkan, nodes: Vec::new(), nvidia: Vec::new() }
+    Seen { vulkan, nodes: Vec::new(), nvidia: Vec::new(), nvidia_driver: None }
 }
 
 fn render_node(pci: &str, access: Access) -> RenderNode {

@@ -14,6 +14,9 @@ use vc_protocol::progress::{Phase, Progress};
 use crate::disk::Hash;
 use crate::rng::Rng;
 
+/// The device that an agent may have beside its first.
+const SECOND: DeviceId = DeviceId(1);
+
 /// A connection, as both ends know it: sessions are numbered anew in each life of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Link {
@@ -36,8 +39,10 @@ pub(crate) enum Work {
 
 #[derive(Debug)]
 pub(crate) struct Agent {
-    pub(crate) slots: u16,
-    pub(crate) codecs: Vec<VideoCodec>,
+    /// What it offers while nothing is wrong with it.
+    whole: Vec<Device>,
+    /// What it offers now.
+    pub(crate) devices: Vec<Device>,
     pub(crate) up: bool,
     pub(crate) frozen_until: u64,
     pub(crate) instance: u64,
@@ -56,9 +61,14 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn new(id: u32, slots: u16, codecs: Vec<VideoCodec>) -> Self {
+        let device = |no, slots| {
+            let (kind, name) = (DeviceKind::Cpu, "cpu".to_owned());
+            Device { id: DeviceId(no), kind, name, slots, codecs: codecs.clone() }
+        };
+        let whole = vec![device(0, slots)];
         Agent {
-            slots,
-            codecs,
+            devices: whole.clone(),
+            whole,
             up: true,
             frozen_until: 0,
             instance: u64::from(id) << 32,
@@ -72,14 +82,36 @@ impl Agent {
         }
     }
 
-    pub(crate) fn devices(&self) -> Vec<Device> {
-        vec![Device {
-            id: DeviceId(0),
-            kind: DeviceKind::Cpu,
-            name: "cpu".to_owned(),
-            slots: self.slots,
-            codecs: self.codecs.clone(),
-        }]
+    /// Encodes at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.devices.iter().map(|device| usize::from(device.slots)).sum()
+    }
+
+    /// Slots are learned, encoders fail their trials or pass, a second device comes and goes. What its maker promised
+    /// is offered again in the end.
+    pub(crate) fn change_devices(&mut self, rng: &mut Rng) {
+        self.devices = self.whole.clone();
+        if rng.one_in(3) {
+            let second = Device { id: SECOND, ..self.whole[0].clone() };
+            self.devices.push(second);
+        }
+        if rng.one_in(6) {
+            self.devices.remove(0);
+        }
+        for device in &mut self.devices {
+            device.slots = u16::try_from(rng.range(0, 3)).unwrap_or(1);
+            if rng.one_in(4) {
+                let lost = usize::try_from(rng.range(0, device.codecs.len() as u64 - 1)).unwrap_or(0);
+                device.codecs.remove(lost);
+            }
+        }
+    }
+
+    /// False if it offers that already.
+    pub(crate) fn mend_devices(&mut self) -> bool {
+        let is_whole = self.devices == self.whole;
+        self.devices.clone_from(&self.whole);
+        !is_whole
     }
 
     pub(crate) fn inventory(&self) -> Vec<Held> {

@@ -7,7 +7,7 @@ use vc_protocol::id::{AgentId, AttemptId, BatchId, JobId, ProfileId, RootId};
 use vc_protocol::job::{FileStamp, JobState, Priority};
 use vc_protocol::profile::VideoCodec;
 
-use crate::agent::Work;
+use crate::agent::{Agent, Work};
 use crate::console::Input;
 use crate::disk::File;
 use crate::world::{Act, World};
@@ -51,7 +51,7 @@ impl World {
         }
         let agent = self.some_agent();
         let job = self.some_job();
-        match self.rng.range(0, 25) {
+        match self.rng.range(0, 28) {
             0 if self.agents[&agent].up => self.kill(agent),
             2..=4 => self.cut(agent),
             5 | 6 => self.freeze(agent),
@@ -83,6 +83,13 @@ impl World {
             }
             // What all share is gone: a folder, a licence server.
             24 if self.rng.one_in(3) => self.agents.values_mut().for_each(|agent| agent.ill = 10),
+            26..=28 => {
+                if let Some(known) = self.agents.get_mut(&agent) {
+                    known.change_devices(&mut self.rng);
+                }
+                self.tell_devices(agent);
+                self.begin(agent);
+            }
             _ => {}
         }
     }
@@ -93,6 +100,15 @@ impl World {
         for agent in self.agents.values_mut() {
             agent.frozen_until = 0;
             agent.ill = 0;
+        }
+        let ids: Vec<AgentId> = self.agents.keys().copied().collect();
+        for id in ids {
+            let changed = self.agents.get_mut(&id).is_some_and(Agent::mend_devices);
+            // On a bad network the last word may have been lost.
+            if changed || self.weather.hostile_network {
+                self.tell_devices(id);
+                self.begin(id);
+            }
         }
         self.let_everything_work();
     }

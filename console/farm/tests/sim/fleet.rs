@@ -50,7 +50,7 @@ impl World {
         }
         agent.link = Some(Link { life, session: SessionNo(session) });
         agent.unwelcome_since = Some(now);
-        let (devices, inventory) = (agent.devices(), agent.inventory());
+        let (devices, inventory) = (agent.devices.clone(), agent.inventory());
         let draining = agent.draining;
         self.console.sessions = session;
         self.post_to_console(id, AgentEvent::Connected { instance, devices, inventory });
@@ -161,7 +161,7 @@ impl World {
     pub(crate) fn begin(&mut self, id: AgentId) {
         loop {
             let Some(agent) = self.agents.get_mut(&id).filter(|a| a.up && !a.draining) else { return };
-            if agent.encoding() >= usize::from(agent.slots) {
+            if agent.encoding() >= agent.slots() {
                 return;
             }
             let waiting = agent.work.iter().find_map(|(a, w)| match w {
@@ -193,6 +193,9 @@ impl World {
         } else if taken {
             Outcome::Skipped("output was there already".to_owned())
         } else if ill {
+            if self.rng.one_in(2) {
+                self.learn(id);
+            }
             Outcome::Failed(Failure::new(FailureClass::Capacity, "no session left"))
         } else if wrong {
             misfortune(&mut self.rng)
@@ -207,6 +210,21 @@ impl World {
             return;
         };
         self.end(id, attempt, outcome);
+    }
+
+    /// An encoder could not be opened: the agent asks for less.
+    fn learn(&mut self, id: AgentId) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        for device in agent.devices.iter_mut().filter(|device| device.slots > 1) {
+            device.slots -= 1;
+        }
+        self.tell_devices(id);
+    }
+
+    /// What the agent offers has changed.
+    pub(crate) fn tell_devices(&mut self, id: AgentId) {
+        let Some(agent) = self.agents.get(&id) else { return };
+        self.post_to_console(id, AgentEvent::Devices(agent.devices.clone()));
     }
 
     pub(crate) fn end(&mut self, id: AgentId, attempt: AttemptId, outcome: Outcome) {

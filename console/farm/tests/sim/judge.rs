@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vc_farm::effect::Effect;
+use vc_farm::effect::{Effect, Note};
 use vc_farm::event::{AgentEvent, Event, OperatorEvent};
 use vc_farm::record::{AttemptEnd, JobRecord, TaskState};
 use vc_farm::{Farm, GRACE_MS, LAUNCHES_MAX, LEASE_MS, RECONCILE_MS, RETRIES_MAX};
@@ -15,6 +15,7 @@ use vc_protocol::job::JobState;
 
 use crate::console::Remembered;
 use crate::disk::{Disk, File};
+use crate::judge_devices::Offered;
 use crate::judge_orders::Orders;
 
 pub(crate) type Verdict = Result<(), String>;
@@ -60,6 +61,7 @@ pub(crate) struct Judge {
     /// Outputs that were created, ever.
     created: BTreeSet<JobId>,
     orders: Orders,
+    devices: Offered,
     pub(crate) sometimes: Sometimes,
 }
 
@@ -71,6 +73,7 @@ impl Judge {
     /// The console starts with these rows.
     pub(crate) fn on_start(&mut self, store: &BTreeMap<JobId, JobRecord>, remembered: &Remembered) {
         self.orders = Orders::on_start(remembered);
+        self.devices = Offered::default();
         self.rows = store.clone();
         self.by_state = [0; 7];
         for row in self.rows.values() {
@@ -107,8 +110,11 @@ impl Judge {
         self.note_names(event, heard);
         let stale = self.stale_of(event, heard);
         self.orders.on_event(event);
+        let offers_anew = heard && self.devices.on_event(event, &self.rows, &mut self.sometimes);
         for effect in effects {
             self.orders.on_effect(effect, farm, &mut self.sometimes)?;
+            self.check_moved(effect, effects)?;
+            self.devices.on_effect(effect, &self.rows, offers_anew, &mut self.sometimes)?;
             match effect {
                 Effect::PutJob(row) => {
                     let old = self
@@ -133,12 +139,39 @@ impl Judge {
             }
         }
         self.check_answers(event, &stale, effects)?;
+        if offers_anew {
+            self.devices.check_waiting(event, &self.rows)?;
+        }
         let totals = farm.totals();
         let states = [JobState::Pending, JobState::Running, JobState::Held];
         for state in states {
             let (farm, rows) = (totals.by_state[state as usize], self.by_state[state as usize]);
             rule!(farm == rows, "I1: {farm} {} jobs in the farm, {rows} in rows", state.word());
         }
+        Ok(())
+    }
+
+    /// What is taken back for an idle slot goes to one at once, and nowhere else.
+    fn check_moved(&mut self, effect: &Effect, effects: &[Effect]) -> Verdict {
+        let Effect::Note(Note { text, job: Some(job), .. }) = effect else { return Ok(()) };
+        if !text.contains("a slot is free elsewhere") {
+            return Ok(());
+        }
+        let from = effects.iter().find_map(|effect| match effect {
+            Effect::PutAttempt(ended) if ended.attempt.job == *job && ended.report.is_none() => {
+                Some((ended.lease.agent, ended.lease.device))
+            }
+            _ => None,
+        });
+        let to = effects.iter().rev().find_map(|effect| match effect {
+            Effect::Offer { attempt, agent, device, .. } if attempt.job == *job => Some((*agent, *device)),
+            _ => None,
+        });
+        rule!(
+            to.is_some() && from != to,
+            "job {job} was taken from {from:?} for an idle slot, and given to {to:?}"
+        );
+        self.saw("moved to an idle slot");
         Ok(())
     }
 
@@ -231,7 +264,9 @@ impl Judge {
             Event::Operator(_, OperatorEvent::Prioritise(..)) => self.saw("operator: priority raised"),
             _ => {}
         }
-        if !launched && stale.iter().any(|a| a.job == id) {
+        // The place that a stale one leaves may be filled with what waits elsewhere, be it of the same job.
+        let is_moved = was.launches > is.launches;
+        if !launched && !is_moved && stale.iter().any(|a| a.job == id) {
             return Err(format!("I6: a message about a stale attempt changed job {id}: {event:?}"));
         }
         if let TaskState::Granted(_, proven) = &was.state

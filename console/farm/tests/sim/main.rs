@@ -14,6 +14,7 @@ mod engine;
 mod faults;
 mod fleet;
 mod judge;
+mod judge_devices;
 mod judge_orders;
 mod network;
 mod operator;
@@ -38,7 +39,7 @@ const THREADS: u64 = 2;
 const MUTANT_SEEDS: u64 = 400;
 
 /// What must happen at least once in a run, or the run proves nothing.
-const MUST_HAPPEN: [&str; 42] = [
+const MUST_HAPPEN: [&str; 47] = [
     "stale: question",
     "stale: report",
     "done: report came again",
@@ -78,6 +79,11 @@ const MUST_HAPPEN: [&str; 42] = [
     "self-test passed",
     "self-test failed",
     "farm paused by itself",
+    "moved to an idle slot",
+    "devices: changed",
+    "devices: gone with work on it",
+    "devices: more work than slots",
+    "devices: surplus taken back",
     "end: completed",
     "end: failed",
     "end: held",
@@ -158,6 +164,7 @@ fn every_rule_that_is_left_out_is_noticed() {
         ("no attempt check", (with(Mutant::NoAttemptCheck), Order::CommitThenSend)),
         ("grant lapses with the lease", (with(Mutant::GrantLapses), Order::CommitThenSend)),
         ("taken back at once after a restart", (with(Mutant::TakeBackAtOnce), Order::CommitThenSend)),
+        ("what is offered anew ignored", (with(Mutant::OfferKept), Order::CommitThenSend)),
         ("quarantine ignored", (with(Mutant::QuarantineIgnored), Order::CommitThenSend)),
         ("message sent before the commit", (FarmConfig::default(), Order::SendThenCommit)),
     ]);

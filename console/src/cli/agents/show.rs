@@ -1,11 +1,12 @@
 //! `agents show`: all that is known of an agent, in words.
 
-use vc_protocol::device::{BoxFacts, EncoderFacts};
+use vc_protocol::device::{BoxFacts, DeviceUse, EncoderFacts};
 use vc_protocol::operator::{AgentDetail, DeviceDetail, DeviceState, DeviceView};
 
 use super::{busy, problems, shown, state};
 use crate::cli::size::{bytes, rfc3339, seconds};
 use crate::cli::{json, text};
+use crate::trials::{self, Verdict};
 
 pub(super) fn show(detail: &AgentDetail, as_json: bool) {
     if as_json {
@@ -78,8 +79,11 @@ fn device_lines(device: &DeviceView, more: Option<&DeviceDetail>) -> Vec<String>
     for (fact, value) in more.into_iter().flat_map(|more| &more.facts) {
         lines.push(format!("  {fact:<12} {value}"));
     }
+    lines.push(format!("  use          {}", load(device.load)));
+    let names = more.into_iter().flat_map(|more| &more.encoders).map(|encoder| encoder.name.len());
+    let names = names.max().unwrap_or(0).max(12);
     for encoder in more.into_iter().flat_map(|more| &more.encoders) {
-        lines.push(format!("  {:<12} {}", encoder.name, trial(encoder)));
+        lines.push(format!("  {:<names$} {}", encoder.name, tried(encoder)));
     }
     if let Some(learned) = more.map(|more| &more.learned).filter(|learned| !learned.is_empty()) {
         lines.push(format!("  slots        {learned}"));
@@ -98,10 +102,96 @@ fn device_lines(device: &DeviceView, more: Option<&DeviceDetail>) -> Vec<String>
     lines
 }
 
-fn trial(encoder: &EncoderFacts) -> String {
-    match (encoder.problem.as_str(), encoder.fps) {
-        ("", Some(fps)) => format!("works, {fps:.0} fps in its trial"),
-        ("", None) => "works".to_owned(),
-        (problem, _) => format!("does not work: {problem}"),
+/// What is known of how busy it is.
+fn load(load: DeviceUse) -> String {
+    let percent = |name: &str, part: Option<u16>| part.map(|part| format!("{name} {}%", part / 10));
+    let memory = match (load.memory, load.memory_total) {
+        (Some(used), Some(all)) => Some(format!("memory {} of {}", bytes(used), bytes(all))),
+        (Some(used), None) => Some(format!("memory {}", bytes(used))),
+        (None, _) => None,
+    };
+    let known = [
+        percent("encode", load.encode),
+        percent("decode", load.decode),
+        memory,
+        load.celsius.map(|celsius| format!("{celsius} C")),
+        load.watts.map(|watts| format!("{watts} W")),
+    ];
+    let known: Vec<String> = known.into_iter().flatten().collect();
+    if known.is_empty() { "-".to_owned() } else { known.join(", ") }
+}
+
+/// `8 bit: quality 412 fps 46.1 dB; 10 bit: quality 201 fps 45.0 dB`
+fn tried(encoder: &EncoderFacts) -> String {
+    match trials::verdict(encoder) {
+        Verdict::Fails(problem) => format!("does not work: {problem}"),
+        Verdict::Untried => "not tried yet".to_owned(),
+        Verdict::Works => {
+            let depths =
+                trials::by_depth(encoder).into_iter().map(|(depth, told)| format!("{depth}: {told}"));
+            let told = depths.collect::<Vec<_>>().join("; ");
+            if told.is_empty() { "works".to_owned() } else { told }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vc_protocol::device::{RateMode, TrialFacts};
+    use vc_protocol::id::DeviceId;
+
+    use super::*;
+
+    #[test]
+    fn a_card_is_told_with_its_marks_its_use_and_each_encoder() {
+        let load = DeviceUse {
+            encode: Some(971),
+            memory: Some(6_100_000_000),
+            celsius: Some(64),
+            ..DeviceUse::default()
+        };
+        let card = DeviceView {
+            id: DeviceId(1),
+            name: "RTX 4090".into(),
+            short: "gpu0".into(),
+            slots: 3,
+            load,
+            ..DeviceView::default()
+        };
+        let trial = |bits| TrialFacts {
+            bits,
+            rate: RateMode::Quality,
+            problem: String::new(),
+            fps: Some(412.0),
+            psnr_db: Some(46.1),
+        };
+        let encoder = |name: &str, problem: &str, trials| EncoderFacts {
+            name: name.into(),
+            problem: problem.into(),
+            fps: None,
+            trials,
+        };
+        let more = DeviceDetail {
+            id: DeviceId(1),
+            facts: vec![("PCI".into(), "0000:01:00.0".into())],
+            encoders: vec![
+                encoder("hevc_vulkan", "", vec![trial(8), trial(10)]),
+                encoder("prores_ks_vulkan", "no such queue", vec![]),
+                encoder("av1_nvenc", "", vec![]),
+            ],
+            encode_history: vec![],
+            decode_history: vec![],
+            learned: "3: the driver refuses a fourth".into(),
+        };
+        let expected = [
+            "device    gpu0 RTX 4090  ok  0/3 busy",
+            "  PCI          0000:01:00.0",
+            "  use          encode 97%, memory 6.10 GB, 64 C",
+            "  hevc_vulkan      8 bit: quality 412 fps 46.1 dB; 10 bit: quality 412 fps 46.1 dB",
+            "  prores_ks_vulkan does not work: no such queue",
+            "  av1_nvenc        not tried yet",
+            "  slots        3: the driver refuses a fourth",
+        ];
+        assert_eq!(device_lines(&card, Some(&more)), expected);
     }
 }

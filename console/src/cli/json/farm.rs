@@ -1,7 +1,7 @@
 //! The farm, its agents and their devices.
 
 use serde_json::{Map, Value, json};
-use vc_protocol::device::BoxFacts;
+use vc_protocol::device::{BoxFacts, TrialFacts};
 use vc_protocol::job::JobState;
 use vc_protocol::operator::{
     AgentDetail, AgentView, DeviceDetail, DeviceState, DeviceView, Need, RunView, Snapshot,
@@ -135,13 +135,29 @@ fn host(host: &BoxFacts) -> Value {
 
 fn device_detail(d: &DeviceDetail) -> Value {
     let facts: Map<_, _> = d.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-    let encoders = d.encoders.iter().map(
-        |encoder| json!({ "name": encoder.name, "problem": some(&encoder.problem), "fps": encoder.fps }),
-    );
+    let encoders = d.encoders.iter().map(|encoder| {
+        json!({
+            "name": encoder.name,
+            "problem": some(&encoder.problem),
+            "fps": encoder.fps,
+            "trials": encoder.trials.iter().map(trial).collect::<Vec<_>>(),
+        })
+    });
     json!({
         "id": d.id,
         "facts": facts,
         "encoders": encoders.collect::<Vec<_>>(),
         "learned": some(&d.learned),
+    })
+}
+
+fn trial(t: &TrialFacts) -> Value {
+    json!({
+        "bits": t.bits,
+        "rate": t.rate.word(),
+        "problem": some(&t.problem),
+        "fps": t.fps,
+        "psnr_db": t.psnr_db.filter(|db| db.is_finite()),
+        "lossless": t.psnr_db.is_some_and(f32::is_infinite),
     })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use vc_protocol::agent::{Command, CommandPhase, Metric, PassedOver, QualityFound};
-use vc_protocol::device::{BoxFacts, DeviceUse, EncoderFacts};
+use vc_protocol::device::{BoxFacts, DeviceUse, EncoderFacts, RateMode, TrialFacts};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, AttemptId, AttemptNo, DeviceId, JobId, TaskNo};
 use vc_protocol::job::{JobState, Priority};
@@ -313,7 +313,13 @@ fn documents_about_the_farm_keep_their_keys() {
             name: "hevc_nvenc".into(),
             problem: "no session".into(),
             fps: Some(512.0),
-            ..EncoderFacts::default()
+            trials: vec![TrialFacts {
+                bits: 10,
+                rate: RateMode::Quality,
+                problem: "no session".into(),
+                fps: Some(512.0),
+                psnr_db: Some(46.5),
+            }],
         }],
         encode_history: vec![970],
         decode_history: vec![410],

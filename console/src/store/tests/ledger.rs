@@ -150,6 +150,43 @@ fn a_purge_leaves_no_trace_but_the_history_and_the_source_can_be_added_again() {
 }
 
 #[test]
+fn what_was_not_worth_it_is_known_after_a_purge_until_source_or_recipe_change() {
+    let bench = Bench::new();
+    let session = bench.session();
+    let names = ["a", "b", "c"];
+    bench.add(&session, &names.map(|name| candidate(name, 1)));
+    let skipped = |id: u64, text: &str| {
+        let mut record = in_state(bench.record(id), JobState::Skipped, 5);
+        record.reason = Some(Reason { class: None, text: text.to_owned() });
+        record
+    };
+    bench.put(skipped(1, "not worth it: 2 % smaller, 5 % are wanted"));
+    bench.put(skipped(2, "output is already there: kept"));
+    bench.purge(1);
+    bench.purge(2);
+    let mut turn = bench.store.turn();
+    turn.put_job(skipped(3, "not worth it: larger than its source"));
+    turn.purge(JobId(3)).unwrap();
+    assert_eq!(turn.add(5, &session, &[candidate("c", 1)]).unwrap().counts.added, 0, "in the same turn");
+    turn.commit().unwrap();
+    let bench = bench.reopened();
+    let session = bench.session();
+    let again = names.map(|name| candidate(name, 1));
+    let counts = bench.store.dry_add(&session, &again).unwrap().counts;
+    assert_eq!((counts.unchanged, counts.added), (2, 1), "b was skipped for another reason");
+    let counts = bench.add(&session, &again).counts;
+    assert_eq!((counts.unchanged, counts.added, counts.clashed), (2, 1, 0));
+    assert_eq!(bench.add(&session, &[candidate("a", 2)]).counts.added, 1, "the source changed");
+    bench.set(5, JobState::Completed, 9);
+    bench.purge(5);
+    assert_eq!(bench.add(&session, &[candidate("a", 1)]).counts.added, 1, "a newer job was worth it");
+    let mut other = profile();
+    other.profile.video.crf = Some(30);
+    let session = bench.session_of("/in", &other);
+    assert_eq!(bench.add(&session, &[candidate("c", 1)]).counts.added, 1, "the recipe changed");
+}
+
+#[test]
 fn a_job_that_ended_shows_its_source_its_recipe_and_its_phases() {
     let bench = Bench::new();
     bench.add(&bench.session(), &[candidate("a", 1)]);

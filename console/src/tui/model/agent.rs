@@ -13,6 +13,7 @@ use super::overview::{host, phase_word, progress_cell, silent};
 use super::table::{Align, Column, fixed, growing, heads, row, widths};
 use super::text::{Line, Role, cut, cut_name, joined, section, wrap};
 use super::{busy_slots, chart, words};
+use crate::trials::{self, Verdict};
 use crate::tui::state::mouse::Hit;
 
 /// From this width on the extra facts of the device under the cursor are shown.
@@ -316,30 +317,48 @@ fn device_facts(told: &DeviceDetail, columns: usize, glyphs: Glyphs) -> Vec<Line
     }
     let names = told.encoders.iter().map(|encoder| super::text::width(&encoder.name)).max().unwrap_or(0);
     let names = names.min(24);
-    for encoder in &told.encoders {
-        lines.push(encoder_line(encoder, names, columns, glyphs));
-    }
+    let shown = told.encoders.iter().flat_map(|encoder| encoder_lines(encoder, names, columns, glyphs));
+    lines.extend(shown);
     lines
 }
 
-fn encoder_line(encoder: &EncoderFacts, names: usize, columns: usize, glyphs: Glyphs) -> Line {
-    let mut line = Line::new("   ").with(Role::Plain, cut(&encoder.name, names, glyphs));
-    line.pad_to(names + 5);
-    match encoder.fps {
-        _ if !encoder.problem.is_empty() => {
-            line.push(Role::Bad, "failed");
-            let room = columns.saturating_sub(line.width() + 2);
-            line.push(Role::Plain, format!("  {}", cut(&encoder.problem, room, glyphs)));
+/// Its name and verdict, and a line for each depth that was tried.
+fn encoder_lines(encoder: &EncoderFacts, names: usize, columns: usize, glyphs: Glyphs) -> Vec<Line> {
+    const VERDICT: usize = 9;
+    const DEPTH: usize = 8;
+    let mut first = Line::new("   ").with(Role::Plain, cut(&encoder.name, names, glyphs));
+    first.pad_to(names + 5);
+    let rest = |line: &Line, text: &str| cut(text, columns.saturating_sub(line.width()), glyphs);
+    match trials::verdict(encoder) {
+        Verdict::Fails(problem) => {
+            first.push(Role::Bad, "failed").pad_to(names + 5 + VERDICT);
+            let problem = rest(&first, problem);
+            first.push(Role::Plain, problem);
+            return vec![first];
         }
-        Some(fps) => {
-            line.push(Role::Good, "ok")
-                .push(Role::Plain, format!("      {} fps in its trial", words::fps(fps)));
+        Verdict::Untried => {
+            first.push(Role::Plain, "not tried yet");
+            return vec![first];
         }
-        None => {
-            line.push(Role::Plain, "not tried yet");
+        Verdict::Works => {
+            first.push(Role::Good, "ok");
         }
     }
-    line
+    let depths = trials::by_depth(encoder);
+    if depths.is_empty() {
+        first.push(Role::Plain, format!("{} fps", words::fps(encoder.fps.unwrap_or_default())));
+        return vec![first];
+    }
+    let mut lines = Vec::new();
+    for (depth, told) in depths {
+        let mut line = if lines.is_empty() { std::mem::take(&mut first) } else { Line::default() };
+        line.pad_to(names + 5 + VERDICT);
+        line.push(Role::Plain, depth).pad_to(names + 5 + VERDICT + DEPTH);
+        let told = rest(&line, &told);
+        line.push(Role::Plain, told);
+        lines.push(line);
+    }
+    lines
 }
 
 fn log(open: &OpenAgent, columns: usize, glyphs: Glyphs) -> Vec<Line> {

@@ -26,8 +26,8 @@ pub(super) fn steps(state: &State, columns: usize, now: Millis) -> Vec<Line> {
         let (ticked, text) = match (steps.joined && connected(snapshot), state.first.starting) {
             (true, _) => (true, "an agent works"),
             (false, true) => (false, "the agent of this box is starting"),
-            // Agents offer no other device yet.
-            (false, false) => (false, "or press a to use the CPU of this box (slow, no GPU)"),
+            // What it has, its agent finds out.
+            (false, false) => (false, "or press a to use this box: its GPU, or without one its CPU (slow)"),
         };
         lines.push(step(3, ticked, text, glyphs));
     }

@@ -1,6 +1,6 @@
 //! What a server answers of agents, failures and events.
 
-use vc_protocol::device::{BoxFacts, EncoderFacts};
+use vc_protocol::device::{BoxFacts, EncoderFacts, RateMode, TrialFacts};
 use vc_protocol::failure::FailureClass;
 use vc_protocol::id::{AgentId, DeviceId, JobId};
 use vc_protocol::operator::{
@@ -25,6 +25,14 @@ pub(crate) fn sick() -> Snapshot {
     fox.devices = vec![
         DeviceView {
             id: DeviceId(0),
+            name: "cpu 32 cores".into(),
+            short: "cpu".into(),
+            load: DeviceUse { encode: Some(184), ..DeviceUse::default() },
+            slots: 2,
+            ..DeviceView::default()
+        },
+        DeviceView {
+            id: DeviceId(1),
             name: "L40S".into(),
             short: "gpu0".into(),
             load: DeviceUse {
@@ -40,9 +48,17 @@ pub(crate) fn sick() -> Snapshot {
             ..DeviceView::default()
         },
         DeviceView {
-            id: DeviceId(1),
+            id: DeviceId(2),
             name: "A4000".into(),
             short: "gpu1".into(),
+            load: DeviceUse {
+                encode: Some(0),
+                decode: None,
+                memory: Some(300_000_000),
+                memory_total: Some(16_000_000_000),
+                celsius: Some(41),
+                watts: None,
+            },
             state: DeviceState::Quarantined {
                 why: "capacity, 3 in a row: \"OpenEncodeSessionEx failed: out of memory\"".into(),
                 until_ms: Some(NOON + 380_000),
@@ -58,6 +74,55 @@ pub(crate) fn sick() -> Snapshot {
     farm.agents[2].gives_back_s = Some(108);
     farm.agents[4].drained = true;
     farm
+}
+
+/// The processor of that agent.
+const PROCESSOR: DeviceId = DeviceId(0);
+/// Its card in quarantine.
+const ILL_CARD: DeviceId = DeviceId(2);
+
+fn card() -> Vec<(String, String)> {
+    let facts = [
+        ("PCI", "0000:41:00.0"),
+        ("driver", "NVIDIA 550.54.14"),
+        ("Vulkan", "1.3.277"),
+        ("UUID", "d8b7c5a2-5c1f-5d0e-9a53-0a3b7c1e2f44"),
+        ("decodes", "h264, hevc, av1"),
+    ];
+    facts.map(|(name, value)| (name.into(), value.into())).into()
+}
+
+fn trial(bits: u8, rate: RateMode, fps: f32, psnr_db: f32) -> TrialFacts {
+    TrialFacts { bits, rate, problem: String::new(), fps: Some(fps), psnr_db: Some(psnr_db) }
+}
+
+fn card_encoders() -> Vec<EncoderFacts> {
+    let refused = TrialFacts {
+        problem: "no 10 bit encode".into(),
+        fps: None,
+        psnr_db: None,
+        ..trial(10, RateMode::Bitrate, 0.0, 0.0)
+    };
+    let trials = vec![
+        trial(8, RateMode::Quality, 412.0, 46.12),
+        trial(8, RateMode::Bitrate, 398.0, 44.0),
+        trial(10, RateMode::Quality, 201.0, 45.31),
+        refused,
+    ];
+    vec![
+        EncoderFacts { name: "hevc_vulkan".into(), fps: Some(412.0), trials, ..EncoderFacts::default() },
+        EncoderFacts { name: "h264_nvenc".into(), ..EncoderFacts::default() },
+        EncoderFacts {
+            name: "av1_nvenc".into(),
+            problem: "No capable devices found".into(),
+            ..EncoderFacts::default()
+        },
+    ]
+}
+
+fn processor_encoders() -> Vec<EncoderFacts> {
+    let exact = vec![trial(8, RateMode::Quality, 240.0, f32::INFINITY)];
+    vec![EncoderFacts { name: "ffv1".into(), fps: Some(240.0), trials: exact, ..EncoderFacts::default() }]
 }
 
 /// All about one agent of that farm; nothing of its box where it is not connected.
@@ -76,19 +141,11 @@ pub(crate) fn agent_detail(farm: &Snapshot, id: AgentId) -> Option<AgentDetail> 
     let busy: Vec<u16> = (0..60).map(|at| 100 + at * 15).collect();
     let devices = view.devices.iter().map(|device| DeviceDetail {
         id: device.id,
-        facts: vec![("PCI".into(), "0000:41:00.0".into()), ("driver".into(), "550.54.14".into())],
-        encoders: vec![
-            EncoderFacts { name: "hevc_nvenc".into(), fps: Some(412.0), ..EncoderFacts::default() },
-            EncoderFacts { name: "h264_nvenc".into(), ..EncoderFacts::default() },
-            EncoderFacts {
-                name: "av1_nvenc".into(),
-                problem: "No capable devices found".into(),
-                ..EncoderFacts::default()
-            },
-        ],
-        encode_history: if device.id == DeviceId(0) { busy.clone() } else { vec![800, 700, 0, 0, 0] },
-        decode_history: if device.id == DeviceId(0) { vec![660; 60] } else { vec![] },
-        learned: if device.id == DeviceId(1) {
+        facts: if device.id == PROCESSOR { vec![] } else { card() },
+        encoders: if device.id == PROCESSOR { processor_encoders() } else { card_encoders() },
+        encode_history: if device.id == ILL_CARD { vec![800, 700, 0, 0, 0] } else { busy.clone() },
+        decode_history: if device.id == DeviceId(1) { vec![660; 60] } else { vec![] },
+        learned: if device.id == ILL_CARD {
             "3 of 5 offered: the driver refused a fourth".into()
         } else {
             String::new()

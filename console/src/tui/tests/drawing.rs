@@ -101,6 +101,12 @@ fn the_overview_is_drawn_empty_busy_and_broken() {
         board.keys("jj");
         board
     });
+    // Two cards and the processor of one agent, of which one card is in quarantine and nobody tells some figures.
+    everywhere("overview_cards", |size, glyphs| {
+        let mut board = Board::new(size, glyphs, super::answers::sick());
+        board.keys("Gk");
+        board
+    });
     everywhere("overview_broken", |size, glyphs| {
         let mut board = Board::new(size, glyphs, broken());
         board.keys("jjj G");

@@ -56,6 +56,14 @@ fn agents_are_drawn_empty_busy_and_broken() {
 #[test]
 fn an_agent_is_drawn_with_its_devices() {
     every_way("agent_broken", sick, "3jjj\n");
+    // On the processor, and on the card that works.
+    for (name, keys) in [("agent_cpu", "3jjj\nkk"), ("agent_gpu", "3jjj\nk")] {
+        both_sizes(name, |size| {
+            let mut board = Board::new(size, Glyphs::Ascii, sick());
+            board.keys(keys);
+            board
+        });
+    }
     both_sizes("agent_busy", |size| {
         let mut board = Board::new(size, Glyphs::Ascii, busy());
         board.keys("3\nj");
@@ -151,7 +159,7 @@ fn an_agent_is_opened_by_its_row_and_asked_about() {
     board.keys("\n");
     assert_eq!(board.state.below(), Ground::AgentDetail);
     assert!(board.state.agent.as_ref().is_some_and(|open| open.data.is_some()));
-    let quarantined = Some((AgentId(4), Some(DeviceId(1))));
+    let quarantined = Some((AgentId(4), Some(DeviceId(2))));
     assert_eq!(board.state.selected_agent(), quarantined, "what needs a person is under the cursor");
     board.keys("j");
     assert_eq!(board.state.agent.as_ref().and_then(|a| a.selected), Some(AgentRow::Job(JobId(41921))));

@@ -277,13 +277,12 @@ impl Draw<'_> {
             DeviceState::Quarantined { .. } => Line::role(Role::Bad, "QUARANT"),
         };
         if !is_silent {
-            let percent =
-                |part: Option<u16>| part.map(|p| format!("{}%", p.min(990) / 10)).unwrap_or_default();
+            let percent = |part: Option<u16>| part.map_or("-".into(), |p| format!("{}%", p.min(990) / 10));
             let load = device.load;
             cells[3] = Line::new(percent(load.encode));
             cells[4] = Line::new(percent(load.decode));
-            cells[5] = Line::new(load.memory.map(vram).unwrap_or_default());
-            cells[6] = Line::new(load.celsius.map(|c| format!("{}C", c.min(999))).unwrap_or_default());
+            cells[5] = Line::new(load.memory.map_or("-".into(), vram));
+            cells[6] = Line::new(load.celsius.map_or("-".into(), |c| format!("{}C", c.min(999))));
         }
         cells[PROGRESS] = Line::new(self.device_words(device, is_silent));
         cells[8] = Line::new(words::fps(sum(|p| p.fps)));

@@ -378,3 +378,15 @@ fn pictures_go_to_a_card_by_upload_or_stay_there_where_nothing_needs_memory() {
         );
     }
 }
+
+#[test]
+fn copied_sound_may_be_longer_by_what_an_edit_list_hides() {
+    let sound =
+        Stream { sample_rate: 44_100, frames: Some(88), duration_ms: Some(1500), ..audio(1, "aac", 2) };
+    let file = Media { duration_ms: Some(1500), ..media("mov,mp4", vec![video(), sound]) };
+    let lengths = |codec| {
+        planned(&file, &profile(Container::Mkv, VideoCodec::H264, Some(20), codec), 9).unwrap().durations_ms
+    };
+    assert_eq!(lengths(AudioCodec::Aac), [1500, 3000, 2043]);
+    assert_eq!(lengths(AudioCodec::Opus), [1500, 3000]);
+}

@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -15,7 +15,6 @@ use super::NO_TURN;
 use crate::device::Card;
 use crate::encoder::Encoder;
 use crate::ffmpeg::Tools;
-use crate::process::quick;
 
 /// Layout of the file.
 const VERSION: u32 = 1;
@@ -60,15 +59,18 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Of this ffmpeg. Blocks for as long as it takes to tell how it was built.
+    /// Of this ffmpeg.
     pub(crate) fn open(tools: &Tools) -> Cache {
         Cache::at(folder().map(|folder| folder.join("vc-agent").join("trials.json")), tools)
     }
 
     fn at(path: Option<PathBuf>, tools: &Tools) -> Cache {
-        // Version, configuration and libraries: two builds of one version differ in what they can.
-        let build = quick(&tools.ffmpeg, &["-version"]).map(|answer| answer.stdout);
-        Cache { path, build: build.unwrap_or_else(|_| tools.version_line.clone()) }
+        // Two builds of one version differ in what they can. To ask for the configuration would cost every start.
+        let file = fs::metadata(&tools.ffmpeg).map(|meta| (meta.len(), meta.mtime(), meta.mtime_nsec()));
+        let (length, changed, fraction) = file.unwrap_or_default();
+        let build =
+            format!("{}\n{}\n{length} {changed}.{fraction:09}", tools.version_line, tools.ffmpeg.display());
+        Cache { path, build }
     }
 
     /// What a trial of all these rows showed, if that still holds.

@@ -71,7 +71,7 @@ pub(crate) struct Seats {
 
 impl Seats {
     pub(crate) fn room(&self) -> Room {
-        let slots = self.device.as_ref().map_or(0, |d| usize::from(d.slots));
+        let slots = self.slots();
         if *self.ward.health() == Health::Trial {
             return if self.held.is_empty() && slots > 0 { Room::Slot } else { Room::Full };
         }
@@ -82,10 +82,14 @@ impl Seats {
         }
     }
 
+    /// Encodes at once.
+    pub(crate) fn slots(&self) -> usize {
+        self.device.as_ref().map_or(0, |device| usize::from(device.slots))
+    }
+
     /// Attempts that it may hold, those that wait included.
     pub(crate) fn places(&self) -> usize {
-        let slots = self.device.as_ref().map_or(0, |d| usize::from(d.slots));
-        slots * (1 + PREFETCH_PER_SLOT)
+        self.slots() * (1 + PREFETCH_PER_SLOT)
     }
 
     /// It has fewer slots than it had.

@@ -172,6 +172,12 @@ impl Farm {
             let is_there = agent.session.is_some() && seats.device.is_some();
             ensure!(!is_there || !ward.awaits_test() || is_armed, "device {device} is never tested");
             let room = if agent.takes_work() && seats.is_open() { seats.room() } else { Room::Full };
+            let is_crowded = self.rooms.crowded.contains(&(id, *device));
+            ensure!(
+                is_crowded == (seats.held.len() > seats.slots()),
+                "device {device} holds {}, is crowded {is_crowded}",
+                seats.held.len()
+            );
             let listed = seats.listed.filter(|(room, held)| self.rooms.contains(*room, (*held, id, *device)));
             let expected = (room != Room::Full).then_some((room, seats.held.len()));
             ensure!(listed == expected, "device {device} has {expected:?}, is listed {listed:?}");

@@ -40,6 +40,7 @@ mod ready;
 pub mod record;
 #[cfg(test)]
 mod recorder;
+mod spread;
 pub mod view;
 mod ward;
 

@@ -25,6 +25,8 @@ type Listed = (usize, AgentId, DeviceId);
 pub(crate) struct Rooms {
     slot: BTreeSet<Listed>,
     spare: BTreeSet<Listed>,
+    /// Devices, of whatever agents, that hold more than they have slots.
+    pub(crate) crowded: BTreeSet<(AgentId, DeviceId)>,
 }
 
 impl Rooms {
@@ -66,6 +68,9 @@ impl Farm {
             for lane in &hungry {
                 self.feed_lane(room, *lane, out);
             }
+        }
+        for (agent, device) in woken {
+            self.draw_waiting(agent, device, out);
         }
         // Launching wakes devices and empties lanes, but leaves nothing that could be launched.
         self.woken.clear();
@@ -114,7 +119,7 @@ impl Farm {
             .min_by(|a, b| a.rank().cmp(&b.rank()))
     }
 
-    fn launch(
+    pub(crate) fn launch(
         &mut self,
         ticket: &Ticket,
         agent: AgentId,
@@ -202,6 +207,11 @@ impl Farm {
             set.remove(&(held, id, device));
         }
         let (room, held) = (seats.room(), seats.held.len());
+        if held > seats.slots() {
+            self.rooms.crowded.insert((id, device));
+        } else {
+            self.rooms.crowded.remove(&(id, device));
+        }
         if takes_work
             && seats.is_open()
             && let Some(set) = self.rooms.of_mut(room)
@@ -209,6 +219,14 @@ impl Farm {
             set.insert((held, id, device));
             seats.listed = Some((room, held));
             self.woken.insert((id, device));
+        }
+    }
+
+    /// What waits on this agent may be of use to slots that idle: they look again.
+    pub(crate) fn wake_idle_beside(&mut self, id: AgentId) {
+        let all = (id, DeviceId(0))..=(id, DeviceId(u16::MAX));
+        if self.rooms.crowded.range(all).next().is_some() {
+            self.woken.extend(self.rooms.slot.iter().map(|(_, agent, device)| (*agent, *device)));
         }
     }
 
@@ -347,6 +365,7 @@ mod tests {
         r.join(1, 1);
         assert_eq!(r.offers(), [(1, 1), (2, 1)]);
         r.join(2, 1);
+        r.skip();
         r.reports(1, attempt(1, 1), failure(FailureClass::Infrastructure));
         r.expect(&[
             "attempt 1.0/1 failed infrastructure",
@@ -371,7 +390,7 @@ mod tests {
         r.join(1, 1);
         assert_eq!(r.offers(), [(3, 1)]);
         r.reports(1, attempt(3, 1), failure(FailureClass::Infrastructure));
-        assert_eq!(r.offers(), [], "kept for agent 2, which is full");
+        assert_eq!(r.offers(), [(2, 1)], "kept for agent 2, which is full, and gives away what waits there");
         r.say(2, AgentEvent::Disconnected);
         assert_eq!(r.offers(), [(3, 1)]);
     }

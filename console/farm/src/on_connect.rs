@@ -66,6 +66,7 @@ impl Farm {
         self.test_overdue(id, out);
         self.refresh_agent(id);
         self.take_misplaced(id, out);
+        self.wake_idle_beside(id);
     }
 
     /// What becomes of one attempt that the agent holds.

@@ -52,6 +52,7 @@ impl Farm {
         }
         self.test_overdue(id, out);
         self.take_misplaced(id, out);
+        self.wake_idle_beside(id);
         self.agents.get_mut(&id).into_iter().for_each(|agent| agent.forget_empty_devices());
     }
 
@@ -239,6 +240,7 @@ mod tests {
     #[test]
     fn what_waits_for_an_encoder_that_failed_its_trial_goes_where_there_is_one() {
         let mut r = two();
+        r.add([new_job(3)]);
         r.join(2, 1);
         r.skip();
         offers(&mut r, 1, &[Device { codecs: vec![VideoCodec::Av1], ..cpu(1) }]);

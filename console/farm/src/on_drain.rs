@@ -109,7 +109,10 @@ impl Farm {
             let armed = agent.armed.take();
             let devices: Vec<DeviceId> = agent.devices.keys().copied().collect();
             self.refresh_agent(id);
-            devices.into_iter().for_each(|device| self.clear_alarm(id, device));
+            devices.into_iter().for_each(|device| {
+                self.clear_alarm(id, device);
+                self.rooms.crowded.remove(&(id, device));
+            });
             armed.into_iter().for_each(|at| self.timers.drop(at, Due::Silence(id)));
             self.agents.remove(&id);
         }
@@ -315,7 +318,10 @@ mod tests {
 
     #[test]
     fn what_a_revoked_agent_held_goes_to_others_and_nobody_pays() {
-        let mut r = two();
+        let mut r = Recorder::new();
+        r.add([new_job(1), new_job(2)]);
+        r.join(1, 2);
+        r.encodes(1, attempt(1, 1));
         r.join(2, 1);
         r.skip();
         r.ask(OperatorEvent::Revoked(ADA));

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vc_farm::effect::Effect;
+use vc_farm::effect::{Effect, Note};
 use vc_farm::event::{AgentEvent, Event, OperatorEvent};
 use vc_farm::record::{AttemptEnd, JobRecord, TaskState};
 use vc_farm::{Farm, GRACE_MS, LAUNCHES_MAX, LEASE_MS, RECONCILE_MS, RETRIES_MAX};
@@ -113,6 +113,7 @@ impl Judge {
         let offers_anew = heard && self.devices.on_event(event, &self.rows, &mut self.sometimes);
         for effect in effects {
             self.orders.on_effect(effect, farm, &mut self.sometimes)?;
+            self.check_moved(effect, effects)?;
             self.devices.on_effect(effect, &self.rows, offers_anew, &mut self.sometimes)?;
             match effect {
                 Effect::PutJob(row) => {
@@ -147,6 +148,30 @@ impl Judge {
             let (farm, rows) = (totals.by_state[state as usize], self.by_state[state as usize]);
             rule!(farm == rows, "I1: {farm} {} jobs in the farm, {rows} in rows", state.word());
         }
+        Ok(())
+    }
+
+    /// What is taken back for an idle slot goes to one at once, and nowhere else.
+    fn check_moved(&mut self, effect: &Effect, effects: &[Effect]) -> Verdict {
+        let Effect::Note(Note { text, job: Some(job), .. }) = effect else { return Ok(()) };
+        if !text.contains("a slot is free elsewhere") {
+            return Ok(());
+        }
+        let from = effects.iter().find_map(|effect| match effect {
+            Effect::PutAttempt(ended) if ended.attempt.job == *job && ended.report.is_none() => {
+                Some((ended.lease.agent, ended.lease.device))
+            }
+            _ => None,
+        });
+        let to = effects.iter().rev().find_map(|effect| match effect {
+            Effect::Offer { attempt, agent, device, .. } if attempt.job == *job => Some((*agent, *device)),
+            _ => None,
+        });
+        rule!(
+            to.is_some() && from != to,
+            "job {job} was taken from {from:?} for an idle slot, and given to {to:?}"
+        );
+        self.saw("moved to an idle slot");
         Ok(())
     }
 
@@ -239,7 +264,9 @@ impl Judge {
             Event::Operator(_, OperatorEvent::Prioritise(..)) => self.saw("operator: priority raised"),
             _ => {}
         }
-        if !launched && stale.iter().any(|a| a.job == id) {
+        // The place that a stale one leaves may be filled with what waits elsewhere, be it of the same job.
+        let is_moved = was.launches > is.launches;
+        if !launched && !is_moved && stale.iter().any(|a| a.job == id) {
             return Err(format!("I6: a message about a stale attempt changed job {id}: {event:?}"));
         }
         if let TaskState::Granted(_, proven) = &was.state

@@ -39,7 +39,7 @@ const THREADS: u64 = 2;
 const MUTANT_SEEDS: u64 = 400;
 
 /// What must happen at least once in a run, or the run proves nothing.
-const MUST_HAPPEN: [&str; 46] = [
+const MUST_HAPPEN: [&str; 47] = [
     "stale: question",
     "stale: report",
     "done: report came again",
@@ -79,6 +79,7 @@ const MUST_HAPPEN: [&str; 46] = [
     "self-test passed",
     "self-test failed",
     "farm paused by itself",
+    "moved to an idle slot",
     "devices: changed",
     "devices: gone with work on it",
     "devices: more work than slots",

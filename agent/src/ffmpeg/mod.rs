@@ -118,12 +118,6 @@ impl Tools {
         VideoCodec::ALL.into_iter().filter(|codec| !codec.is_encoded() || has(codec)).collect()
     }
 
-    /// The processor's rows of the encoder table that this build lists.
-    pub fn usable_encoders(&self) -> Vec<&'static encoder::Encoder> {
-        let listed = |codec: VideoCodec| encoder::candidates(codec, &self.encoders);
-        VideoCodec::ALL.into_iter().flat_map(listed).collect()
-    }
-
     /// Whether ffprobe itself can decode pictures of this codec. Its own `av1` decoder needs a GPU, so AV1 counts only
     /// with one of the software decoders.
     pub fn probe_decodes(&self, codec: &str) -> bool {

@@ -96,7 +96,8 @@ async fn within(
 ) -> Vec<EncoderFacts> {
     let is_software = gpu.is_some_and(|gpu| gpu.is_software);
     let each = if is_software { SOFTWARE_COMMAND_MAX } else { COMMAND_MAX };
-    let turn = Turn { ends: Instant::now() + limit, each };
+    let began = Instant::now();
+    let turn = Turn { ends: began + limit, each };
     let picture = golden::Picture::of(gpu);
     let tasks = tasks(gpu, rows);
     let mut facts: Vec<_> = rows.iter().map(|row| unable(gpu, row)).collect();
@@ -141,6 +142,8 @@ async fn within(
     for EncoderFacts { name, problem, fps, .. } in &facts {
         tracing::info!(encoder = name, problem, fps, "encoder tried");
     }
+    let device = gpu.map_or("processor", |gpu| gpu.name.as_str());
+    tracing::info!(device, seconds = began.elapsed().as_secs_f32(), "trials of a device ended");
     facts
 }
 

@@ -15,7 +15,7 @@ use crate::commit;
 use crate::config::AgentConfig;
 use crate::device::Card;
 use crate::encoder;
-use crate::ffmpeg::{Tools, ToolsError};
+use crate::ffmpeg::{self, Tools, ToolsError};
 use crate::journal::Record;
 use crate::parts::Parts;
 use crate::process::{self, Spawner, StopToken};
@@ -141,7 +141,7 @@ impl Work for Host {
         };
         let bench = Bench { tools, spawner, folder: &folder, stop: &stop };
         let facts = trial::device(bench, gpu, &rows, &mut |_| {}).await;
-        if stop.reason().is_none() {
+        if stop.reason().is_none() && !facts.iter().any(|facts| ffmpeg::is_busy(&facts.problem)) {
             self.kept.remember(&Subject::of(card.as_ref()), &rows, &facts);
         }
         facts

@@ -155,6 +155,7 @@ impl<W: Work> Start<W> {
         let session = task::spawn("session", session.keep());
         let socket = StateDir::socket(dir.path());
         if let Some(looking) = self.looking {
+            supervisor.expect_cards();
             task::spawn("late GPUs", late(looking, calls.clone()));
         }
         let status = task::spawn("status", status::serve(socket, calls, closing.clone()));
@@ -174,10 +175,11 @@ impl<W: Work> Start<W> {
 
 /// Hands in the cards of a look that took its time. A supervisor that has ended needs none.
 async fn late(looking: JoinHandle<Vec<Card>>, calls: mpsc::Sender<Call>) {
-    match looking.await {
-        Ok(cards) => drop(calls.send(Call::Cards(cards)).await),
-        Err(error) => tracing::error!("internal error: {error}"),
-    }
+    let cards = looking.await.unwrap_or_else(|error| {
+        tracing::error!("internal error: {error}");
+        Vec::new()
+    });
+    drop(calls.send(Call::Cards(cards)).await);
 }
 
 /// Random bits from the operating system; without any, the process number and the clock are distinct enough for what

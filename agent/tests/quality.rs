@@ -11,6 +11,7 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use support::{Box, Console, committed, profile, report};
 use vc_agent::ffmpeg::Tools;
@@ -244,7 +245,9 @@ async fn the_score_of_a_whole_output_is_near_the_predicted_one() {
             let mut wish = profile(Container::Mkv, codec);
             (wish.video.crf, wish.video.target_vmaf) = (None, Some(target));
             let output = format!("{codec:?}-{}.mkv", name.display());
-            let report = on.convert(&on.offer(name, &output, wish)).await;
+            let (_stopper, stop) = Stopper::new();
+            let (offer, console) = (on.offer(name, &output, wish), Console::default());
+            let report = report(on.run_within(Duration::from_secs(600), &offer, &console, stop).await);
             let (Outcome::Committed(_), Some(found)) = (&report.outcome, &report.quality) else {
                 eprintln!("{output}: {:?}", report.outcome);
                 continue;

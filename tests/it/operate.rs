@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use vc_tests::terminal::{GLASS, Terminal};
+use vc_tests::terminal::{GLASS, Size, Terminal};
 use vc_tests::{
     Agent, Console, LONG, Scratch, eventually, need_ffmpeg, run, vc_agent_path, vc_console, wait_for,
     wait_until,
@@ -168,6 +168,49 @@ fn a_dashboard_whose_terminal_is_gone_ends_even_under_nohup() {
         println!("{ignore:?}: ended after {:?}", gone.elapsed());
     }
     assert_eq!(console.json(["status"])["v"], 1, "the server does not care");
+}
+
+/// Bytes that a process has written so far, as far as a write has returned.
+fn written_by(pid: u32) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok()).unwrap_or_default()
+}
+
+/// Has it draw everything again and again until the terminal takes no more of it.
+fn fill(terminal: &mut Terminal) {
+    const LOOKS: u32 = 25;
+    let (mut before, mut same) = (0, 0);
+    wait_until("nothing more is written", LONG, || {
+        terminal.press("\x0c");
+        let now = written_by(terminal.pid());
+        same = if now == before { same + 1 } else { 0 };
+        before = now;
+        same == LOOKS
+    });
+}
+
+#[test]
+fn a_dashboard_that_nobody_reads_loses_frames_only_and_ends_when_it_is_told_to() {
+    let scratch = Scratch::new();
+    let console = Console::start(&scratch);
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 130)] {
+        let mut terminal = Terminal::start(&console.command(), Size(200, 60));
+        terminal.wait_picture("it is drawn", |picture| picture.contains("[1 Overview]"));
+        terminal.stop_reading();
+        fill(&mut terminal);
+        terminal.press("2");
+        terminal.read_on();
+        terminal.wait_picture("the newest frame is drawn", |picture| {
+            picture.contains("[2 Jobs") && !picture.contains("[1 Overview]")
+        });
+        terminal.stop_reading();
+        fill(&mut terminal);
+        let told = Instant::now();
+        kill(Pid::from_raw(i32::try_from(terminal.pid()).unwrap()), signal).unwrap();
+        assert_eq!(terminal.wait_end(), code, "{signal}");
+        assert!(told.elapsed() < SOON, "{signal}: it ended after {:?}", told.elapsed());
+        println!("{signal}: ended after {:?}", told.elapsed());
+    }
 }
 
 #[test]

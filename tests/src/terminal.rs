@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -20,12 +20,32 @@ pub const GLASS: Size = Size(80, 24);
 /// A window of today.
 pub const WIDE: Size = Size(120, 40);
 
+/// Whether somebody reads what the program writes.
+#[derive(Default)]
+struct Reads {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Reads {
+    fn set(&self, stopped: bool) {
+        *self.stopped.lock().expect("nobody panics while asking") = stopped;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) {
+        let stopped = self.stopped.lock().expect("nobody panics while asking");
+        drop(self.changed.wait_while(stopped, |stopped| *stopped).expect("nobody panics while asking"));
+    }
+}
+
 /// A program in a pseudo-terminal, with the picture that it draws.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     picture: Arc<Mutex<vt100::Parser>>,
     written: Arc<AtomicU64>,
+    reads: Arc<Reads>,
     reader: Option<JoinHandle<()>>,
     child: Box<dyn Child + Send + Sync>,
     termios: String,
@@ -59,16 +79,18 @@ impl Terminal {
         let picture = Arc::new(Mutex::new(vt100::Parser::new(some(rows), some(columns), 0)));
         let written = Arc::new(AtomicU64::new(0));
         let mut output = pair.master.try_clone_reader().expect("the terminal can be read");
-        let (drawn, counted) = (Arc::clone(&picture), Arc::clone(&written));
+        let reads = Arc::new(Reads::default());
+        let (drawn, counted, may_read) = (Arc::clone(&picture), Arc::clone(&written), Arc::clone(&reads));
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 8192];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 drawn.lock().expect("the picture is whole").process(&bytes[..count]);
                 counted.fetch_add(count as u64, Ordering::Relaxed);
+                may_read.wait();
             }
         });
         let keys = pair.master.take_writer().expect("the terminal can be written");
-        Terminal { master: pair.master, keys, picture, written, reader: Some(reader), child, termios }
+        Terminal { master: pair.master, keys, picture, written, reads, reader: Some(reader), child, termios }
     }
 
     /// Presses keys. A program that has just ended does not hear them, and that is no fault.
@@ -106,6 +128,16 @@ impl Terminal {
         self.child.process_id().expect("the program runs")
     }
 
+    /// Reads nothing of what the program writes until [`Terminal::read_on`]; a last piece may still be read.
+    pub fn stop_reading(&self) {
+        self.reads.set(true);
+    }
+
+    /// Reads again.
+    pub fn read_on(&self) {
+        self.reads.set(false);
+    }
+
     /// Gives the terminal another size, as a person who pulls at the window.
     pub fn resize(&self, Size(columns, rows): Size) {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
@@ -120,6 +152,7 @@ impl Terminal {
     pub fn wait_end(&mut self) -> u32 {
         let ended = eventually(LONG, || self.child.try_wait().expect("a child can be waited for"));
         let status = ended.unwrap_or_else(|| panic!("it does not end:\n{}", self.picture()));
+        self.read_on();
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the terminal was read to its end");
         }
@@ -148,5 +181,6 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        self.read_on();
     }
 }

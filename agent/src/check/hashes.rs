@@ -33,13 +33,12 @@ fn is_lossless_sound(codec: &str) -> bool {
 /// Why the pictures of this plan cannot be those of the source, if so.
 pub(super) fn obstacle(plan: &Plan) -> Option<String> {
     plan.streams.iter().find_map(|stream| match &stream.action {
-        Action::Picture(picture) => picture.filter.as_ref().map(|filter| {
-            format!(
-                "stream {}: the profile wants every frame of the source, and its picture must be changed ({filter})",
-                stream.source
-            )
-        }),
-        Action::Copy | Action::Sound(_) | Action::Text(_) => None,
+        Action::Picture(picture) if picture.is_altered => Some(format!(
+            "stream {}: the profile wants every frame of the source, and its picture must be changed{}",
+            stream.source,
+            picture.filter.as_ref().map(|filter| format!(" ({filter})")).unwrap_or_default()
+        )),
+        Action::Picture(_) | Action::Copy | Action::Sound(_) | Action::Text(_) => None,
     })
 }
 

@@ -148,6 +148,11 @@ fn known(line: &LogLine<'_>, paths: &[&str]) -> Option<Failure> {
     Some(Failure::new(row.class, cause))
 }
 
+/// Whether this cause of a failure is that the card has too much to do just now, which says nothing of its encoders.
+pub(crate) fn is_busy(cause: &str) -> bool {
+    [NO_SESSION, GPU_FULL].iter().any(|words| cause.contains(words))
+}
+
 /// Why a process that was not stopped by us failed. `paths` are left out of the cause.
 pub fn classify(ended: &Ended, paths: &[&str]) -> Failure {
     if let Some(reason) = ended.stopped {

@@ -15,6 +15,7 @@ use vc_protocol::profile::VideoCodec;
 use crate::encoder;
 use crate::process::quick;
 
+pub(crate) use failure::is_busy;
 pub use failure::{classify, first_error};
 pub use log::{LogLine, damage, errors, lines};
 
@@ -115,12 +116,6 @@ impl Tools {
     pub fn codecs(&self) -> Vec<VideoCodec> {
         let has = |codec: &VideoCodec| encoder::candidates(*codec, &self.encoders).next().is_some();
         VideoCodec::ALL.into_iter().filter(|codec| !codec.is_encoded() || has(codec)).collect()
-    }
-
-    /// The processor's rows of the encoder table that this build lists.
-    pub fn usable_encoders(&self) -> Vec<&'static encoder::Encoder> {
-        let listed = |codec: VideoCodec| encoder::candidates(codec, &self.encoders);
-        VideoCodec::ALL.into_iter().flat_map(listed).collect()
     }
 
     /// Whether ffprobe itself can decode pictures of this codec. Its own `av1` decoder needs a GPU, so AV1 counts only

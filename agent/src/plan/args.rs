@@ -104,8 +104,10 @@ impl Plan {
     fn encode(&self, args: &mut Args, n: usize, picture: &Picture, files: &Files, pass: Pass) {
         let Some(Candidate { encoder, is_on_device, .. }) = &self.with else { return };
         args.pair(&format!("-c:{n}"), encoder.name);
-        let told =
-            [encoder.speed(self.effort), encoder.rate(self.rate), encoder.always(), picture.options.clone()];
+        // All that speed means where nothing is lost is slices, and not every number of them suits an odd size.
+        let is_odd = picture.size.is_some_and(|(width, height)| width % 2 + height % 2 > 0);
+        let speed = if encoder.is_lossless() && is_odd { Options::new() } else { encoder.speed(self.effort) };
+        let told = [speed, encoder.rate(self.rate), encoder.always(), picture.options.clone()];
         let told = joined(told.into_iter().flatten());
         encoder_options(args, n, told, encoder.two_pass, pass, &files.pass_log);
         if !is_on_device && encoder.upload_filter(picture.format).is_none() {
@@ -139,6 +141,10 @@ impl Plan {
         if is_quicktime {
             args.words("-movflags +faststart");
         }
+        if self.container == Container::M4a {
+            // ffmpeg's own way of writing such files forgets what tracks are for.
+            args.pair("-brand", "M4A ");
+        }
         if let Some(n) = self.needs_marks() {
             let own = self.streams.get(n).map(|stream| stream.dispositions.join("+")).unwrap_or_default();
             args.pair(&format!("-disposition:{n}"), if own.is_empty() { "0" } else { &own });
@@ -164,9 +170,8 @@ impl Plan {
 /// ffmpeg's name of a container that is written.
 pub(super) fn format(container: Container) -> &'static str {
     match container {
-        Container::Mp4 => "mp4",
+        Container::Mp4 | Container::M4a => "mp4",
         Container::Mov => "mov",
-        Container::M4a => "ipod",
         Container::Mkv | Container::Mka => "matroska",
         Container::Webm => "webm",
     }

@@ -214,13 +214,16 @@ fn has_what_it_takes(media: &Media, profile: &Profile) -> Result<(), Refusal> {
     if is_enough { Ok(()) } else { Err(Refusal::source(cause)) }
 }
 
-/// The source's own length, and that of the longest kept stream: what is dropped may have been longer.
+/// The source's own length, and that of the longest kept stream: what is dropped may have been longer. Sound that is
+/// copied takes along what an edit list hides at its start; where that is said in another way, the file counts it.
 fn durations(media: &Media, streams: &[Planned]) -> Vec<u64> {
-    let is_kept = |s: &&Stream| {
-        matches!(s.kind, StreamKind::Video | StreamKind::Audio) && streams.iter().any(|p| p.source == s.index)
-    };
+    let planned = |stream: &Stream| streams.iter().find(|planned| planned.source == stream.index);
+    let is_kept =
+        |s: &&Stream| matches!(s.kind, StreamKind::Video | StreamKind::Audio) && planned(s).is_some();
+    let is_copied = |s: &&Stream| planned(s).is_some_and(|planned| planned.action == Action::Copy);
     let longest = media.streams.iter().filter(is_kept).filter_map(|s| s.duration_ms).max();
-    let mut all: Vec<u64> = media.duration_ms.into_iter().chain(longest).collect();
+    let with_hidden = media.streams.iter().filter(is_copied).filter_map(sound::whole_ms).max();
+    let mut all: Vec<u64> = media.duration_ms.into_iter().chain(longest).chain(with_hidden).collect();
     all.dedup();
     all
 }

@@ -16,6 +16,8 @@ const KEYFRAMES_MAX: f64 = 10_000.0;
 pub struct Picture {
     /// `-filter`, if any.
     pub filter: Option<String>,
+    /// Its pixels are others than the source's: scaled, cut off or deinterlaced.
+    pub is_altered: bool,
     /// `-pix_fmt`.
     pub format: &'static str,
     /// Its frames come at uneven times, or begin at one that an even rate would round.
@@ -76,7 +78,9 @@ pub(super) fn plan(
     options.extend(kept.options);
     // A picture that begins a little after the file does would begin a frame's time early or late.
     let is_shifted = stream.start_ms.is_some_and(|start| start != media.start_ms.unwrap_or(0));
-    let picture = Picture { filter, format, is_vfr: stream.is_vfr || is_shifted, size: fit.size, options };
+    let is_altered = fields == Fields::Joined || !matches!(fit.change, Fitting::None);
+    let is_vfr = stream.is_vfr || is_shifted;
+    let picture = Picture { filter, is_altered, format, is_vfr, size: fit.size, options };
     Ok(Taken { picture, colour: kept.colour, hdr: kept.hdr, rotation, warnings })
 }
 

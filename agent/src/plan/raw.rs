@@ -19,7 +19,14 @@ pub(super) fn plan(media: &Media, profile: &Profile) -> Result<Plan, Refusal> {
     };
     let encoder = ENCODERS.iter().find(typed);
     let codec = profile.video.codec;
-    let picture = Picture { filter: None, format: "", is_vfr: true, size: None, options: Options::new() };
+    let picture = Picture {
+        filter: None,
+        is_altered: false,
+        format: "",
+        is_vfr: true,
+        size: None,
+        options: Options::new(),
+    };
     let source = media.video().filter(|_| codec != VideoCodec::Drop);
     let streams = source.map(|source| Planned {
         source: source.index,

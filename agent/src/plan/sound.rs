@@ -149,6 +149,19 @@ fn is_hexagonal(layout: &str) -> bool {
     layout.starts_with("6.0") || layout.starts_with("hexagonal")
 }
 
+/// Length of a sound with what its container hides of it, as far as its packets are counted and of one size.
+pub(super) fn whole_ms(stream: &Stream) -> Option<u64> {
+    let samples = match stream.codec.as_str() {
+        "aac" => 1024,
+        "mp3" => 1152,
+        "ac3" | "eac3" => 1536,
+        _ => return None,
+    };
+    let all = stream.frames?.checked_mul(samples * 1000)?;
+    all.checked_div(u64::from(stream.sample_rate))
+        .filter(|whole| stream.duration_ms.is_some_and(|ms| ms < *whole))
+}
+
 /// Bits a second of a sound of the output, guessed where it is copied or nothing is lost: no header says it.
 pub(super) fn bits_of(stream: &Planned) -> u64 {
     if stream.kind != StreamKind::Audio {

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Deserialize;
-use vc_protocol::media::{Media, Stream, StreamKind};
+use vc_protocol::media::{Colour, Media, Stream, StreamKind};
 
+use super::parse::meaning;
 use super::side_data::{self, SideData};
 use crate::ffmpeg::Tools;
 use crate::process::{Ended, Invocation};
@@ -16,6 +17,8 @@ const PACKETS: u32 = 24;
 /// Codecs that can be interlaced without a word in the header.
 const MAY_HIDE_FIELDS: [&str; 9] =
     ["mpeg2video", "mpeg4", "h264", "vc1", "dvvideo", "rawvideo", "mjpeg", "v210", "huffyuv"];
+/// Codecs that carry high dynamic range.
+const MAY_BE_HIGH: [&str; 4] = ["hevc", "av1", "vp9", "h264"];
 
 #[derive(Deserialize)]
 struct Document {
@@ -29,12 +32,23 @@ struct Frame {
     stream_index: Option<u32>,
     interlaced_frame: i64,
     top_field_first: i64,
+    color_primaries: String,
+    color_transfer: String,
+    color_space: String,
+    color_range: String,
+    chroma_location: String,
     side_data_list: Vec<SideData>,
 }
 
 fn is_open(stream: &Stream) -> bool {
+    // Of deep pictures each may be of high range, and Matroska may say less of their colours than they do themselves.
+    let may_be_high = match stream.colour.transfer.as_str() {
+        "smpte2084" => true,
+        "" => MAY_BE_HIGH.contains(&stream.codec.as_str()) && stream.pixel_format.contains("10"),
+        _ => false,
+    };
     let may_be_interlaced = stream.field_order.is_empty() && MAY_HIDE_FIELDS.contains(&stream.codec.as_str());
-    stream.kind == StreamKind::Video && (stream.colour.transfer == "smpte2084" || may_be_interlaced)
+    stream.kind == StreamKind::Video && (may_be_high || may_be_interlaced)
 }
 
 /// The command that looks at the first frames of a source, if they may tell more than its header did.
@@ -42,7 +56,8 @@ pub fn frames_command(tools: &Tools, path: &Path, media: &Media) -> Option<Invoc
     if !media.streams.iter().any(is_open) {
         return None;
     }
-    let entries = "frame=stream_index,interlaced_frame,top_field_first:frame_side_data";
+    let entries = "frame=stream_index,interlaced_frame,top_field_first,color_primaries,color_transfer,color_space,\
+                   color_range,chroma_location:frame_side_data";
     let words = format!(
         "-v level+error -select_streams v -read_intervals %+#{PACKETS} -show_frames -show_entries {entries} \
          -of json=c=1 -protocol_whitelist file,pipe -i"
@@ -64,9 +79,25 @@ pub fn add_frames(media: &mut Media, ended: &Ended) {
             stream.hdr.light = stream.hdr.light.or(found.light);
             stream.hdr.dolby_vision = stream.hdr.dolby_vision.or(found.dolby_vision);
             stream.hdr.has_hdr10_plus |= found.has_hdr10_plus;
+            colours(&mut stream.colour, frame);
             if stream.field_order.is_empty() && frame.interlaced_frame != 0 {
                 stream.field_order = if frame.top_field_first != 0 { "tt" } else { "bb" }.to_owned();
             }
+        }
+    }
+}
+
+/// Fills in what the header left open.
+fn colours(colour: &mut Colour, frame: &Frame) {
+    for (known, told) in [
+        (&mut colour.primaries, &frame.color_primaries),
+        (&mut colour.transfer, &frame.color_transfer),
+        (&mut colour.matrix, &frame.color_space),
+        (&mut colour.range, &frame.color_range),
+        (&mut colour.chroma, &frame.chroma_location),
+    ] {
+        if known.is_empty() {
+            *known = meaning(told);
         }
     }
 }
@@ -91,6 +122,8 @@ mod tests {
             (video(0, "mpeg2video", ""), true),
             (video(0, "vp9", ""), false),
             (video(0, "vp9", "smpte2084"), true),
+            (Stream { pixel_format: "yuv420p10le".into(), ..video(0, "vp9", "") }, true),
+            (Stream { pixel_format: "yuv420p10le".into(), ..video(0, "vp9", "arib-std-b67") }, false),
             (Stream { kind: StreamKind::Cover, ..video(0, "mjpeg", "") }, false),
         ] {
             assert_eq!(is_open(&stream), is_asked, "{stream:?}");
@@ -118,7 +151,7 @@ mod tests {
         assert_eq!(before.streams[0].field_order, "");
         let after = said(
             r#"{"frames": [{"stream_index": 0, "interlaced_frame": 1, "top_field_first": 0}, {"stream_index": 1,
-                "side_data_list": [{"side_data_type": "HDR Dynamic Metadata SMPTE2094-40 (HDR10+)"},
+                "color_space": "bt2020nc", "color_transfer": "bt709", "color_range": "unknown", "side_data_list": [{"side_data_type": "HDR Dynamic Metadata SMPTE2094-40 (HDR10+)"},
                 {"side_data_type": "Content light level metadata", "max_content": 900, "max_average": 300}]}]}"#,
         );
         assert_eq!(after.streams[0].field_order, "bb");

@@ -201,7 +201,7 @@ fn word(text: Option<&str>) -> Option<String> {
 }
 
 /// A name of something that may be left open.
-fn meaning(text: &str) -> String {
+pub(super) fn meaning(text: &str) -> String {
     word(Some(text))
         .filter(|w| !matches!(w.as_str(), "unknown" | "unspecified" | "reserved"))
         .unwrap_or_default()

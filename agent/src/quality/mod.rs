@@ -9,7 +9,7 @@ mod places;
 mod search;
 
 use vc_protocol::agent::Metric;
-use vc_protocol::profile::{Profile, VideoWish};
+use vc_protocol::profile::VideoWish;
 
 pub use measure::{Clip, Looks, command, score};
 pub use places::{Place, TAIL_MS, places};
@@ -62,16 +62,6 @@ impl Target {
     pub fn words(self) -> String {
         words(self.metric, self.score)
     }
-}
-
-/// The profile with a usual quality in place of the score that it asks for: what is planned until that is measured.
-pub fn begun(profile: &Profile) -> Profile {
-    let mut begun = profile.clone();
-    if Target::of(&profile.video).is_some() {
-        (begun.video.target_vmaf, begun.video.target_ssim) = (None, None);
-        begun.video.crf = Some(search::usual(profile.video.codec));
-    }
-    begun
 }
 
 /// A score for people.

@@ -30,6 +30,9 @@ pub struct Place {
 }
 
 impl Place {
+    /// What is there if anything is.
+    pub const BEGINNING: Place = Place { start_ms: 0, length_ms: Some(WHOLE_MS) };
+
     /// Options in front of an input that has its first frame at `first_ms`, for the part and so much behind it.
     pub fn options(&self, first_ms: u64, tail_ms: u64) -> Vec<OsString> {
         let seconds = |ms: u64| OsString::from(format!("{}.{:03}", ms / 1000, ms % 1000));
@@ -50,7 +53,7 @@ pub fn places(duration_ms: Option<u64>, fps: f64, pixels: u64) -> Vec<Place> {
     let part_ms = if pixels > LARGE { LARGE_PART_MS } else { PART_MS };
     let duration = match duration_ms {
         // Nobody knows how far one could go: its beginning has to do.
-        None => return vec![Place { start_ms: 0, length_ms: Some(WHOLE_MS) }],
+        None => return vec![Place::BEGINNING],
         Some(ms) if ms <= WHOLE_MS => return vec![Place { start_ms: 0, length_ms: None }],
         Some(ms) => ms,
     };

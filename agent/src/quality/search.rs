@@ -46,12 +46,6 @@ fn range(codec: VideoCodec) -> [u8; 3] {
     }
 }
 
-/// The quality that a search for a codec begins with, on the codec's own scale.
-pub(super) fn usual(codec: VideoCodec) -> u8 {
-    let [_, usual, _] = range(codec);
-    usual
-}
-
 impl Scale {
     /// Of an encoder.
     pub fn of(codec: VideoCodec, quality: &Quality) -> Scale {

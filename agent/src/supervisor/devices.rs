@@ -10,7 +10,7 @@ use vc_protocol::id::DeviceId;
 use vc_protocol::progress::Phase;
 
 use super::growth::Tick;
-use super::trials::verdict;
+use super::trials::{taken_in, verdict};
 use super::work::Work;
 use super::{Line, Supervisor};
 use crate::device::Card;
@@ -35,8 +35,14 @@ impl<W: Work> Supervisor<W> {
         self.own.refresh();
     }
 
+    /// Cards are still looked for: they are tried before the processor is.
+    pub(crate) fn expect_cards(&mut self) {
+        self.is_looking = true;
+    }
+
     /// Those whose trials of an earlier start still hold are offered at once, the others when they have been tried.
     pub(crate) fn on_cards(&mut self, cards: Vec<Card>) {
+        self.is_looking = false;
         // What a console accepts, the processor included.
         let cards = cards.into_iter().take(DEVICES_MAX - 1).collect();
         for (id, card) in self.own.add(cards) {
@@ -74,6 +80,7 @@ impl<W: Work> Supervisor<W> {
             self.tell_devices();
         }
         if self.lines.is_empty()
+            && !self.is_looking
             && let Some(device) = self.own.trials.next()
         {
             self.try_encoders(device, false);
@@ -119,6 +126,7 @@ impl<W: Work> Supervisor<W> {
             }
             match after {
                 Ok(after) => {
+                    let after = taken_in(&before, after);
                     let verdict = verdict(&before, &after);
                     // Nothing at all was tried where there was no place for its files.
                     if !after.is_empty() {

@@ -106,6 +106,8 @@ pub(crate) struct Supervisor<W> {
     proofs: Arc<Semaphore>,
     proofs_waiting: Arc<Semaphore>,
     own: BoxView,
+    /// Cards may still be found.
+    is_looking: bool,
 }
 
 /// An attempt with a task.
@@ -144,6 +146,7 @@ impl<W: Work> Supervisor<W> {
             proofs: Arc::new(Semaphore::new(PROOFS_MAX)),
             proofs_waiting: Arc::new(Semaphore::new(PROOFS_WAITING_MAX)),
             own,
+            is_looking: false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vc_protocol::device::EncoderFacts;
 use vc_protocol::id::DeviceId;
 
+use crate::ffmpeg;
 use crate::process::{StopReason, StopToken, Stopper};
 
 /// The trials of this box.
@@ -85,6 +86,17 @@ pub(super) fn verdict(before: &[EncoderFacts], after: &[EncoderFacts]) -> Result
     }
 }
 
+/// What is known of a device after its trials: an encoder that only found the card taken by other work is as good as it
+/// was before.
+pub(super) fn taken_in(before: &[EncoderFacts], after: Vec<EncoderFacts>) -> Vec<EncoderFacts> {
+    let known = |now: EncoderFacts| {
+        let was =
+            before.iter().find(|was| was.name == now.name && was.problem.is_empty() && was.fps.is_some());
+        if ffmpeg::is_busy(&now.problem) { was.cloned().unwrap_or(now) } else { now }
+    };
+    after.into_iter().map(known).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +121,15 @@ mod tests {
         ] {
             assert_eq!(verdict(&before, &after), expected.map_err(str::to_owned), "{before:?} {after:?}");
         }
+    }
+
+    #[test]
+    fn a_card_that_was_taken_by_other_work_keeps_what_it_had_proved() {
+        let busy = |name| facts(name, "does not encode: no encoder session is free");
+        let before = [facts("a", ""), facts("b", "makes garbage")];
+        let after = taken_in(&before, vec![busy("a"), busy("b"), busy("c"), facts("d", "makes garbage")]);
+        assert_eq!(after, [facts("a", ""), busy("b"), busy("c"), facts("d", "makes garbage")]);
+        assert_eq!(verdict(&before, &after), Ok(()));
     }
 
     #[test]

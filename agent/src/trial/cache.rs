@@ -4,18 +4,17 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use vc_protocol::device::EncoderFacts;
 
-use super::NO_TURN;
+use super::{NO_TURN, TOO_LATE};
 use crate::device::Card;
 use crate::encoder::Encoder;
 use crate::ffmpeg::Tools;
-use crate::process::quick;
 
 /// Layout of the file.
 const VERSION: u32 = 1;
@@ -60,15 +59,18 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Of this ffmpeg. Blocks for as long as it takes to tell how it was built.
+    /// Of this ffmpeg.
     pub(crate) fn open(tools: &Tools) -> Cache {
         Cache::at(folder().map(|folder| folder.join("vc-agent").join("trials.json")), tools)
     }
 
     fn at(path: Option<PathBuf>, tools: &Tools) -> Cache {
-        // Version, configuration and libraries: two builds of one version differ in what they can.
-        let build = quick(&tools.ffmpeg, &["-version"]).map(|answer| answer.stdout);
-        Cache { path, build: build.unwrap_or_else(|_| tools.version_line.clone()) }
+        // Two builds of one version differ in what they can. To ask for the configuration would cost every start.
+        let file = fs::metadata(&tools.ffmpeg).map(|meta| (meta.len(), meta.mtime(), meta.mtime_nsec()));
+        let (length, changed, fraction) = file.unwrap_or_default();
+        let build =
+            format!("{}\n{}\n{length} {changed}.{fraction:09}", tools.version_line, tools.ffmpeg.display());
+        Cache { path, build }
     }
 
     /// What a trial of all these rows showed, if that still holds.
@@ -85,10 +87,12 @@ impl Cache {
         Some(encoders)
     }
 
-    /// Keeps what a trial of these rows showed, unless some of them were not tried at all.
+    /// Keeps what a trial of these rows showed, unless some of them were not tried at all, or not to their end: next
+    /// time the box may be less busy.
     pub(crate) fn remember(&self, subject: &Subject, rows: &[&'static Encoder], facts: &[EncoderFacts]) {
         let is_untried = |facts: &EncoderFacts| {
-            facts.problem.is_empty() && facts.trials.iter().all(|trial| trial.problem == NO_TURN)
+            let had_no_turn = facts.trials.iter().all(|trial| trial.problem == NO_TURN);
+            facts.problem.is_empty() && had_no_turn || facts.problem.contains(TOO_LATE)
         };
         let Some(path) = self.path.as_deref().filter(|_| !facts.iter().any(is_untried)) else { return };
         let key = self.key(subject, rows);
@@ -210,6 +214,9 @@ mod tests {
         late[0].trials = vec![untried(8, RateMode::Quality, NO_TURN)];
         cache.remember(&subject, &rows, &late);
         assert_eq!(cache.kept(&subject, &rows), None);
+        late[0].problem = format!("does not encode: {TOO_LATE} 20 s");
+        cache.remember(&subject, &rows, &late);
+        assert_eq!(cache.kept(&subject, &rows), None, "the box may have been busy");
         fs::create_dir_all(dir.path().join("vc-agent")).unwrap();
         for damaged in ["", "{", "{\"v\":7,\"devices\":[]}", "[1]"] {
             fs::write(dir.path().join("vc-agent/trials.json"), damaged).unwrap();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::Mutex;
 use vc_protocol::device::{RateMode, TrialFacts};
 use vc_protocol::media::{Media, Stream, StreamKind};
-use vc_protocol::profile::{AudioCodec, AudioWish, Container, Effort, Profile, VideoWish};
+use vc_protocol::profile::{AudioCodec, AudioWish, Container, Effort, Profile, VideoCodec, VideoWish};
 
 use super::{Bench, Turn, run, untried};
 use crate::device::Gpu;
@@ -104,7 +104,7 @@ pub(super) async fn one(
     };
     let tried = async {
         let clip = clips.get(bench, turn, picture, &format, "-c:v rawvideo").await?;
-        let part = bench.folder.path().join(format!("{}-{bits}-{}.mkv", encoder.name, rate.word()));
+        let part = bench.folder.path().join(format!("trial-{}-{bits}-{}.mkv", encoder.name, rate.word()));
         let pass_log = part.with_extension("log");
         let files = Files { source: clip.clone(), part: part.clone(), pass_log };
         let calls = calls(bench, picture, gpu, encoder, &format, rate, &files)?;
@@ -153,7 +153,8 @@ fn calls(
 ) -> Result<Vec<Invocation>, String> {
     let is_quality = rate == RateMode::Quality;
     let video = VideoWish {
-        crf: (is_quality && encoder.quality.is_some()).then_some(CRF),
+        // ProRes says by its own profile how good it is; jobs seldom ask for anything else.
+        crf: (is_quality && encoder.quality.is_some() && encoder.codec != VideoCodec::Prores).then_some(CRF),
         bitrate: (!is_quality).then(|| BITRATE.to_owned()),
         passes: (!is_quality).then_some(1),
         effort: Effort::Fast,

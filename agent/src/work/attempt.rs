@@ -6,27 +6,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
-use vc_protocol::agent::{CommandPhase, Outcome, PASSED_OVER_MAX, PassedOver, Proven, QualityFound, Report};
-use vc_protocol::device::RateMode;
+use vc_protocol::agent::{CommandPhase, Outcome, PassedOver, Proven, QualityFound, Report};
 use vc_protocol::failure::{Failure, FailureClass};
 use vc_protocol::job::{FileStamp, Offer};
 use vc_protocol::media::Media;
-use vc_protocol::profile::{Depth, Profile, VideoCodec};
+use vc_protocol::profile::VideoCodec;
 use vc_protocol::progress::{Phase, Progress};
 
 use super::guard::Guard;
 use super::meter::Meter;
 use super::sampling::References;
-use super::walk::{self, Refused};
+use super::walk;
 use super::{AttemptLink, Halt, LiveView, Place, WorkContext};
 use crate::check::{Check, Facts};
 use crate::commit::{Scratch, failpoint};
 use crate::encoder::Candidate;
-use crate::plan::{self, Files, Plan, Refusal};
+use crate::plan::{self, Files, Plan};
 use crate::process::{Block, Ended, Invocation, Limits, Sinks, Stdout, StopReason, StopToken};
-use crate::proved::Want;
 use crate::storage::{Destination, Source};
-use crate::{ffmpeg, probe, quality};
+use crate::{ffmpeg, probe};
 
 /// Bytes that must be free before an encode begins; less than this is a full disk with a rest.
 pub(super) const FREE_BYTES_MIN: u64 = 16 << 20;
@@ -39,13 +37,13 @@ pub(super) struct Attempt<'a> {
     pub(super) stop: StopToken,
     pub(super) view: &'a LiveView,
     began: Option<Instant>,
-    encoder: &'static str,
+    pub(super) encoder: &'static str,
     warnings: Vec<String>,
-    passed_over: Vec<PassedOver>,
+    pub(super) passed_over: Vec<PassedOver>,
     pub(super) quality: Option<QualityFound>,
     pub(super) references: Option<Arc<References>>,
     /// Frames and milliseconds that the encoder which runs, or ran last, has made.
-    made: (u64, u64),
+    pub(super) made: (u64, u64),
     media_ms: u64,
     bytes_in: u64,
 }
@@ -179,60 +177,10 @@ impl<'a> Attempt<'a> {
         plan::Caps { encoders: &self.context.tools.encoders, major: self.context.tools.major }
     }
 
-    /// A plan for each encoder that may do it, the preferred first. At least one.
-    fn plans(&mut self, media: &Media) -> Result<Vec<Plan>, Halt> {
-        let profile = &self.offer.profile.profile;
-        let codec = profile.video.codec;
-        // Typed options name their encoder themselves.
-        if !codec.is_encoded() || !profile.passes.is_empty() {
-            return Ok(vec![plan::plan(media, profile, None, self.caps())?]);
-        }
-        let rate = match (&profile.video.bitrate, &profile.video.size) {
-            (None, None) => RateMode::Quality,
-            (Some(_), _) | (_, Some(_)) => RateMode::Bitrate,
-        };
-        let want = Want { codec, bits: bits(profile, media), rate, order: &profile.video.encoders };
-        let choice = self.context.proved.choose(self.offer.device, want);
-        let source = media.video().map_or("", |stream| stream.codec.as_str());
-        let choice = self.context.proved.on_device(self.offer.device, choice, source);
-        for passed in choice.passed_over {
-            self.passes_over(passed);
-        }
-        let profile = &quality::begun(profile);
-        let mut plans = Vec::with_capacity(choice.candidates.len());
-        for with in &choice.candidates {
-            match plan::plan(media, profile, Some(with), self.caps()) {
-                Ok(plan) => plans.push(plan),
-                Err(Refusal::Failed(failure)) if failure.class == FailureClass::Encoder => {
-                    self.passes_over(PassedOver { encoder: walk::label(Some(with)), cause: failure.cause });
-                }
-                Err(refusal) => return Err(refusal.into()),
-            }
-        }
-        if plans.is_empty() {
-            let name = codec.ffmpeg_name();
-            let cause = match self.passed_over.first() {
-                Some(PassedOver { encoder, cause }) => {
-                    format!("no encoder for {name} can be used here: {encoder}: {cause}")
-                }
-                None => format!("this ffmpeg has no encoder for {name}"),
-            };
-            return Err(Failure::new(FailureClass::Encoder, cause).into());
-        }
-        Ok(plans)
-    }
-
     /// Something worth a look.
     pub(super) fn warn(&mut self, text: String) {
         if !self.warnings.contains(&text) {
             self.warnings.push(text);
-        }
-    }
-
-    fn passes_over(&mut self, passed: PassedOver) {
-        if self.passed_over.len() < PASSED_OVER_MAX {
-            self.passed_over.push(passed);
-            self.view.passes_over(&self.passed_over);
         }
     }
 
@@ -243,51 +191,12 @@ impl<'a> Attempt<'a> {
         self.unless_stopped(place.slot()).await?.ok_or(Halt::Stopped)
     }
 
-    /// Encodes and verifies, with the next encoder where one cannot.
-    async fn make(&mut self, prepared: &Prepared, plans: Vec<Plan>) -> Result<Scratch, Halt> {
-        let labels: Vec<String> = plans.iter().map(|plan| walk::label(plan.with.as_ref())).collect();
-        let names: Vec<&'static str> =
-            plans.iter().map(|plan| plan.with.as_ref().map_or("copy", |with| with.encoder.name)).collect();
-        let mut before: Option<Refused> = None;
-        let mut in_vain: Vec<(Candidate, String)> = Vec::new();
-        for (place, plan) in plans.into_iter().enumerate() {
-            if let Some(Refused { label, cause, .. }) = &before {
-                self.warn(format!("{label} could not ({cause}): {} was used", labels[place]));
-                self.passes_over(PassedOver { encoder: label.clone(), cause: cause.clone() });
-            }
-            self.encoder = names[place];
-            self.view.uses(self.encoder, names[place + 1..].to_vec());
-            (self.made, self.quality) = ((0, 0), None);
-            let failure = match self.make_with(prepared, &plan).await {
-                Ok((scratch, warnings)) => {
-                    plan.warnings.into_iter().chain(warnings).for_each(|warning| self.warn(warning));
-                    // That another one could says that the source was not to blame.
-                    let (proved, device) = (&self.context.proved, self.offer.device);
-                    in_vain.iter().for_each(|(with, cause)| proved.failed(device, with, cause));
-                    plan.with.iter().for_each(|with| proved.worked(device, with));
-                    return Ok(scratch);
-                }
-                Err(Halt::Failed(failure)) if failure.class == FailureClass::Encoder => failure,
-                Err(halt) => return Err(halt),
-            };
-            let (frames, out_ms) = self.made;
-            let (label, cause) = (labels[place].clone(), failure.cause.clone());
-            let refused = Refused { encoder: names[place], label, cause, frames, out_ms };
-            if let Some(first) = &before
-                && let Some(failure) = walk::blames_source(first, &refused)
-            {
-                return Err(failure.into());
-            }
-            if place + 1 == labels.len() {
-                return Err(failure.into());
-            }
-            in_vain.extend(plan.with.map(|with| (with, refused.cause.clone())));
-            before = Some(refused);
-        }
-        Err(Failure::new(FailureClass::Job, "there was nothing to run").into())
-    }
-
-    async fn make_with(&mut self, prepared: &Prepared, plan: &Plan) -> Result<(Scratch, Vec<String>), Halt> {
+    /// Encodes and verifies with one encoder.
+    pub(super) async fn make_with(
+        &mut self,
+        prepared: &Prepared,
+        plan: &Plan,
+    ) -> Result<(Scratch, Vec<String>), Halt> {
         let scratch =
             Scratch::new(&prepared.to, self.offer.attempt, plan.container.extension()).map_err(|error| {
                 Failure::new(FailureClass::Infrastructure, format!("name the part file: {error}"))
@@ -432,16 +341,5 @@ impl<'a> Attempt<'a> {
             _ = self.stop.stopped() => Err(Halt::Stopped),
             done = work => Ok(done),
         }
-    }
-}
-
-/// Bits of a sample that an encoder has to take.
-fn bits(profile: &Profile, media: &Media) -> u8 {
-    let source = media.video().map_or(8, |stream| plan::depth(&stream.pixel_format));
-    match profile.video.depth {
-        Depth::Eight => 8,
-        Depth::Ten => 10,
-        Depth::Keep if source > 8 => 10,
-        Depth::Keep => 8,
     }
 }

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod deliver;
+mod encoders;
 mod guard;
 mod link;
 mod meter;

@@ -25,6 +25,8 @@ use crate::{ffmpeg, probe};
 
 /// Bytes that lossless clips take for each byte of their pictures: noise compresses to two thirds.
 const LOSSLESS_SHARE: f64 = 0.67;
+/// Container in which ffmpeg does not find the frame that it is told: MPEG program streams.
+const SEEKS_WRONGLY: &str = "mpeg";
 /// Frames a second of a source that does not say.
 const FPS_ASSUMED: f64 = 30.0;
 
@@ -196,7 +198,9 @@ impl Attempt<'_> {
         let size = plan.picture().and_then(|planned| planned.size).unwrap_or((stream.width, stream.height));
         let pixels = u64::from(size.0) * u64::from(size.1);
         let is_deep = plan::depth(&stream.pixel_format) > 8;
-        let places = quality::places(prepared.media.duration_ms, stream.fps, pixels);
+        let can_seek = !prepared.media.container.split(',').any(|name| name == SEEKS_WRONGLY);
+        let length = prepared.media.duration_ms.filter(|_| can_seek);
+        let places = quality::places(length, stream.fps, pixels);
         room_for(&places, prepared, stream, pixels, is_deep)?;
         let scratch = Scratch::new(&prepared.to, self.offer.attempt, "mkv").map_err(|error| {
             Failure::new(FailureClass::Infrastructure, format!("name the samples: {error}"))
@@ -204,14 +208,17 @@ impl Attempt<'_> {
         self.link.making(&scratch.stem());
         let first_ms = first_ms(&prepared.media, stream);
         let mut clips = Vec::with_capacity(places.len());
-        for (n, place) in places.into_iter().enumerate() {
+        // A header may promise more than there is; what is there stands for it, or at least its beginning.
+        for (n, place) in places.into_iter().chain([Place::BEGINNING]).enumerate() {
+            if place == Place::BEGINNING && !clips.is_empty() {
+                break;
+            }
             let files = Files {
                 source: prepared.source.path.clone(),
                 part: scratch.sample(&format!("source{n}")),
                 pass_log: scratch.pass_log(),
             };
             let made = self.make_sample(&plan, &files, place.options(first_ms, 0)).await?;
-            // A header may promise more than there is; what is there stands for it.
             if made > 0 {
                 clips.push(Reference { place, path: files.part, frames: made });
             }

@@ -132,10 +132,20 @@ impl Box {
     }
 
     pub(crate) async fn run(&self, offer: &Offer, console: &Console, stop: StopToken) -> End {
+        self.run_within(PATIENCE, offer, console, stop).await
+    }
+
+    pub(crate) async fn run_within(
+        &self,
+        patience: Duration,
+        offer: &Offer,
+        console: &Console,
+        stop: StopToken,
+    ) -> End {
         let slots = Arc::new(Semaphore::new(1));
         let view = LiveView::new();
         let work = vc_agent::work::run(&self.context, offer, Place::take(&slots), console, &view, stop);
-        let end = tokio::time::timeout(PATIENCE, work).await.expect("an attempt ends");
+        let end = tokio::time::timeout(patience, work).await.expect("an attempt ends");
         assert_eq!(slots.available_permits(), 1, "the slot is free again");
         assert_eq!(std::fs::read_dir(self.dir.path().join("run")).unwrap().count(), 0, "no child is left");
         end

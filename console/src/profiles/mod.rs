@@ -168,7 +168,9 @@ impl Profiles {
         let Some((name, sources)) = self.texts.get_key_value(name) else {
             return Err(ProfilesError::Unknown {
                 name: name.to_owned(),
-                meant: self.nearest(name),
+                meant: nearest(name, &self.names())
+                    .map(|near| format!(" (did you mean {near}?)"))
+                    .unwrap_or_default(),
                 known: self.names().join(", "),
             });
         };
@@ -198,18 +200,20 @@ impl Profiles {
         been: &[(&str, usize)],
         parent: &str,
     ) -> Result<(&str, usize, &Source), (String, String)> {
-        let unknown =
-            |what: String| (what, format!("name one of {}{}", self.names().join(", "), self.nearest(parent)));
         let shown = parent.escape_debug();
         let Some((parent, sources)) = self.texts.get_key_value(parent) else {
-            return Err(unknown(format!("names \"{shown}\", and there is no such profile")));
+            let what = format!("names \"{shown}\", and there is no such profile");
+            let near = nearest(parent, &self.names());
+            let list = || format!("name one of {}", self.names().join(", "));
+            return Err((what, near.map_or_else(list, |near| format!("did you mean {near}?"))));
         };
         let level = match been.last() {
             Some((name, level)) if name == parent => level + 1,
             Some(_) | None => 0,
         };
         let Some(source) = sources.get(level) else {
-            return Err(unknown(format!("names \"{shown}\" itself, and no built-in profile has that name")));
+            let what = format!("names \"{shown}\" in itself, and no built-in profile has that name");
+            return Err((what, "name another profile, or leave it out".to_owned()));
         };
         if been.contains(&(parent.as_str(), level)) {
             let chain: Vec<&str> = been.iter().map(|(name, _)| *name).chain([parent.as_str()]).collect();
@@ -221,10 +225,6 @@ impl Profiles {
 
     fn names(&self) -> Vec<String> {
         self.texts.keys().cloned().collect()
-    }
-
-    fn nearest(&self, name: &str) -> String {
-        nearest(name, &self.names()).map(|near| format!(" (did you mean {near}?)")).unwrap_or_default()
     }
 }
 

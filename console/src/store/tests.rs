@@ -523,9 +523,10 @@ fn an_attempt_of_the_first_release_is_read() {
 #[derive(serde::Serialize, serde::Deserialize)]
 struct SecondAttempt {
     head: ((u64, u16, u32), Lease, i64, u32),
-    report: Option<(OldReport, Option<SecondMedia>, Vec<(u32, u64)>)>,
+    report: Option<SecondReport>,
 }
 
+type SecondReport = (OldReport, Option<SecondMedia>, Vec<(u32, u64)>);
 type SecondMedia = (String, Option<u64>, u64, Vec<SecondStream>, u32);
 type SecondStream = (
     (u32, u32, String, Option<String>, u32, u32, String, f64, bool),

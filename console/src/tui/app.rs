@@ -1,16 +1,14 @@
 //! The loop: waits for keys, answers, signals and time; updates the state; draws when something changed.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use crossterm::event::{Event, EventStream};
-use crossterm::execute;
-use crossterm::style::Print;
 use futures_util::StreamExt;
 use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Size;
+use ratatui::layout::{Position, Rect, Size};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
@@ -18,10 +16,11 @@ use super::input::{Clicks, Late, translate_key};
 use super::link::{Link, Reply};
 use super::look::Background;
 use super::model::{FrameModel, model};
+use super::out::Screenful;
 use super::probe;
 use super::state::copy::CopyItem;
 use super::state::{Action, Millis, Msg, State, update};
-use super::term::{Alarm, Screenful, Terminal};
+use super::term::Terminal;
 use super::view::{FrameView, Inks};
 use super::{Leave, Options, clipboard};
 
@@ -42,12 +41,12 @@ pub async fn run(options: Options, link: Link) -> anyhow::Result<Leave> {
     let terminal = Terminal::enter(options.mouse).context("take the terminal")?;
     let mut options = options;
     let answers = if probe::can_ask(|name| std::env::var(name).ok()) {
-        probe::ask(options.look.theme.wants_background()).await
+        probe::ask(&terminal.out, options.look.theme.wants_background()).await
     } else {
         probe::Answers::default()
     };
     options.look.know_background(answers.light.map(Background::of_light));
-    let backend = CrosstermBackend::new(Screenful::new(answers.synchronized));
+    let backend = CrosstermBackend::new(Screenful::new(terminal.out.clone(), answers.synchronized));
     let mut screen = ratatui::Terminal::new(backend).context("open the terminal")?;
     let size = screen.size().context("ask the terminal for its size")?;
     let mut state = State::new(options, size);
@@ -78,6 +77,8 @@ enum Wake {
     Signal(i32),
     /// The shell lets us go on.
     Continued,
+    /// The terminal took what was written.
+    Settled,
     Alarm,
     Time,
 }
@@ -124,8 +125,8 @@ impl App {
         };
         let alarm = &terminal.alarm;
         loop {
-            self.draw(screen)?;
-            let wake = self.wait(&mut events, &mut signals, alarm).await;
+            self.draw(screen, terminal)?;
+            let wake = self.wait(&mut events, &mut signals, terminal).await;
             let msg = match wake {
                 Wake::Terminal(Some(Ok(event))) if self.printed => {
                     self.come_back(&event, screen, terminal)?
@@ -147,7 +148,7 @@ impl App {
                 Wake::Alarm if alarm.panicked.load(Ordering::Relaxed) => {
                     anyhow::bail!("a part of the program panicked; its message is above")
                 }
-                Wake::Alarm => None,
+                Wake::Alarm | Wake::Settled => None,
                 Wake::Time => Some(Msg::Tick),
             };
             let Some(msg) = msg else { continue };
@@ -161,8 +162,9 @@ impl App {
     }
 
     /// Every arm is safe to cancel: streams, queues, signals and alarms keep what was not taken.
-    async fn wait(&mut self, events: &mut EventStream, signals: &mut Signals, alarm: &Alarm) -> Wake {
-        let wake_at = self.wake_at().map(|at| self.started + Duration::from_millis(at));
+    async fn wait(&mut self, events: &mut EventStream, signals: &mut Signals, terminal: &Terminal) -> Wake {
+        let held_up = self.wants_frame() && !terminal.out.is_idle();
+        let wake_at = self.wake_at(held_up).map(|at| self.started + Duration::from_millis(at));
         let time = async {
             match wake_at {
                 Some(at) => tokio::time::sleep_until(at).await,
@@ -170,19 +172,24 @@ impl App {
             }
         };
         tokio::select! { biased;
-            () = alarm.rung.notified() => Wake::Alarm,
+            () = terminal.alarm.rung.notified() => Wake::Alarm,
             _ = signals.hup.recv() => Wake::Signal(SignalKind::hangup().as_raw_value()),
             _ = signals.term.recv() => Wake::Signal(SignalKind::terminate().as_raw_value()),
             _ = signals.cont.recv() => Wake::Continued,
             event = events.next() => Wake::Terminal(event),
             reply = self.link.replies.recv(), if self.linked => Wake::Reply(reply),
+            () = terminal.out.settled(), if held_up => Wake::Settled,
             () = time => Wake::Time,
         }
     }
 
-    /// The next frame that is due, or what time alone changes.
-    fn wake_at(&self) -> Option<Millis> {
-        let frame = (self.state.dirty && !self.printed).then(|| self.frame_due());
+    fn wants_frame(&self) -> bool {
+        self.state.dirty && !self.printed
+    }
+
+    /// The next frame that is due, or what time alone changes. A frame that the terminal holds up has no time.
+    fn wake_at(&self, held_up: bool) -> Option<Millis> {
+        let frame = (self.wants_frame() && !held_up).then(|| self.frame_due());
         frame.into_iter().chain(self.state.next_tick(self.now())).min()
     }
 
@@ -195,9 +202,13 @@ impl App {
         self.drawn.map_or(0, |at| at + gap)
     }
 
-    fn draw(&mut self, screen: &mut Screen) -> anyhow::Result<()> {
+    fn draw(&mut self, screen: &mut Screen, terminal: &Terminal) -> anyhow::Result<()> {
+        if let Some(error) = terminal.out.failure() {
+            return Err(error).context("write to the terminal");
+        }
         let now = self.now();
-        if !self.state.dirty || self.printed || now < self.frame_due() {
+        // While the terminal has not taken the last frame, the newest one is yet to be made.
+        if !self.wants_frame() || now < self.frame_due() || !terminal.out.is_idle() {
             return Ok(());
         }
         let inks = Inks { theme: &self.state.look.theme, color: self.state.look.color };
@@ -246,7 +257,9 @@ impl App {
     ) -> anyhow::Result<Option<Leave>> {
         match action {
             Action::Leave(leave) => return Ok(Some(leave)),
-            Action::Repaint => screen.clear()?,
+            Action::Repaint => {
+                repaint(screen)?;
+            }
             Action::StartAgent => {
                 let sent = self.link.start_agent.as_ref().is_some_and(|start| start.try_send(()).is_ok());
                 if !sent {
@@ -266,7 +279,7 @@ impl App {
                 terminal.step_out().context("leave the alternate screen")?;
                 // Still raw: a line must be told to start at the left.
                 let text = text.lines().collect::<Vec<_>>().join("\r\n");
-                execute!(stdout(), Print(format!("\r\n{text}\r\n\r\nany key comes back\r\n")))?;
+                terminal.out.push(format!("\r\n{text}\r\n\r\nany key comes back\r\n").as_bytes());
                 self.printed = true;
             }
             Action::Mouse(on) => terminal.take_mouse(on).context("switch the mouse")?,
@@ -325,7 +338,14 @@ impl App {
         self.printed = false;
         self.hurry = true;
         terminal.take(self.state.mouse).context("take the terminal again")?;
-        screen.clear()?;
-        Ok(Msg::Resize(screen.size().context("ask the terminal for its size")?))
+        Ok(Msg::Resize(repaint(screen)?))
     }
+}
+
+/// Clears the terminal and has the next frame draw everything; its size. Not the library's own way: that asks the
+/// terminal where its cursor is, and fails where nobody answers.
+fn repaint(screen: &mut Screen) -> anyhow::Result<Size> {
+    let size = screen.size().context("ask the terminal for its size")?;
+    screen.resize(Rect::from((Position::ORIGIN, size))).context("clear the terminal")?;
+    Ok(size)
 }

@@ -13,6 +13,7 @@ mod keys;
 mod link;
 mod look;
 mod model;
+mod out;
 mod plain;
 mod probe;
 pub mod settings;

@@ -5,11 +5,13 @@
 //! nothing is asked: they answer for themselves, not for the terminal.
 
 use std::fs::OpenOptions;
-use std::io::{self, Write, stdout};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use tokio::net::unix::pipe::Receiver;
+
+use super::out::Out;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -40,7 +42,7 @@ pub(crate) fn can_ask(var: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 /// Asks, and waits a moment. The terminal must be in raw mode.
-pub(crate) async fn ask(background: bool) -> Answers {
+pub(crate) async fn ask(out: &Out, background: bool) -> Answers {
     let late = Answers { late: true, ..Answers::default() };
     let questions = [if background { ASK_BACKGROUND } else { "" }, ASK_SYNCHRONIZED, ASK_LAST].concat();
     let mut heard = Vec::new();
@@ -49,8 +51,7 @@ pub(crate) async fn ask(background: bool) -> Answers {
         let tty = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open("/dev/tty")?;
         // Nothing about it is a pipe's own; it is the one safe way to wait for any file here.
         let tty = Receiver::from_file_unchecked(tty)?;
-        stdout().write_all(questions.as_bytes())?;
-        stdout().flush()?;
+        out.push(questions.as_bytes());
         while !is_complete(&heard) && heard.len() < ANSWER_BYTES_MAX {
             read_some(&tty, &mut heard).await?;
         }

@@ -1,6 +1,7 @@
 //! The terminal: taken on entry, given back on every way out. Knows nothing of what is drawn.
 
-use std::io::{self, IsTerminal, Stdout, Write, stdout};
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, stderr, stdin, stdout};
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +11,15 @@ use crossterm::cursor::Show;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
 };
-use crossterm::execute;
+use crossterm::queue;
 use crossterm::style::Print;
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use nix::unistd::{dup2_stderr, dup2_stdout};
 use tokio::sync::Notify;
+
+use super::out::Out;
 
 /// How often the watchdog looks whether the terminal is still there. With [`GRACE`] it stays under the second in
 /// which a dashboard without a terminal must have ended; two wake-ups a second cost nothing that can be measured.
@@ -44,23 +47,26 @@ pub(crate) struct Terminal {
     held: Arc<AtomicBool>,
     previous_hook: Arc<Hook>,
     pub(crate) alarm: Arc<Alarm>,
+    /// The way to it.
+    pub(crate) out: Out,
 }
 
 impl Terminal {
     /// Takes the terminal. A panic on any thread gives it back before its message is printed, and rings the alarm.
     pub(crate) fn enter(mouse: bool) -> io::Result<Terminal> {
+        let out = Out::open()?;
         let held = Arc::new(AtomicBool::new(true));
         let alarm = Arc::new(Alarm::default());
         let previous_hook: Arc<Hook> = Arc::from(std::panic::take_hook());
-        let hook = (Arc::clone(&held), Arc::clone(&alarm), Arc::clone(&previous_hook));
+        let hook = (Arc::clone(&held), Arc::clone(&alarm), Arc::clone(&previous_hook), out.clone());
         std::panic::set_hook(Box::new(move |info| {
-            let (held, alarm, previous) = &hook;
-            give_back(held);
+            let (held, alarm, previous, out) = &hook;
+            give_back(held, out);
             previous(info);
             alarm.panicked.store(true, Ordering::Relaxed);
             alarm.rung.notify_one();
         }));
-        let terminal = Terminal { held, previous_hook, alarm };
+        let terminal = Terminal { held, previous_hook, alarm, out };
         terminal.take(mouse)?;
         terminal.watch()?;
         Ok(terminal)
@@ -69,29 +75,41 @@ impl Terminal {
     /// Raw mode, alternate screen and the reports that the loop listens to; also after it was lent to a shell.
     pub(crate) fn take(&self, mouse: bool) -> io::Result<()> {
         enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        let mut bytes = Vec::new();
+        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        self.out.push(&bytes);
         self.take_mouse(mouse)
     }
 
     /// Clicks come here, or go to the terminal.
     pub(crate) fn take_mouse(&self, mouse: bool) -> io::Result<()> {
-        if mouse { execute!(stdout(), Print(MOUSE_ON)) } else { execute!(stdout(), DisableMouseCapture) }
+        let mut bytes = Vec::new();
+        if mouse {
+            queue!(bytes, Print(MOUSE_ON))?
+        } else {
+            queue!(bytes, DisableMouseCapture)?
+        }
+        self.out.push(&bytes);
+        Ok(())
     }
 
     /// Lends the terminal to a shell until [`Terminal::take`].
     pub(crate) fn lend(&self) {
-        restore();
+        restore(&self.out);
     }
 
     /// Leaves the alternate screen, but still hears every key.
     pub(crate) fn step_out(&self) -> io::Result<()> {
-        execute!(stdout(), DisableMouseCapture, DisableFocusChange, LeaveAlternateScreen, Show)
+        let mut bytes = Vec::new();
+        queue!(bytes, DisableMouseCapture, DisableFocusChange, LeaveAlternateScreen, Show)?;
+        self.out.push(&bytes);
+        Ok(())
     }
 
     /// Ends the program when the terminal is gone and the loop does not: crossterm's reader is known to spin then.
     fn watch(&self) -> io::Result<()> {
         let (held, alarm) = (Arc::clone(&self.held), Arc::clone(&self.alarm));
-        let there = || io::stdin().is_terminal() || stdout().is_terminal();
+        let there = || stdin().is_terminal() || stdout().is_terminal();
         if !there() {
             return Ok(());
         }
@@ -115,7 +133,8 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        give_back(&self.held);
+        give_back(&self.held, &self.out);
+        self.out.close();
         // Setting a hook panics on a thread that is panicking.
         if !std::thread::panicking() {
             let previous = Arc::clone(&self.previous_hook);
@@ -125,16 +144,17 @@ impl Drop for Terminal {
 }
 
 /// Restores the terminal once.
-fn give_back(held: &AtomicBool) {
-    if held.swap(false, Ordering::Relaxed) {
-        restore();
+fn give_back(held: &AtomicBool, out: &Out) {
+    if held.swap(false, Ordering::Relaxed) && !restore(out) {
+        silence();
     }
 }
 
-/// Errors are of no use to a terminal that may be gone.
-fn restore() {
-    let _ = execute!(
-        stdout(),
+/// False if the terminal does not take it. Errors are of no use to a terminal that may be gone.
+fn restore(out: &Out) -> bool {
+    let mut bytes = Vec::new();
+    let _ = queue!(
+        bytes,
         EndSynchronizedUpdate,
         DisableMouseCapture,
         DisableFocusChange,
@@ -142,42 +162,24 @@ fn restore() {
         LeaveAlternateScreen,
         Show
     );
+    // A text on its way to the clipboard goes first; a frame that is not taken may be cut.
+    if out.settle() {
+        out.push(&bytes);
+    } else {
+        out.push_instead(&bytes);
+    }
+    let taken = out.settle();
     let _ = disable_raw_mode();
-    let _ = stdout().flush();
+    taken
 }
 
-/// Collects a frame and writes it at once: as one update where the terminal knows such a thing, and nothing at all
-/// when nothing changed.
-pub(crate) struct Screenful {
-    out: Stdout,
-    frame: Vec<u8>,
-    pub(crate) synchronized: bool,
-}
-
-impl Screenful {
-    pub(crate) fn new(synchronized: bool) -> Screenful {
-        Screenful { out: stdout(), frame: Vec::new(), synchronized }
+/// What the program has yet to say must not wait for a terminal that nobody reads: it would never end.
+fn silence() {
+    let Ok(nowhere) = OpenOptions::new().write(true).open("/dev/null") else { return };
+    if stdout().is_terminal() {
+        let _ = dup2_stdout(&nowhere);
     }
-}
-
-impl Write for Screenful {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.frame.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.frame.is_empty() {
-            return Ok(());
-        }
-        let frame = std::mem::take(&mut self.frame);
-        if self.synchronized {
-            crossterm::queue!(self.out, BeginSynchronizedUpdate)?;
-        }
-        self.out.write_all(&frame)?;
-        if self.synchronized {
-            crossterm::queue!(self.out, EndSynchronizedUpdate)?;
-        }
-        self.out.flush()
+    if stderr().is_terminal() {
+        let _ = dup2_stderr(&nowhere);
     }
 }

@@ -49,6 +49,7 @@ fn planned(kind: StreamKind, codec: &str, action: Action) -> Planned {
 fn the_plan() -> Plan {
     let picture = crate::plan::Picture {
         filter: None,
+        is_altered: false,
         format: "yuv420p",
         is_vfr: false,
         size: Some((320, 180)),

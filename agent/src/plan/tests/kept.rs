@@ -144,6 +144,7 @@ fn lossless_touches_no_pixel_and_leaves_turning_to_players() {
     let kept = by("ffv1", &odd, |_| {}).unwrap();
     let line = &lines(&kept)[0];
     assert!(line.starts_with("-noautorotate -i ") && !line.contains("-filter"), "{line}");
+    assert!(!line.contains("-slices"), "an odd size: {line}");
     assert_eq!((kept.streams[0].size, kept.streams[0].rotation), (Some((321, 181)), 90));
     assert_eq!(kept.warnings, [""; 0]);
     let small = by("ffv1", &odd, |p| p.video.max_width = Some(100)).unwrap();
@@ -263,7 +264,7 @@ fn sound_alone_keeps_its_cover_and_loses_the_picture_without_a_word() {
     assert_eq!(
         lines(&m4a),
         ["-i file:/in/a b.mkv -map 0:1 -map 0:2 -c:0 copy -c:1 copy -max_muxing_queue_size 4096 \
-          -movflags +faststart -f ipod /out/.vc-tmp/7.1.x.part.mp4"]
+          -movflags +faststart -brand M4A  -f mp4 /out/.vc-tmp/7.1.x.part.mp4"]
     );
     assert_eq!((m4a.streams[1].kind, m4a.warnings.len()), (StreamKind::Cover, 0));
     let mka = alone(Container::Mka);
@@ -377,4 +378,16 @@ fn pictures_go_to_a_card_by_upload_or_stay_there_where_nothing_needs_memory() {
             (FailureClass::Encoder, "h264_vulkan: this picture must be changed in memory")
         );
     }
+}
+
+#[test]
+fn copied_sound_may_be_longer_by_what_an_edit_list_hides() {
+    let sound =
+        Stream { sample_rate: 44_100, frames: Some(88), duration_ms: Some(1500), ..audio(1, "aac", 2) };
+    let file = Media { duration_ms: Some(1500), ..media("mov,mp4", vec![video(), sound]) };
+    let lengths = |codec| {
+        planned(&file, &profile(Container::Mkv, VideoCodec::H264, Some(20), codec), 9).unwrap().durations_ms
+    };
+    assert_eq!(lengths(AudioCodec::Aac), [1500, 3000, 2043]);
+    assert_eq!(lengths(AudioCodec::Opus), [1500, 3000]);
 }

@@ -149,12 +149,18 @@ fn judged(check: &'static str, name: &str, facts: &EncoderFacts, bad: Verdict, f
     // Of what is slow the fraction is what counts.
     let decimals = usize::from(fps < 9.95);
     let text = format!("{name}: {fps:.decimals$} fps, {likeness}, {} bit", bits.join("+"));
-    let failed = facts.trials.iter().find(|trial| !trial.problem.is_empty());
+    // What failed says more than what had no turn.
+    let failed = facts.trials.iter().filter(|trial| !trial.problem.is_empty());
+    let failed = failed.min_by_key(|trial| trial.problem == NO_TURN);
     match failed {
         None => Finding::fine(check, text),
         Some(trial) => {
             let text = format!("{text}; {} bit by {}: {}", trial.bits, trial.rate.word(), trial.problem);
-            Finding::new(check, if trial.problem == NO_TURN { Verdict::Note } else { bad }, text, fix)
+            if trial.problem == NO_TURN {
+                Finding::note(check, text)
+            } else {
+                Finding::new(check, bad, text, fix)
+            }
         }
     }
 }

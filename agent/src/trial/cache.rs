@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use vc_protocol::device::EncoderFacts;
 
-use super::NO_TURN;
+use super::{NO_TURN, TOO_LATE};
 use crate::device::Card;
 use crate::encoder::Encoder;
 use crate::ffmpeg::Tools;
@@ -87,10 +87,12 @@ impl Cache {
         Some(encoders)
     }
 
-    /// Keeps what a trial of these rows showed, unless some of them were not tried at all.
+    /// Keeps what a trial of these rows showed, unless some of them were not tried at all, or not to their end: next
+    /// time the box may be less busy.
     pub(crate) fn remember(&self, subject: &Subject, rows: &[&'static Encoder], facts: &[EncoderFacts]) {
         let is_untried = |facts: &EncoderFacts| {
-            facts.problem.is_empty() && facts.trials.iter().all(|trial| trial.problem == NO_TURN)
+            let had_no_turn = facts.trials.iter().all(|trial| trial.problem == NO_TURN);
+            facts.problem.is_empty() && had_no_turn || facts.problem.contains(TOO_LATE)
         };
         let Some(path) = self.path.as_deref().filter(|_| !facts.iter().any(is_untried)) else { return };
         let key = self.key(subject, rows);
@@ -212,6 +214,9 @@ mod tests {
         late[0].trials = vec![untried(8, RateMode::Quality, NO_TURN)];
         cache.remember(&subject, &rows, &late);
         assert_eq!(cache.kept(&subject, &rows), None);
+        late[0].problem = format!("does not encode: {TOO_LATE} 20 s");
+        cache.remember(&subject, &rows, &late);
+        assert_eq!(cache.kept(&subject, &rows), None, "the box may have been busy");
         fs::create_dir_all(dir.path().join("vc-agent")).unwrap();
         for damaged in ["", "{", "{\"v\":7,\"devices\":[]}", "[1]"] {
             fs::write(dir.path().join("vc-agent/trials.json"), damaged).unwrap();

@@ -104,7 +104,7 @@ pub(super) async fn one(
     };
     let tried = async {
         let clip = clips.get(bench, turn, picture, &format, "-c:v rawvideo").await?;
-        let part = bench.folder.path().join(format!("{}-{bits}-{}.mkv", encoder.name, rate.word()));
+        let part = bench.folder.path().join(format!("trial-{}-{bits}-{}.mkv", encoder.name, rate.word()));
         let pass_log = part.with_extension("log");
         let files = Files { source: clip.clone(), part: part.clone(), pass_log };
         let calls = calls(bench, picture, gpu, encoder, &format, rate, &files)?;

@@ -37,6 +37,8 @@ const SOFTWARE_COMMAND_MAX: Duration = Duration::from_secs(50);
 const CARD_AT_ONCE: usize = 2;
 /// Trials of the processor at once: encoders have threads of their own.
 const CPU_AT_ONCE_MAX: usize = 4;
+/// Start of what is said of a command that took too long: a busy box does that too.
+const TOO_LATE: &str = "it did not end within";
 /// What is said of a trial for which there was no time. It says nothing of the encoder.
 pub(crate) const NO_TURN: &str = "had no turn within a minute";
 
@@ -224,7 +226,7 @@ async fn run(bench: Bench<'_>, turn: Turn, call: &Invocation) -> Result<(String,
         return Err(NO_TURN.to_owned());
     }
     if ended.stopped.is_some() {
-        return Err(format!("it did not end within {} s", limit.as_secs().max(1)));
+        return Err(format!("{TOO_LATE} {} s", limit.as_secs().max(1)));
     }
     if ended.is_clean() {
         Ok((String::from_utf8_lossy(&ended.stdout).into_owned(), ended.stderr))

@@ -50,6 +50,11 @@ impl Rooms {
         self.of(room).is_some_and(|set| set.contains(&listed))
     }
 
+    /// Devices with a free slot.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = (AgentId, DeviceId)> + '_ {
+        self.slot.iter().map(|(_, agent, device)| (*agent, *device))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slot.len() + self.spare.len()
     }
@@ -222,14 +227,6 @@ impl Farm {
         }
     }
 
-    /// What waits on this agent may be of use to slots that idle: they look again.
-    pub(crate) fn wake_idle_beside(&mut self, id: AgentId) {
-        let all = (id, DeviceId(0))..=(id, DeviceId(u16::MAX));
-        if self.rooms.crowded.range(all).next().is_some() {
-            self.woken.extend(self.rooms.slot.iter().map(|(_, agent, device)| (*agent, *device)));
-        }
-    }
-
     /// Something about an agent changed: which lanes it can serve, and what room it has.
     pub(crate) fn refresh_agent(&mut self, id: AgentId) {
         let lanes: Vec<LaneKey> = self.ready.lanes.keys().copied().collect();
@@ -390,7 +387,7 @@ mod tests {
         r.join(1, 1);
         assert_eq!(r.offers(), [(3, 1)]);
         r.reports(1, attempt(3, 1), failure(FailureClass::Infrastructure));
-        assert_eq!(r.offers(), [(2, 1)], "kept for agent 2, which is full, and gives away what waits there");
+        assert_eq!(r.offers(), [], "kept for agent 2, which is full");
         r.say(2, AgentEvent::Disconnected);
         assert_eq!(r.offers(), [(3, 1)]);
     }

@@ -154,6 +154,7 @@ impl Farm {
                 Word::Stale => out.push(Effect::Tell(id, session, ToAgent::Stale(*attempt))),
             }
         }
+        self.wake_idle_beside(id);
     }
 
     pub(crate) fn progressed(&mut self, attempt: AttemptId, progress: Progress, out: &mut Effects) {

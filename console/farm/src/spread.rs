@@ -16,6 +16,8 @@ const SOON_S: u32 = 20;
 /// Devices looked at for one idle slot, so that a large farm at the end of its queue does not search all of itself for
 /// each job that ends.
 const LOOK_MAX: usize = 64;
+/// Idle devices that look again when an agent says how far it is, which it does once a second.
+const WAKE_MAX: usize = 8;
 /// Why an attempt is taken back.
 pub(crate) const REASON: &str = "a slot is free elsewhere";
 
@@ -56,18 +58,27 @@ impl Farm {
         })
     }
 
-    /// Whether what waits there would wait for long.
+    /// Whether what waits there is known to wait for long: all slots are busy, and none of them falls free soon.
     fn is_stuck(&self, seats: &Seats) -> bool {
-        let live =
-            seats.held.iter().filter_map(|attempt| self.runs.get(attempt).filter(|_| self.is_live(*attempt)));
-        let mut count = 0;
-        for run in live {
-            count += 1;
-            if run.progress.and_then(|told| told.eta_s).is_some_and(|eta_s| eta_s <= SOON_S) {
+        let begun = seats.held.iter().filter(|attempt| self.is_live(**attempt) && !self.waits(**attempt));
+        let mut busy = 0;
+        for attempt in begun {
+            let told = self.runs.get(attempt).and_then(|run| run.progress?.eta_s);
+            if told.is_none_or(|eta_s| eta_s <= SOON_S) {
                 return false;
             }
+            busy += 1;
         }
-        count > seats.slots()
+        busy >= seats.slots()
+    }
+
+    /// What waits on this agent may be of use to slots that idle: they look again.
+    pub(crate) fn wake_idle_beside(&mut self, id: AgentId) {
+        let all = (id, DeviceId(0))..=(id, DeviceId(u16::MAX));
+        if self.rooms.crowded.range(all).next().is_some() {
+            let idle = self.rooms.idle().take(WAKE_MAX);
+            self.woken.extend(idle);
+        }
     }
 
     fn could_begin(&self, attempt: AttemptId, id: AgentId, idle: &Seats) -> bool {
@@ -102,10 +113,15 @@ mod tests {
         let mut r = Recorder::new();
         r.add((1..=jobs).map(new_job));
         r.join(1, 2);
-        r.encodes(1, attempt(1, 1));
-        r.encodes(1, attempt(2, 1));
+        tells(&mut r, 1, 1, SOON_S + 1);
+        tells(&mut r, 1, 2, SOON_S + 1);
         r.skip();
         r
+    }
+
+    fn tells(r: &mut Recorder, agent: u32, job: u64, eta_s: u32) {
+        let progress = Progress { eta_s: Some(eta_s), ..Progress::start(Phase::Encoding) };
+        r.say(agent, AgentEvent::Progress(vec![(attempt(job, 1), progress)]));
     }
 
     #[test]
@@ -131,13 +147,10 @@ mod tests {
     #[test]
     fn what_runs_or_begins_soon_stays_where_it_is() {
         let mut r = first_took_all(3);
-        let soon = Progress { eta_s: Some(SOON_S), ..Progress::start(Phase::Encoding) };
-        r.say(1, AgentEvent::Progress(vec![(attempt(2, 1), soon)]));
+        tells(&mut r, 1, 2, SOON_S);
         r.join(2, 2);
         assert_eq!(r.offers(), []);
-        let later = Progress { eta_s: Some(SOON_S + 1), ..soon };
-        r.say(1, AgentEvent::Progress(vec![(attempt(2, 1), later)]));
-        r.say(2, AgentEvent::Devices(vec![cpu(3)]));
+        tells(&mut r, 1, 2, SOON_S + 1);
         assert_eq!(r.offers(), [(3, 2)]);
         r.say(2, AgentEvent::Devices(vec![cpu(4)]));
         assert_eq!(r.offers(), [], "the others run");
@@ -171,6 +184,7 @@ mod tests {
             Device { id: DeviceId(1), kind: DeviceKind::Gpu, codecs: vec![VideoCodec::H264], ..cpu(1) };
         r.connect(1, 1, vec![card.clone()], Vec::new());
         r.proves(1);
+        tells(&mut r, 1, 1, 1_000);
         r.skip();
         r.join(2, 1);
         assert_eq!(r.offers(), []);

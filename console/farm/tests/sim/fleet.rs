@@ -84,7 +84,9 @@ impl World {
         }
         self.post_to_console(id, AgentEvent::Heartbeat(holding));
         if let Some(attempt) = encoding.filter(|_| self.rng.one_in(2)) {
-            self.post_to_console(id, AgentEvent::Progress(vec![(attempt, Progress::start(Phase::Encoding))]));
+            let eta_s = u32::try_from(self.rng.range(0, 100)).ok();
+            let progress = Progress { eta_s, ..Progress::start(Phase::Encoding) };
+            self.post_to_console(id, AgentEvent::Progress(vec![(attempt, progress)]));
         }
         for repeat in repeats {
             self.post_to_console(id, repeat);

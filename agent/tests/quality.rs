@@ -72,7 +72,7 @@ async fn a_score_is_met_by_the_quality_that_samples_have_shown() {
     if !has_vmaf(&on) {
         return;
     }
-    clip(&on, "a.mp4", 14);
+    clip(&on, "a.mp4", 21);
     let console = Console::default();
     let (_stopper, stop) = Stopper::new();
     let offer = on.offer("a.mp4", "a.mkv", wish(Some(85.0), None));
@@ -190,7 +190,7 @@ async fn an_output_unlike_its_source_is_refused_and_a_likely_one_is_not() {
     let Some(on) = Box::new() else { return };
     on.make(
         "late.mp4",
-        "-f lavfi -i sine=d=14 -itsoffset 0.5 -f lavfi -i testsrc2=s=320x180:r=25:d=13.5 -map 1 -map 0 -c:v mpeg4 -q:v 3 -c:a aac -f mp4",
+        "-f lavfi -i sine=d=21 -itsoffset 0.5 -f lavfi -i testsrc2=s=320x180:r=25:d=20.5 -map 1 -map 0 -c:v mpeg4 -q:v 3 -c:a aac -f mp4",
     );
     let mut wish = profile(Container::Mp4, VideoCodec::H264);
     wish.min_ssim = Some(0.9);

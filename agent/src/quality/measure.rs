@@ -23,8 +23,8 @@ pub struct Clip {
     pub stream: u32,
     /// Which part, and where its first frame is; none is all of it.
     pub part: Option<(Place, u64)>,
-    /// How many of its frames count; none is all of them.
-    pub frames: Option<u64>,
+    /// First frame that counts, and the one behind the last; none is all of them.
+    pub frames: Option<(u64, u64)>,
 }
 
 /// What is known of the pictures of both sides.
@@ -65,8 +65,8 @@ fn graph(metric: Metric, pairs: &[(Clip, Clip)], looks: Looks, threads: usize) -
         for (n, (made, from)) in pairs.iter().enumerate() {
             let clip = if offset == 0 { made } else { from };
             let _ = write!(graph, "[{}:{}]", 2 * n + offset, clip.stream);
-            if let Some(frames) = clip.frames {
-                let _ = write!(graph, "trim=end_frame={frames},");
+            if let Some((first, end)) = clip.frames {
+                let _ = write!(graph, "trim=start_frame={first}:end_frame={end},");
             }
             let _ = write!(graph, "format={format},setsar=1[{side}{n}];");
         }
@@ -110,12 +110,12 @@ mod tests {
 
     #[test]
     fn pairs_are_joined_in_their_order_and_compared_frame_by_frame() {
-        let made = Clip { frames: Some(36), ..clip("/d0") };
+        let made = Clip { frames: Some((24, 60)), ..clip("/d0") };
         let pairs = [(made, clip("/r0")), (clip("/d1"), clip("/r1"))];
         let graph = graph(Metric::Vmaf, &pairs, Looks { is_deep: false, rows: 720 }, 3);
         assert_eq!(
             graph,
-            "[0:0]trim=end_frame=36,format=yuv420p,setsar=1[made0];[2:0]format=yuv420p,setsar=1[made1];\
+            "[0:0]trim=start_frame=24:end_frame=60,format=yuv420p,setsar=1[made0];[2:0]format=yuv420p,setsar=1[made1];\
              [made0][made1]concat=n=2,settb=1/25,setpts=N[made];\
              [1:0]format=yuv420p,setsar=1[from0];[3:0]format=yuv420p,setsar=1[from1];\
              [from0][from1]concat=n=2,settb=1/25,setpts=N[from];[made][from]libvmaf=n_threads=3"

@@ -253,7 +253,12 @@ impl Attempt<'_> {
                 let cause = format!("{frames} of {} frames of a sample were made", reference.frames);
                 return Err(Failure::new(FailureClass::Encoder, cause).into());
             }
-            made.push(Clip { path: files.part, stream: 0, part: None, frames: Some(reference.frames) });
+            made.push(Clip {
+                path: files.part,
+                stream: 0,
+                part: None,
+                frames: Some((reference.place.lead(reference.frames), reference.frames)),
+            });
             self.advance(steps);
         }
         Ok(made)
@@ -287,8 +292,11 @@ impl Attempt<'_> {
             Action::Copy | Action::Sound(_) | Action::Text(_) => false,
         });
         let looks = Looks { is_deep: references.is_deep || makes_deep, rows: size.0.min(size.1) };
-        let from = |clip: &Reference| Clip { path: clip.path.clone(), stream: 0, part: None, frames: None };
-        let pairs: Vec<_> = made.iter().cloned().zip(references.clips.iter().map(from)).collect();
+        let pair = |(made, reference): (&Clip, &Reference)| {
+            let from = Clip { path: reference.path.clone(), stream: 0, part: None, frames: made.frames };
+            (made.clone(), from)
+        };
+        let pairs: Vec<_> = made.iter().zip(&references.clips).map(pair).collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let call = quality::command(&self.context.tools, metric, &pairs, looks, threads);
         let (ended, _) = self.sampled(&call, None).await?;

@@ -91,7 +91,7 @@ pub(crate) const SOURCES: &[Source] = &[
     source(
         "hdr10.mkv",
         &[
-            "V A -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -color_primaries bt2020 -color_trc smpte2084 \
+            "V A -vf setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -color_primaries bt2020 -color_trc smpte2084 \
            -colorspace bt2020nc -x265-params log-level=error:hdr10=1:repeat-headers=1:colorprim=bt2020:\
            transfer=smpte2084:colormatrix=bt2020nc:master-display=G(13250,34500)B(7500,3000)R(34000,16000)\
            WP(15635,16450)L(10000000,50):max-cll=1000,400 -c:a aac OUT",
@@ -107,7 +107,7 @@ pub(crate) const SOURCES: &[Source] = &[
     source(
         "hlg.mkv",
         &[
-            "V -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -color_primaries bt2020 -color_trc arib-std-b67 \
+            "V -vf setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -color_primaries bt2020 -color_trc arib-std-b67 \
            -colorspace bt2020nc -x265-params log-level=error:colorprim=bt2020:transfer=arib-std-b67:\
            colormatrix=bt2020nc OUT",
         ],

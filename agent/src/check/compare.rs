@@ -74,8 +74,8 @@ pub(super) fn is_shorter(is: u64, wanted: u64) -> bool {
     wanted.saturating_sub(is) > TOLERANCE_MS.max(wanted / TOLERANCE_SHARE)
 }
 
-/// Longest start that an edit list may hide: copied pictures begin at a keyframe, and a container without edit lists
-/// shows them from there.
+/// Longest start that an edit list may hide: copied pictures begin at a keyframe, copied sound where the source does, and
+/// a container without edit lists shows them from there.
 const HIDDEN_MS_MAX: u64 = 15_000;
 
 fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<Option<String>, Failure> {
@@ -91,8 +91,8 @@ fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<Option<String>, 
     if wanted.iter().any(is_near) {
         return Ok(None);
     }
-    let is_copied =
-        plan.streams.first().is_some_and(|s| s.kind == StreamKind::Video && s.action == Action::Copy);
+    let is_played = |kind| matches!(kind, StreamKind::Video | StreamKind::Audio);
+    let is_copied = plan.streams.iter().any(|s| s.action == Action::Copy && is_played(s.kind));
     if is_copied && is > first && is - first <= HIDDEN_MS_MAX {
         return Ok(Some(format!("{} that the source hides at its start is shown", clock(is - first))));
     }

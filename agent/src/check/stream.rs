@@ -105,14 +105,14 @@ fn language(planned: &Planned, found: &Stream) -> Difference {
 }
 
 /// Dispositions that each container is seen to hold, with ffmpeg 9. mp4 and mov enable one track of a kind, whatever
-/// is asked for.
+/// is asked for; m4a has no room for any mark.
 const HELD: &[(&[Container], &[&str])] = &[
     (
         &[Container::Mkv, Container::Mka],
         &["default", "dub", "original", "comment", "forced", "hearing_impaired", "visual_impaired"],
     ),
     (
-        &[Container::Mp4, Container::M4a],
+        &[Container::Mp4],
         &["dub", "comment", "hearing_impaired", "visual_impaired", "captions", "descriptions"],
     ),
     (&[Container::Webm], &["default", "forced"]),

@@ -19,6 +19,7 @@ const fn row(pattern: &'static str, class: FailureClass, cause: &'static str) ->
     Row { pattern, class, cause }
 }
 
+const NOT_OPENED: &str = "Error while opening encoder";
 const NO_SESSION: &str = "no encoder session is free";
 const GPU_FULL: &str = "the GPU's memory is full";
 const GPU_LOST: &str = "the GPU was lost";
@@ -84,7 +85,7 @@ const ROWS: &[Row] = {
         row("not divisible by 2", Encoder, ""),
         row("Impossible to convert between the formats", Encoder, ""),
         row("ratecontrol_init: can't open stats file", Job, "the log of the first pass is missing"),
-        row("Error while opening encoder", Encoder, ""),
+        row(NOT_OPENED, Encoder, ""),
         // The source.
         row("moov atom not found", Source, ""),
         row("EBML header parsing failed", Source, ""),
@@ -194,6 +195,11 @@ pub fn classify(ended: &Ended, paths: &[&str]) -> Failure {
 pub fn first_error(log: &str, paths: &[&str]) -> Option<Failure> {
     let known = errors(log).filter(|line| !line.is_damage()).find_map(|line| known(&line, paths));
     let of = |class, line: LogLine<'_>| Failure::new(class, without_paths(line.text, paths));
+    // That line says only that it failed; what an encoder of its own said before is why.
+    let known = known.map(|failure| match errors(log).find(|line| !line.is_damage()) {
+        Some(first) if failure.cause.starts_with(NOT_OPENED) => of(failure.class, first),
+        Some(_) | None => failure,
+    });
     known
         .or_else(|| errors(log).find(LogLine::is_damage).map(|line| of(FailureClass::Source, line)))
         .or_else(|| errors(log).next().map(|line| of(FailureClass::Job, line)))

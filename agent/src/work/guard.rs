@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vc_protocol::profile::Profile;
+use vc_protocol::profile::{NOT_WORTH_IT, Profile};
 
 /// Share of the source that must be encoded before anything is said: the start of a film is unlike the rest.
 const SHARE_MIN: f64 = 0.1;
@@ -33,7 +33,7 @@ impl Guard {
     pub(super) fn refuses(&self, output: u64) -> Option<String> {
         (output > self.limit()).then(|| {
             let sizes = format!("{} instead of {}", bytes(output), bytes(self.source));
-            format!("not worth it: {sizes} ({})", self.compared(output))
+            format!("{NOT_WORTH_IT}: {sizes} ({})", self.compared(output))
         })
     }
 
@@ -52,7 +52,7 @@ impl Guard {
             let sizes = format!("about {} instead of {}", bytes(likely), bytes(self.source));
             // Less than a whole is left, or it would not have been stopped.
             let stopped = (share * 100.0).floor().min(99.0);
-            format!("not worth it: {sizes} ({}), stopped at {stopped:.0} %", self.compared(likely))
+            format!("{NOT_WORTH_IT}: {sizes} ({}), stopped at {stopped:.0} %", self.compared(likely))
         })
     }
 

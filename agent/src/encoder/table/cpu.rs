@@ -71,7 +71,8 @@ pub(super) const VPX_VP9: Encoder = Encoder {
     ..PLAIN
 };
 
-/// Every frame by itself, each slice with a sum: what archives ask for. More slices are more threads.
+/// Every frame by itself, each slice with a sum: what archives ask for. The number of slices is left to ffmpeg, which
+/// knows what a size allows: some odd ones refuse 4, others 1.
 pub(super) const FFV1: Encoder = Encoder {
     name: "ffv1",
     codec: VideoCodec::Ffv1,
@@ -148,7 +149,7 @@ pub(super) const FFV1: Encoder = Encoder {
         "rgb48le",
         "rgba64le",
     ],
-    speeds: ["-slices 4", "-slices 12", "-slices 24"],
+    speeds: ["", "", ""],
     keyframes: "",
     interlaced: "-flags +ilme",
     hdr: HdrWay::Frames,

@@ -29,7 +29,7 @@ use support::{Box, tools};
 use vc_agent::ffmpeg::Tools;
 use vc_protocol::agent::Outcome;
 use vc_protocol::failure::FailureClass;
-use vc_protocol::profile::{Container, Effort, NamedProfile};
+use vc_protocol::profile::{Container, Effort, NOT_WORTH_IT, NamedProfile};
 
 use manifest::Kept;
 use sources::{SOURCES, Source};
@@ -133,6 +133,8 @@ async fn convert(on: &Box, source: &Source, profiles: &[NamedProfile]) -> Option
                 }
                 found
             }
+            // How large an output is depends on the cores, too.
+            Outcome::Skipped(why) if why.starts_with(NOT_WORTH_IT) => json!({ "skipped": NOT_WORTH_IT }),
             Outcome::Skipped(why) => json!({ "skipped": why }),
             Outcome::Failed(failure) if failure.class == FailureClass::Source => {
                 json!({ "refused": failure.cause })

@@ -6,10 +6,10 @@ use serde_json::Value;
 use vc_tests::{Agent, Console, LONG, Scratch, need_ffmpeg, skipped, wait_for, wait_until};
 
 /// Lets the software driver count as a card.
-const ALLOWED: (&str, &str) = ("VC_ALLOW_CPU_VULKAN", "1");
+pub(crate) const ALLOWED: (&str, &str) = ("VC_ALLOW_CPU_VULKAN", "1");
 
 /// Whether Vulkan has a device here that is the processor itself.
-fn has_software_vulkan(agent: &Agent) -> bool {
+pub(crate) fn has_software_vulkan(agent: &Agent) -> bool {
     let output = agent.command().arg("__vulkan").output().expect("the agent starts");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let devices = answer["answer"]["devices"]["devices"].as_array().cloned().unwrap_or_default();

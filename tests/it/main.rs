@@ -18,6 +18,7 @@ mod remote;
 mod renewal;
 mod tidy;
 mod verbs;
+mod vulkan;
 
 use serde_json::Value;
 use std::path::Path;

@@ -140,12 +140,13 @@ fn is_encode(words: &[OsString]) -> bool {
     output.as_bytes().windows(5).any(|part| part == b".part") && words.iter().any(|word| word == "-i")
 }
 
-/// A trial writes to a file of that name.
+/// A trial writes what it encodes below a folder of that name.
 fn is_wanted_trial(folder: &Path, words: &[OsString]) -> bool {
-    let is_trial =
-        |word: &OsString| Path::new(word).file_name().is_some_and(|n| n.as_bytes().starts_with(b"trial"));
+    let is_trial = |word: &OsString| {
+        let word = word.as_bytes();
+        word.ends_with(b".mkv") && word.windows(10).any(|part| part == b".vc-trial-")
+    };
     words.last().is_some_and(is_trial)
-        && words.iter().any(|word| word == "-i")
         && fs::read_to_string(folder.join("ffmpeg.mode")).unwrap_or_default().contains(" for trial")
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use serde_json::Value;
-use vc_tests::{Agent, Console, LONG, Scratch, need_ffmpeg, wait_for, wait_until};
+use vc_tests::{Agent, Console, LONG, Scratch, need_ffmpeg, skipped, wait_for, wait_until};
 
 /// Lets the software driver count as a card.
 pub(crate) const ALLOWED: (&str, &str) = ("VC_ALLOW_CPU_VULKAN", "1");
@@ -15,7 +15,7 @@ pub(crate) fn has_software_vulkan(agent: &Agent) -> bool {
     let devices = answer["answer"]["devices"]["devices"].as_array().cloned().unwrap_or_default();
     let has = devices.iter().any(|device| device["kind"] == "cpu");
     if !has {
-        println!("skipped: there is no software Vulkan driver here");
+        skipped("there is no software Vulkan driver here");
     }
     has
 }

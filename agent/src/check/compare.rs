@@ -93,7 +93,7 @@ fn length(plan: &Plan, facts: &Facts, output: &Media) -> Result<Option<String>, 
     }
     let is_played = |kind| matches!(kind, StreamKind::Video | StreamKind::Audio);
     let is_copied = plan.streams.iter().any(|s| s.action == Action::Copy && is_played(s.kind));
-    if is_copied && is > first && is - first <= HIDDEN_MS_MAX {
+    if is_copied && !plan.durations_ms.is_empty() && is > first && is - first <= HIDDEN_MS_MAX {
         return Ok(Some(format!("{} that the source hides at its start is shown", clock(is - first))));
     }
     let source = |cause| Err(Failure::new(FailureClass::Source, cause));

@@ -259,6 +259,7 @@ fn a_wait_sees_every_end_as_an_object() {
     let mut command = console.command();
     command.args(words("jobs wait --jsonl"));
     let mut waiting = start(&mut command, &_scratch.join("logs"));
+    wait_until("it tells what it waits for", LONG, || waiting.stderr().contains("waiting for 3 jobs"));
     console.cli(words("jobs cancel 2")).expect_code(0);
     wait_until("the first end is told", LONG, || waiting.stdout().lines().count() == 1);
     assert!(waiting.runs());

@@ -53,6 +53,10 @@ pub(super) async fn wait(target: &Target, args: WaitArgs) -> Result<Exit, Failed
         }
     }
     drop(client);
+    let open = waiting.open();
+    if open > 0 {
+        text::note(&format!("waiting for {open} {}", if open == 1 { "job" } else { "jobs" }));
+    }
     let say = match (args.json, args.jsonl) {
         (_, true) => Say::Objects,
         (true, _) => Say::Notes,

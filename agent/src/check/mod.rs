@@ -203,9 +203,19 @@ fn frames_decoded(ended: &Ended) -> u64 {
     frames
 }
 
+/// What the decoder of a codec calls itself, where it has a name of its own.
+fn decoder(codec: &str) -> &str {
+    match codec {
+        "dts" => "dca",
+        "flv1" => "flv",
+        "msmpeg4v3" => "msmpeg4",
+        other => other,
+    }
+}
+
 /// Errors while decoding. In a stream that was copied they are the source's own.
 fn errors(plan: &Plan, ended: &Ended) -> Result<Vec<String>, Failure> {
-    let copied = || plan.streams.iter().filter(|s| s.action == Action::Copy).map(|s| s.codec.as_str());
+    let copied = || plan.streams.iter().filter(|s| s.action == Action::Copy).map(|s| decoder(&s.codec));
     let mut warnings = Vec::new();
     for line in ffmpeg::errors(&ended.stderr) {
         if !copied().any(|codec| !codec.is_empty() && line.context.contains(codec)) {

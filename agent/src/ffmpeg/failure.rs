@@ -101,6 +101,8 @@ const ROWS: &[Row] = {
         row("does not contain any stream", Source, "no stream in the file"),
         // What the plan should have prevented.
         row("Could not find tag for codec", Job, ""),
+        // Another try would end alike: the container has no name for what the source holds.
+        row("No wav codec tag found", Source, ""),
         row("are supported for WebM", Job, ""),
         row("matches no streams", Job, ""),
         row("Unrecognized option", Job, ""),

@@ -51,6 +51,11 @@ const MOV_SOUNDS: &[&str] = &[
 const M4A_SOUNDS: &[&str] = &["aac", "alac", "ac3"];
 const WEBM_SOUNDS: &[&str] = &["opus", "vorbis"];
 
+/// Sound for which neither Matroska has a name nor AVI, whose names it takes: what discs and old web videos hold.
+const NOT_IN_MKV_SOUNDS: &[&str] = &["pcm_bluray", "pcm_dvd", "nellymoser"];
+/// Pictures that Matroska holds without what it takes to decode them.
+const NOT_IN_MKV_PICTURES: &[&str] = &["qtrle"];
+
 const MP4_COVERS: &[&str] = &["mjpeg", "png", "bmp"];
 
 /// Whether it is QuickTime or one of its offspring.
@@ -62,7 +67,7 @@ pub(super) fn is_quicktime(container: Container) -> bool {
 pub(super) fn picture(container: Container, codec: &str) -> bool {
     is_known(codec)
         && match container {
-            Container::Mkv => true,
+            Container::Mkv => !NOT_IN_MKV_PICTURES.contains(&codec),
             Container::M4a | Container::Mka => false,
             Container::Mp4 => MP4_PICTURES.contains(&codec),
             Container::Mov => MOV_PICTURES.contains(&codec),
@@ -74,7 +79,7 @@ pub(super) fn picture(container: Container, codec: &str) -> bool {
 pub(super) fn sound(container: Container, codec: &str) -> bool {
     is_known(codec)
         && match container {
-            Container::Mkv | Container::Mka => true,
+            Container::Mkv | Container::Mka => !NOT_IN_MKV_SOUNDS.contains(&codec),
             Container::Mp4 => MP4_SOUNDS.contains(&codec),
             Container::M4a => M4A_SOUNDS.contains(&codec),
             Container::Mov => MOV_SOUNDS.contains(&codec),

@@ -1,7 +1,7 @@
 //! How moving pictures are encoded: size, depth, fields, frame times.
 
 use vc_protocol::media::{Colour, Hdr, Media, Stream};
-use vc_protocol::profile::{Depth, Interlaced, VideoWish};
+use vc_protocol::profile::{Depth, Interlaced, VideoCodec, VideoWish};
 
 use super::{Refusal, colour};
 use crate::encoder::{Candidate, Chroma, Encoder, Options};
@@ -18,6 +18,8 @@ pub struct Picture {
     pub filter: Option<String>,
     /// Its pixels are others than the source's: scaled, cut off or deinterlaced.
     pub is_altered: bool,
+    /// Its fields become whole frames.
+    pub is_joined: bool,
     /// `-pix_fmt`.
     pub format: &'static str,
     /// Its frames come at uneven times, or begin at one that an even rate would round.
@@ -49,11 +51,11 @@ pub(super) fn plan(
     let encoder = with.encoder;
     let mut warnings = Vec::new();
     let format = format(stream, wish, encoder, &mut warnings)?;
-    let fields = fields(stream, wish, encoder, &mut warnings);
     // Without loss and limits not a pixel is touched, and turning is left to players.
     let is_untouched = encoder.is_lossless() && wish.max_width.is_none() && wish.max_height.is_none();
     let rotation = if is_untouched { stream.rotation } else { 0 };
     let fit = if is_untouched { Fit::none(stream) } else { fit(stream, wish) };
+    let fields = fields(stream, wish, encoder, fit.size, &mut warnings);
     if fit.is_cropped {
         let (w, h) = fit.shown;
         warnings.push(format!("stream {}: {w}x{h} is odd, its last row or column is cut off", stream.index));
@@ -78,9 +80,10 @@ pub(super) fn plan(
     options.extend(kept.options);
     // A picture that begins a little after the file does would begin a frame's time early or late.
     let is_shifted = stream.start_ms.is_some_and(|start| start != media.start_ms.unwrap_or(0));
-    let is_altered = fields == Fields::Joined || !matches!(fit.change, Fitting::None);
+    let is_joined = fields == Fields::Joined;
+    let is_altered = is_joined || !matches!(fit.change, Fitting::None);
     let is_vfr = stream.is_vfr || is_shifted;
-    let picture = Picture { filter, is_altered, format, is_vfr, size: fit.size, options };
+    let picture = Picture { filter, is_altered, is_joined, format, is_vfr, size: fit.size, options };
     Ok(Taken { picture, colour: kept.colour, hdr: kept.hdr, rotation, warnings })
 }
 
@@ -95,18 +98,31 @@ enum Fields {
     Joined,
 }
 
-fn fields(stream: &Stream, wish: &VideoWish, encoder: &Encoder, warnings: &mut Vec<String>) -> Fields {
+/// Rows of a picture whose fields H.264 takes: each field has an even number of them.
+const H264_FIELD_ROWS: u32 = 4;
+
+fn fields(
+    stream: &Stream,
+    wish: &VideoWish,
+    encoder: &Encoder,
+    size: Option<(u32, u32)>,
+    warnings: &mut Vec<String>,
+) -> Fields {
     if !stream.is_interlaced() {
         return Fields::None;
     }
+    let fits = encoder.codec != VideoCodec::H264 || size.is_none_or(|(_, h)| h % H264_FIELD_ROWS == 0);
     match wish.interlaced {
         Interlaced::Deinterlace => Fields::Joined,
-        Interlaced::Keep if !encoder.interlaced.is_empty() || encoder.is_lossless() => Fields::Kept,
+        Interlaced::Keep if encoder.is_lossless() => Fields::Kept,
+        Interlaced::Keep if !encoder.interlaced.is_empty() && fits => Fields::Kept,
         Interlaced::Keep => {
             // Left as they are, players would show both fields at once.
             warnings.push(format!(
-                "stream {}: interlaced, which {} cannot keep: it was deinterlaced",
-                stream.index, encoder.name
+                "stream {}: interlaced, which {} cannot keep{}: it was deinterlaced",
+                stream.index,
+                encoder.name,
+                if encoder.interlaced.is_empty() { "" } else { " at this height" }
             ));
             Fields::Joined
         }
@@ -329,7 +345,6 @@ fn even_near(side: u64, to: u64, from: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use vc_protocol::profile::VideoCodec;
 
     use super::*;
 

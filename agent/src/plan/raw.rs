@@ -22,6 +22,7 @@ pub(super) fn plan(media: &Media, profile: &Profile) -> Result<Plan, Refusal> {
     let picture = Picture {
         filter: None,
         is_altered: false,
+        is_joined: false,
         format: "",
         is_vfr: true,
         size: None,

@@ -38,19 +38,24 @@ impl Plan {
     }
 }
 
-/// A plan for the same pictures without loss: as large as the profile asks, deinterlaced if it asks that, in the
-/// source's own depth. What encoders make is held against it.
-pub fn reference(media: &Media, stream: &Stream, wish: &VideoWish, caps: Caps<'_>) -> Result<Plan, Refusal> {
+/// A plan for the same pictures without loss: as large as the profile asks, with fields joined as the encoder does it, in
+/// the source's own depth. What encoders make is held against it.
+pub fn reference(
+    media: &Media,
+    stream: &Stream,
+    wish: &VideoWish,
+    is_joined: bool,
+    caps: Caps<'_>,
+) -> Result<Plan, Refusal> {
     let encoder = ENCODERS.iter().find(|e| e.name == "ffv1" && caps.encoders.contains(e.name));
     let encoder =
         encoder.ok_or_else(|| Failure::new(FailureClass::Job, "this ffmpeg has no ffv1 for samples"))?;
-    let keeps_fields = ENCODERS.iter().any(|e| e.codec == wish.codec && !e.interlaced.is_empty());
     let video = VideoWish {
         effort: Effort::Fast,
         // Without any limit nothing would be touched: no odd row cut off, no picture turned, as they are elsewhere.
         max_width: wish.max_width.or_else(|| wish.max_height.is_none().then_some(u32::MAX)),
         max_height: wish.max_height,
-        interlaced: if keeps_fields { wish.interlaced } else { Interlaced::Deinterlace },
+        interlaced: if is_joined { Interlaced::Deinterlace } else { Interlaced::Keep },
         may_lose: vec![Loss::DolbyVision, Loss::Hdr10Plus],
         ..VideoWish::of(VideoCodec::Ffv1)
     };

@@ -66,7 +66,14 @@ pub(super) fn plan(
                 "stream {index}: {name} cannot hold {} sound, which was converted",
                 stream.codec
             ));
-            if container == Container::Webm { AudioCodec::Opus } else { AudioCodec::Aac }
+            match container {
+                Container::Webm => AudioCodec::Opus,
+                // Nothing is lost by that.
+                Container::Mkv | Container::Mka if stream.codec.starts_with("pcm_") => AudioCodec::Flac,
+                Container::Mkv | Container::Mka | Container::Mp4 | Container::Mov | Container::M4a => {
+                    AudioCodec::Aac
+                }
+            }
         }
         AudioCodec::Aac | AudioCodec::Opus | AudioCodec::Flac | AudioCodec::Ac3 => wish.codec,
     };

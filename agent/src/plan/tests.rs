@@ -54,7 +54,7 @@ fn profile(container: Container, codec: VideoCodec, crf: Option<u8>, audio: Audi
 }
 
 fn planned(media: &Media, profile: &Profile, major: u32) -> Result<Plan, Refusal> {
-    let encoders = ["libx264", "libx265", "libsvtav1", "aac", "libopus"].map(str::to_owned).into();
+    let encoders = ["libx264", "libx265", "libsvtav1", "aac", "libopus", "flac"].map(str::to_owned).into();
     let of_cpu = |e: &&Encoder| e.codec == profile.video.codec && e.route == Route::Cpu;
     let encoder = ENCODERS.iter().find(of_cpu);
     let with = encoder.map(|encoder| Candidate { encoder, gpu: None, is_on_device: false });

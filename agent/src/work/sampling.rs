@@ -45,6 +45,8 @@ pub(super) struct References {
     /// When the first picture of the source is shown, from the start of the file.
     first_ms: u64,
     is_deep: bool,
+    /// Their fields were joined.
+    is_joined: bool,
     _scratch: Scratch,
 }
 
@@ -76,7 +78,7 @@ impl Attempt<'_> {
         let target = self.measurable(asked);
         let scale = Scale::of(with.encoder.codec, &knob);
         let mut search = Search::new(target.metric, target.score, scale);
-        let references = self.references(prepared).await?;
+        let references = self.references(prepared, plan).await?;
         let places = references.clips.len() as u64;
         let mut steps = Steps { done: 0, all: (places + 1) * quality::TRIES_MAX as u64 };
         let found = loop {
@@ -104,7 +106,12 @@ impl Attempt<'_> {
         plan: &Plan,
         files: &Files,
     ) -> Result<(), Halt> {
-        let Some(floor) = self.offer.profile.profile.min_ssim else { return Ok(()) };
+        // What typed options make of the picture is not known: nothing stands for it.
+        let (Some(floor), true) =
+            (self.offer.profile.profile.min_ssim, self.offer.profile.profile.passes.is_empty())
+        else {
+            return Ok(());
+        };
         let Some(planned) = plan.picture() else { return Ok(()) };
         let position = plan.streams.iter().position(|stream| stream.source == planned.source).unwrap_or(0);
         let call = probe::command(&self.context.tools, &files.part);
@@ -112,7 +119,7 @@ impl Attempt<'_> {
         let ended = self.child(CommandPhase::Verify, &call, probe::limits(), stdout).await?;
         let output = probe::read(&ended, &files.part)?;
         let Some(stream) = output.streams.get(position) else { return Ok(()) };
-        let references = self.references(prepared).await?;
+        let references = self.references(prepared, plan).await?;
         let (first, frame) = (first_ms(&output, stream), frame_ms(stream));
         // Containers tell the start of a stream in their own ways: a frame off is no fault of the picture.
         let mut firsts = vec![first, first + frame, first.saturating_sub(frame)];
@@ -185,16 +192,19 @@ impl Attempt<'_> {
         self.quality = Some(found);
     }
 
-    /// Lossless clips of the places of the source; made, if they are not there yet.
-    async fn references(&mut self, prepared: &Prepared) -> Result<Arc<References>, Halt> {
-        if let Some(references) = &self.references {
+    /// Lossless clips of the places of the source for this plan; made, if they are not there yet.
+    async fn references(&mut self, prepared: &Prepared, plan: &Plan) -> Result<Arc<References>, Halt> {
+        let is_joined = plan
+            .picture()
+            .is_some_and(|planned| matches!(&planned.action, Action::Picture(picture) if picture.is_joined));
+        if let Some(references) = self.references.as_ref().filter(|made| made.is_joined == is_joined) {
             return Ok(Arc::clone(references));
         }
         let Some(stream) = prepared.media.video() else {
             return Err(Failure::new(FailureClass::Source, "no video stream").into());
         };
         let wish = &self.offer.profile.profile.video;
-        let plan = plan::reference(&prepared.media, stream, wish, self.caps())?;
+        let plan = plan::reference(&prepared.media, stream, wish, is_joined, self.caps())?;
         let size = plan.picture().and_then(|planned| planned.size).unwrap_or((stream.width, stream.height));
         let pixels = u64::from(size.0) * u64::from(size.1);
         let is_deep = plan::depth(&stream.pixel_format) > 8;
@@ -226,7 +236,7 @@ impl Attempt<'_> {
         if clips.is_empty() {
             return Err(Failure::new(FailureClass::Source, "none of its pictures can be read").into());
         }
-        let made = Arc::new(References { clips, first_ms, is_deep, _scratch: scratch });
+        let made = Arc::new(References { clips, first_ms, is_deep, is_joined, _scratch: scratch });
         self.references = Some(Arc::clone(&made));
         Ok(made)
     }

@@ -349,6 +349,13 @@ impl Faults {
         if profile.min_ssim.is_some_and(|ssim| !(ssim > 0.0 && ssim <= 1.0)) {
             self.add("min_ssim", "is not between 0 and 1", "give a number such as 0.95");
         }
+        if profile.min_ssim.is_some() && !profile.passes.is_empty() {
+            self.add(
+                "min_ssim",
+                "cannot be held where options are typed",
+                "leave it out, or leave out [[pass]]",
+            );
+        }
         if profile.verify != Verify::Lossless {
             return;
         }

@@ -50,6 +50,7 @@ fn the_plan() -> Plan {
     let picture = crate::plan::Picture {
         filter: None,
         is_altered: false,
+        is_joined: false,
         format: "yuv420p",
         is_vfr: false,
         size: Some((320, 180)),

@@ -163,6 +163,9 @@ fn fields_are_kept_where_the_encoder_can_and_joined_where_it_cannot_or_is_asked_
     let cannot = by("libx265", &fields, half).unwrap();
     assert!(told(&cannot).contains("-filter:0 bwdif=mode=send_frame,scale=360:288 "));
     assert_eq!(cannot.warnings, ["stream 0: interlaced, which libx265 cannot keep: it was deinterlaced"]);
+    let ntsc = by("libx264", &Stream { height: 486, ..fields.clone() }, |_| {}).unwrap();
+    let words = ["stream 0: interlaced, which libx264 cannot keep at this height: it was deinterlaced"];
+    assert_eq!(ntsc.warnings, words);
 }
 
 #[test]
@@ -249,6 +252,13 @@ fn each_codec_of_sound_gets_the_speakers_that_it_knows() {
         ("", 6, Opus, "libopus -b:0 768000".to_owned() + &filter("5.1"), 6, 0),
     ] {
         assert_eq!(of(layout, channels, codec, Container::Mka), (line, out, warnings), "{layout} {codec:?}");
+    }
+    let disc = profile(Container::Mka, VideoCodec::Drop, None, AudioCodec::Copy);
+    for (codec, becomes) in
+        [("pcm_bluray", "flac"), ("pcm_dvd", "flac"), ("nellymoser", "aac"), ("dts", "dts")]
+    {
+        let plan = planned(&media("x", vec![audio(0, codec, 2)]), &disc, 9).unwrap();
+        assert_eq!(plan.streams[0].codec, becomes, "{codec}");
     }
     let m4a = profile(Container::M4a, VideoCodec::Drop, None, AudioCodec::Flac);
     let refused = failure(planned(&media("x", vec![audio(0, "mp3", 2)]), &m4a, 9));

@@ -161,7 +161,8 @@ fn header(state: &State, columns: usize, now: Millis) -> Line {
         let up_ms = snapshot.up_ms + now.saturating_sub(state.heard);
         (time, format!("   up {}", words::length(up_ms / 1000)))
     } else {
-        (format!("idle since {time}"), String::new())
+        // Nothing was told since.
+        (format!("idle since {}", words::time(snapshot.now_ms, &state.look.zone)), String::new())
     };
     let right = if state.gone.is_some() { String::new() } else { right };
     let parts = [

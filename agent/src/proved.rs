@@ -14,7 +14,7 @@ use vc_protocol::id::DeviceId;
 use vc_protocol::profile::VideoCodec;
 
 use crate::device::Gpu;
-use crate::encoder::{self, Candidate, Chroma, Encoder, Route};
+use crate::encoder::{self, Candidate, Chroma, Encoder};
 use crate::trial::NO_TURN;
 
 /// Failures in a row at work after which an encoder is passed over: one may be the source's fault.
@@ -141,16 +141,12 @@ impl Proved {
         let known = own.into_iter().chain(cpu);
         let rows = known.flat_map(|known| self.rows(known).into_iter().map(move |encoder| (known, encoder)));
         let mut rows: Vec<_> = rows.filter(|(_, encoder)| encoder.codec == want.codec).collect();
-        rows.sort_by_key(|(_, encoder)| want.place(encoder));
+        // An order is a preference: where nothing of it works, another encoder is better than a job that fails.
+        rows.sort_by_key(|(_, encoder)| want.place(encoder).unwrap_or(usize::MAX));
 
         let mut choice = Choice { candidates: Vec::new(), passed_over: Vec::new() };
-        let mut left_out = Vec::new();
         for (known, encoder) in rows {
             let over = |cause| PassedOver { encoder: encoder.name.to_owned(), cause };
-            if want.place(encoder).is_none() {
-                left_out.push((encoder.route, over("left out by the profile".to_owned())));
-                continue;
-            }
             match known.refusal(encoder, want) {
                 Some(cause) if choice.candidates.is_empty() => choice.passed_over.push(over(cause)),
                 Some(_) => {}
@@ -160,10 +156,6 @@ impl Proved {
                 }
             }
         }
-        let first = choice.candidates.first().map(|candidate| candidate.encoder.route);
-        let comes_before = |route: &Route| first.is_none_or(|first| *route < first);
-        left_out.retain(|(route, _)| comes_before(route));
-        choice.passed_over.extend(left_out.into_iter().map(|(_, over)| over));
         choice
     }
 

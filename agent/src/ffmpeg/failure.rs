@@ -20,7 +20,7 @@ const fn row(pattern: &'static str, class: FailureClass, cause: &'static str) ->
 }
 
 const NOT_OPENED: &str = "Error while opening encoder";
-const NO_SESSION: &str = "no encoder session is free";
+pub(crate) const NO_SESSION: &str = "no encoder session is free";
 const GPU_FULL: &str = "the GPU's memory is full";
 const GPU_LOST: &str = "the GPU was lost";
 

@@ -15,7 +15,7 @@ use vc_protocol::profile::VideoCodec;
 use crate::encoder;
 use crate::process::quick;
 
-pub(crate) use failure::is_busy;
+pub(crate) use failure::{NO_SESSION, is_busy};
 pub use failure::{classify, first_error};
 pub use log::{LogLine, damage, errors, lines};
 

@@ -12,6 +12,7 @@ use super::growth::{Growth, Tick, share};
 use super::slots::Slots;
 use crate::device::Card;
 use crate::encoder::Route;
+use crate::ffmpeg::NO_SESSION;
 use crate::proved::Proved;
 use crate::register::Register;
 
@@ -118,7 +119,7 @@ impl Cards {
         running: impl Fn(DeviceId) -> u16,
     ) {
         let Some(kept) = self.cards.get_mut(&id) else { return };
-        if route == Route::Nvenc && self.fixed.is_none() {
+        if route == Route::Nvenc && self.fixed.is_none() && cause.contains(NO_SESSION) {
             // The driver counts the sessions of the whole box, whichever card they are on.
             let nvidia = self.cards.iter().filter(|(_, kept)| kept.card.is_nvidia());
             let sessions = nvidia.map(|(id, _)| running(*id)).sum::<u16>().max(1);
@@ -138,7 +139,9 @@ impl Cards {
     pub(super) fn note(&self, device: &Device, encoders: &[EncoderFacts], is_tried: bool) -> String {
         let Some(Kept { card, growth }) = self.cards.get(&device.id) else { return String::new() };
         if device.codecs.iter().all(|codec| !codec.is_encoded()) {
-            return match encoders.iter().find(|encoder| !encoder.problem.is_empty()) {
+            // What was really tried tells more than what the card cannot do anyway.
+            let failed = || encoders.iter().filter(|encoder| !encoder.problem.is_empty());
+            return match failed().find(|encoder| !encoder.trials.is_empty()).or_else(|| failed().next()) {
                 _ if is_tried => "its encoders are being tried".to_owned(),
                 Some(first) => format!("no encoder of it works: {} {}", first.name, first.problem),
                 None if encoders.is_empty() => "this ffmpeg has no encoder for it".to_owned(),

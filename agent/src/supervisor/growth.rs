@@ -91,7 +91,12 @@ impl Growth {
             (None, None, Some(limit)) => format!("more than {limit} at once were refused before"),
             (None, None, None) => String::new(),
         };
-        let step = Step::Watching(Window::default());
+        // A limit from before is tried again after a while, like one that was met just now.
+        let step = if limit.is_some_and(|limit| slots >= limit) {
+            Step::Settled { ticks: SETTLED_TICKS }
+        } else {
+            Step::Watching(Window::default())
+        };
         Growth { slots, is_fixed: fixed.is_some(), limit, step, note }
     }
 

@@ -7,6 +7,7 @@ use vc_protocol::id::DeviceId;
 
 use crate::ffmpeg;
 use crate::process::{StopReason, StopToken, Stopper};
+use crate::trial::TOO_LATE;
 
 /// The trials of this box.
 #[derive(Debug, Default)]
@@ -86,13 +87,16 @@ pub(super) fn verdict(before: &[EncoderFacts], after: &[EncoderFacts]) -> Result
     }
 }
 
-/// What is known of a device after its trials: an encoder that only found the card taken by other work is as good as it
-/// was before.
+/// What is known of a device after its trials: an encoder that only found the card taken by other work, or the box too
+/// busy, is as good as it was before.
 pub(super) fn taken_in(before: &[EncoderFacts], after: Vec<EncoderFacts>) -> Vec<EncoderFacts> {
     let known = |now: EncoderFacts| {
         let was =
             before.iter().find(|was| was.name == now.name && was.problem.is_empty() && was.fps.is_some());
-        if ffmpeg::is_busy(&now.problem) { was.cloned().unwrap_or(now) } else { now }
+        let says_nothing = ffmpeg::is_busy(&now.problem)
+            || now.problem.contains(TOO_LATE)
+            || now.problem.is_empty() && now.fps.is_none();
+        if says_nothing { was.cloned().unwrap_or(now) } else { now }
     };
     after.into_iter().map(known).collect()
 }

@@ -11,7 +11,6 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use vc_protocol::device::EncoderFacts;
 
-use super::{NO_TURN, TOO_LATE};
 use crate::device::Card;
 use crate::encoder::Encoder;
 use crate::ffmpeg::Tools;
@@ -87,14 +86,14 @@ impl Cache {
         Some(encoders)
     }
 
-    /// Keeps what a trial of these rows showed, unless some of them were not tried at all, or not to their end: next
-    /// time the box may be less busy.
+    /// Keeps what a trial of these rows showed, unless some of them had no turn or failed: next time the box may be less
+    /// busy, or what was wrong with it mended.
     pub(crate) fn remember(&self, subject: &Subject, rows: &[&'static Encoder], facts: &[EncoderFacts]) {
-        let is_untried = |facts: &EncoderFacts| {
-            let had_no_turn = facts.trials.iter().all(|trial| trial.problem == NO_TURN);
-            facts.problem.is_empty() && had_no_turn || facts.problem.contains(TOO_LATE)
+        let is_open = |facts: &EncoderFacts| {
+            let has_problem = facts.trials.iter().any(|trial| !trial.problem.is_empty());
+            has_problem || facts.problem.is_empty() && facts.trials.is_empty()
         };
-        let Some(path) = self.path.as_deref().filter(|_| !facts.iter().any(is_untried)) else { return };
+        let Some(path) = self.path.as_deref().filter(|_| !facts.iter().any(is_open)) else { return };
         let key = self.key(subject, rows);
         let mut document = read(path);
         document.devices.retain(|row| row.key != key);
@@ -157,7 +156,7 @@ mod tests {
 
     use vc_protocol::device::{RateMode, TrialFacts};
 
-    use super::super::untried;
+    use super::super::{NO_TURN, TOO_LATE, untried};
     use super::*;
     use crate::encoder::ENCODERS;
 

@@ -38,7 +38,7 @@ const CARD_AT_ONCE: usize = 2;
 /// Trials of the processor at once: encoders have threads of their own.
 const CPU_AT_ONCE_MAX: usize = 4;
 /// Start of what is said of a command that took too long: a busy box does that too.
-const TOO_LATE: &str = "it did not end within";
+pub(crate) const TOO_LATE: &str = "it did not end within";
 /// What is said of a trial for which there was no time. It says nothing of the encoder.
 pub(crate) const NO_TURN: &str = "had no turn within a minute";
 

@@ -243,8 +243,10 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, ProfilesError> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(read)?.path();
+        // Editors keep their own files beside the one that is edited, with a dot in front.
+        let is_profile = |stem: &str| !stem.starts_with('.');
         if path.extension().is_some_and(|e| e == "toml")
-            && path.file_stem().is_some_and(|s| s.to_str().is_some())
+            && path.file_stem().is_some_and(|s| s.to_str().is_some_and(is_profile))
         {
             files.push(path);
         }

@@ -190,8 +190,8 @@ pub struct VideoWish {
     /// The codec's level: `4.1`.
     #[serde(default)]
     pub level: Option<String>,
-    /// Which encoders, the preferred first: names (`hevc_nvenc`) or routes (`vulkan`, `vendor`, `cpu`). All, in that
-    /// order of routes, if empty.
+    /// Which encoders come first: names (`hevc_nvenc`) or routes (`vulkan`, `vendor`, `cpu`). The others follow in that
+    /// order of routes.
     #[serde(default)]
     pub encoders: Vec<String>,
 }

@@ -69,20 +69,12 @@ pub(crate) fn proven(attempt: AttemptId) -> Proven {
 
 pub(crate) fn report(attempt: AttemptId, outcome: Outcome) -> Box<Report> {
     Box::new(Report {
-        attempt,
-        outcome,
         encoder: "libx264".to_owned(),
-        commands: Vec::new(),
-        warnings: Vec::new(),
-        log: String::new(),
         wall_ms: 1000,
         media_ms: 3000,
         bytes_in: 100,
         bytes_out: 50,
-        media: None,
-        phases: Vec::new(),
-        passed_over: Vec::new(),
-        quality: None,
+        ..Report::blank(attempt, outcome)
     })
 }
 

@@ -56,22 +56,7 @@ fn connect(farm: &mut Farm, out: &mut Vec<Effect>) {
 }
 
 fn skipped(attempt: AttemptId) -> Box<Report> {
-    Box::new(Report {
-        attempt,
-        outcome: Outcome::Skipped("there".to_owned()),
-        encoder: String::new(),
-        commands: Vec::new(),
-        warnings: Vec::new(),
-        log: String::new(),
-        wall_ms: 0,
-        media_ms: 0,
-        bytes_in: 0,
-        bytes_out: 0,
-        media: None,
-        phases: Vec::new(),
-        passed_over: Vec::new(),
-        quality: None,
-    })
+    Box::new(Report::blank(attempt, Outcome::Skipped("there".to_owned())))
 }
 
 #[test]

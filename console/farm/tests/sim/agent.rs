@@ -165,20 +165,11 @@ pub(crate) fn proven(attempt: AttemptId, hash: Hash) -> Proven {
 
 pub(crate) fn report(attempt: AttemptId, outcome: Outcome) -> Box<Report> {
     Box::new(Report {
-        attempt,
-        outcome,
-        encoder: String::new(),
-        commands: Vec::new(),
-        warnings: Vec::new(),
-        log: String::new(),
         wall_ms: 1,
         media_ms: 1,
         bytes_in: 100,
         bytes_out: 50,
-        media: None,
-        phases: Vec::new(),
-        passed_over: Vec::new(),
-        quality: None,
+        ..Report::blank(attempt, outcome)
     })
 }
 

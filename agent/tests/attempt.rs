@@ -19,6 +19,7 @@ use vc_agent::process::{StopReason, Stopper};
 use vc_agent::work::End;
 use vc_protocol::agent::{CommandPhase, Outcome, Report};
 use vc_protocol::failure::FailureClass;
+use vc_protocol::id::DeviceId;
 use vc_protocol::media::StreamKind;
 use vc_protocol::profile::{Container, VideoCodec};
 use vc_protocol::progress::Phase;
@@ -62,7 +63,7 @@ async fn a_clip_is_converted_verified_and_put_in_its_place() {
 async fn every_encoder_and_container_of_this_box_works() {
     let Some(on) = Box::new() else { return };
     on.clip("a.mp4");
-    let codecs = on.context.tools.codecs();
+    let codecs = on.context.proved.codecs(DeviceId(0));
     for (codec, container) in [
         (VideoCodec::Hevc, Container::Mp4),
         (VideoCodec::Av1, Container::Mkv),

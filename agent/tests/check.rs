@@ -19,6 +19,7 @@ use vc_agent::plan::{self, Caps, Files, Plan};
 use vc_agent::probe;
 use vc_agent::process::{Ended, Exit, Invocation};
 use vc_protocol::failure::Failure;
+use vc_protocol::id::DeviceId;
 use vc_protocol::profile::{Container, Verify, VideoCodec};
 
 fn run(call: &Invocation) -> Ended {
@@ -49,7 +50,7 @@ fn judge(on: &Box, plan: &Plan, facts: &Facts, source: &Path, output: &Path) -> 
 fn encode(on: &Box, source: &Path, output: &Path, container: Container, codec: VideoCodec) -> (Plan, Facts) {
     let tools = &on.context.tools;
     let media = probe::read(&run(&probe::command(tools, source)), source).unwrap();
-    let encoder = encoder::candidates(codec, &tools.encoders).next();
+    let encoder = encoder::rows(None, &tools.encoders).into_iter().find(|encoder| encoder.codec == codec);
     let with = encoder.map(|encoder| Candidate { encoder, gpu: None, is_on_device: false });
     let caps = Caps { encoders: &tools.encoders, major: tools.major };
     let plan = plan::plan(&media, &profile(container, codec), with.as_ref(), caps).unwrap();
@@ -82,7 +83,7 @@ fn whole_outputs_pass_and_cut_or_damaged_ones_do_not() {
     let noisy = "-f lavfi -i testsrc2=s=320x180:r=25:d=12,noise=alls=20:allf=t -f lavfi -i sine=d=12 -c:v mpeg4 -q:v 3 -c:a aac";
     let source = on.make("long.mkv", noisy);
     let short = on.make("short.mkv", &noisy.replace("d=12", "d=3"));
-    let codecs = on.context.tools.codecs();
+    let codecs = on.context.proved.codecs(DeviceId(0));
     for (container, codec) in [
         (Container::Mp4, VideoCodec::H264),
         (Container::Mkv, VideoCodec::H264),

@@ -305,12 +305,6 @@ pub fn rows(gpu: Option<&Gpu>, listed: &BTreeSet<String>) -> Vec<&'static Encode
     ENCODERS.iter().filter(is_here).filter(|encoder| listed.contains(encoder.name)).collect()
 }
 
-/// The processor's encoders for a codec that this ffmpeg lists, the preferred first.
-pub fn candidates(codec: VideoCodec, listed: &BTreeSet<String>) -> impl Iterator<Item = &'static Encoder> {
-    let of_cpu = ENCODERS.iter().filter(|encoder| encoder.route == Route::Cpu);
-    of_cpu.filter(move |encoder| encoder.codec == codec && listed.contains(encoder.name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,8 +315,9 @@ mod tests {
             assert!(ENCODERS.iter().any(|e| e.codec == codec), "{codec:?}");
         }
         let listed = BTreeSet::from(["libx265".to_owned()]);
-        assert_eq!(candidates(VideoCodec::Hevc, &listed).count(), 1);
-        assert_eq!(candidates(VideoCodec::H264, &listed).count(), 0);
+        let listed = |codec| rows(None, &listed).into_iter().filter(|encoder| encoder.codec == codec).count();
+        assert_eq!(listed(VideoCodec::Hevc), 1);
+        assert_eq!(listed(VideoCodec::H264), 0);
     }
 
     fn row(name: &str) -> &'static Encoder {

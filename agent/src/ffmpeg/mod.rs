@@ -10,9 +10,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use vc_protocol::profile::VideoCodec;
-
-use crate::encoder;
 use crate::process::quick;
 
 pub(crate) use failure::{NO_SESSION, is_busy};
@@ -110,12 +107,6 @@ impl Tools {
             filters,
             probe_decoders,
         })
-    }
-
-    /// Codecs that this build can make, copying included.
-    pub fn codecs(&self) -> Vec<VideoCodec> {
-        let has = |codec: &VideoCodec| encoder::candidates(*codec, &self.encoders).next().is_some();
-        VideoCodec::ALL.into_iter().filter(|codec| !codec.is_encoded() || has(codec)).collect()
     }
 
     /// Whether ffprobe itself can decode pictures of this codec. Its own `av1` decoder needs a GPU, so AV1 counts only
